@@ -1,0 +1,1 @@
+"""The engine: a session turns prompts into a stream of events."""

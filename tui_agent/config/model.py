@@ -1,0 +1,94 @@
+"""The settings, typed. Field docstrings are the documentation that `config schema` prints."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from tui_agent.conversation.events import Mode
+
+Api = Literal["chat", "ollama", "embedded"]
+ToolCallStyle = Literal["auto", "native", "text", "off"]
+
+
+class ProviderSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One language-model server."""
+
+    base_url: str
+    """Root of the API, with or without the trailing slash; `{region}` is filled from AWS_REGION."""
+    default_model: str = ""
+    """Model to use when none is named; when empty, the first one that `/v1/models` lists."""
+    models: tuple[str, ...] = ()
+    """Models to offer; when empty they are discovered."""
+    timeout: float = 60.0
+    """Seconds without a byte before giving up; not a limit on the whole answer."""
+    max_retries: int = 3
+    """How often a request that failed before anything was shown is sent again."""
+    requires_api_key: bool = True
+    """False for servers that take any key."""
+    default_api_key: str = ""
+    """Sent when no key is found and none is required."""
+    api: Api = "chat"
+    """Which protocol: `chat` is OpenAI chat completions."""
+    context_length: int | None = None
+    """The model's window in tokens, when the server does not say."""
+    api_key_env: str = ""
+    """Environment variable that holds the key; default: NAME upper-cased, `-` and `.` as `_`, plus `_API_KEY`."""
+    api_key_command: str = ""
+    """A command whose first line of output is the key; it is run without a shell."""
+    tool_calls: ToolCallStyle = "auto"
+    """How the model is offered tools."""
+    start_hint: str = ""
+    """The command that starts this server, shown when nothing listens."""
+    fetch_hint: str = ""
+    """The command that fetches a model, shown when it is unknown; `{model}` is filled in."""
+
+
+class PermissionSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What may run unasked, must ask, or is refused."""
+
+    read_only_commands: Literal["ask", "allow"] = "ask"
+    """`allow` lets provably read-only commands run unasked."""
+    allow: tuple[str, ...] = ()
+    """Command rules that run unasked, word by word."""
+    ask: tuple[str, ...] = ()
+    """Command rules that always ask."""
+    deny: tuple[str, ...] = ()
+    """Command rules that are refused."""
+
+
+class UiSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How the terminal UI looks and behaves."""
+
+    theme: str = "slate"
+    """Name of a theme file."""
+    symbols: Literal["auto", "unicode", "ascii"] = "auto"
+    """Which symbols to draw with; `auto` looks at the locale and TERM."""
+    mouse: bool = True
+    """False leaves the mouse to the terminal, so that its own selection works."""
+    diff: Literal["auto", "unified", "split"] = "auto"
+    """How diffs are laid out; `auto` goes by width."""
+    thoughts: Literal["folded", "open"] = "folded"
+    """Whether finished reasoning starts folded."""
+    keys: dict[str, str] = {}
+    """Key bindings by action id: `chat.interrupt: "escape"`; several keys separated by commas."""
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Everything that can be configured."""
+
+    provider: str = "auto"
+    """Provider to start with; `auto` takes the first one that answers."""
+    model: str = ""
+    """Model to start with; default: the provider's."""
+    mode: Mode = "ask"
+    """Approval mode to start with."""
+    max_iterations: int = 50
+    """Requests to the model in one turn before it stops."""
+    system_prompt: str = ""
+    """Added to the system prompt of every session."""
+    providers: dict[str, ProviderSettings] = {}
+    """Servers by name; entries of higher layers are merged key by key over the shipped ones."""
+    permissions: PermissionSettings = PermissionSettings()
+    """What may run unasked."""
+    ui: UiSettings = UiSettings()
+    """The terminal UI."""

@@ -1,0 +1,198 @@
+"""The events of a session.
+
+Logged events are whole items: the log keeps them and everything else is derived from them. Transient events are
+seen by faces while something happens and are never stored.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from tui_agent.conversation.messages import Finish, ToolCall, Usage
+
+Mode = Literal["plan", "ask", "accept-edits", "auto"]
+Level = Literal["info", "warning", "error"]
+ToolStatus = Literal["ok", "failed", "denied", "cancelled"]
+TurnReason = Literal["done", "max_iterations", "interrupted", "denied", "error"]
+
+
+# ---- logged ----
+
+
+class SessionStarted(Struct, frozen=True, tag="session_started"):
+    """The first event of every log."""
+
+    working_directory: str
+    provider: str
+    model: str
+    mode: Mode
+    version: str
+
+
+class PromptSubmitted(Struct, frozen=True, tag="prompt_submitted"):
+    """The user's text; it opens a turn."""
+
+    text: str
+
+
+class AssistantReplied(Struct, frozen=True, tag="assistant_replied"):
+    """One whole reply, or what had arrived of it when it was cut (`finish == "incomplete"`).
+
+    Tool calls of an incomplete or length-cut reply are dropped before the event is made: they never ran.
+    `seconds` is the time from request to last byte; `reasoning_seconds` the part spent on reasoning text.
+    """
+
+    text: str
+    reasoning: str
+    tool_calls: tuple[ToolCall, ...]
+    finish: Finish
+    provider: str
+    model: str
+    usage: Usage
+    seconds: float
+    reasoning_seconds: float = 0.0
+
+
+class DecisionMade(Struct, frozen=True, tag="decision_made"):
+    """How a call was decided, by whom, and the hash of what was shown when a person decided."""
+
+    call_id: str
+    tool: str
+    outcome: Literal["allowed", "denied"]
+    by: Literal["user", "session", "policy", "interrupt"]
+    reasons: tuple[str, ...] = ()
+    comment: str = ""
+    digest: str = ""
+
+
+class FileDelta(Struct, frozen=True):
+    """One file changed by a call; `diff` is a unified diff, bounded, for showing later."""
+
+    path: str
+    added: int
+    removed: int
+    diff: str
+    created: bool = False
+
+
+class ToolFinished(Struct, frozen=True, tag="tool_finished"):
+    """The result of one call; `content` is what the model is told, `title` the short line shown beside the name."""
+
+    call_id: str
+    tool: str
+    title: str
+    status: ToolStatus
+    content: str
+    seconds: float
+    files: tuple[FileDelta, ...] = ()
+    exit_code: int | None = None
+
+
+class ModelSwitched(Struct, frozen=True, tag="model_switched"):
+    """From the next request on, this provider and model answer."""
+
+    provider: str
+    model: str
+
+
+class ModeChanged(Struct, frozen=True, tag="mode_changed"):
+    """The approval mode from now on."""
+
+    mode: Mode
+
+
+class Noticed(Struct, frozen=True, tag="noticed"):
+    """Something the user should know: what happened and, in `hint`, what to do."""
+
+    level: Level
+    text: str
+    hint: str = ""
+
+
+class TurnEnded(Struct, frozen=True, tag="turn_ended"):
+    """The turn is over; the session waits for the next prompt."""
+
+    reason: TurnReason
+
+
+# ---- transient ----
+
+
+class RequestStarted(Struct, frozen=True, tag="request_started"):
+    """A request left for the model; `prompt_tokens` is our estimate of its size."""
+
+    provider: str
+    model: str
+    iteration: int
+    prompt_tokens: int
+
+
+class Retrying(Struct, frozen=True, tag="retrying"):
+    """The request failed before anything was shown; it is sent again after `seconds`."""
+
+    attempt: int
+    attempts: int
+    seconds: float
+    reason: str
+
+
+class TextDelta(Struct, frozen=True, tag="text_delta"):
+    """A piece of the answer."""
+
+    text: str
+
+
+class ReasoningDelta(Struct, frozen=True, tag="reasoning_delta"):
+    """A piece of the model's thinking."""
+
+    text: str
+
+
+class CallGrowing(Struct, frozen=True, tag="call_growing"):
+    """A tool call is being written by the model: its name, and how many characters of arguments so far."""
+
+    index: int
+    name: str
+    characters: int
+
+
+class CallStarted(Struct, frozen=True, tag="call_started"):
+    """A call was understood and is about to be decided and run."""
+
+    call: ToolCall
+    title: str
+
+
+class ToolOutput(Struct, frozen=True, tag="tool_output"):
+    """A piece of what a running tool prints."""
+
+    call_id: str
+    text: str
+
+
+LoggedEvent = (
+    SessionStarted
+    | PromptSubmitted
+    | AssistantReplied
+    | DecisionMade
+    | ToolFinished
+    | ModelSwitched
+    | ModeChanged
+    | Noticed
+    | TurnEnded
+)
+TransientEvent = RequestStarted | Retrying | TextDelta | ReasoningDelta | CallGrowing | CallStarted | ToolOutput
+Event = LoggedEvent | TransientEvent
+
+
+class Record(Struct, frozen=True):
+    """A logged event in its place: `seq` counts from 1, `time` is Unix seconds (for people, never for order).
+
+    `hash` is SHA-256 over the previous record's hash, the sequence number, the time and the event's JSON.
+    """
+
+    session: str
+    seq: int
+    time: float
+    event: LoggedEvent
+    hash: str

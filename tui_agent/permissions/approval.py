@@ -1,0 +1,111 @@
+"""The questions and answers of an approval."""
+
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from tui_agent.workspace.changes import ChangePlan
+
+
+class NoAccess(Struct, frozen=True, tag="none"):
+    """Touches nothing outside the session (a plan update)."""
+
+
+class ReadAccess(Struct, frozen=True, tag="read"):
+    """Reads files or folders; absolute, resolved paths."""
+
+    paths: tuple[str, ...]
+
+
+class WriteAccess(Struct, frozen=True, tag="write"):
+    """Writes exactly this plan."""
+
+    plan: ChangePlan
+
+
+class CommandAccess(Struct, frozen=True, tag="command"):
+    """Runs a shell command in `working_directory`; `timeout` in seconds."""
+
+    command: str
+    working_directory: str
+    timeout: float
+    background: bool = False
+
+
+class ForeignAccess(Struct, frozen=True, tag="foreign"):
+    """Does something we cannot see into: an MCP or user-written tool."""
+
+    arguments: dict[str, Any]
+
+
+Access = NoAccess | ReadAccess | WriteAccess | CommandAccess | ForeignAccess
+
+
+class Allow(Struct, frozen=True):
+    """Runs unasked; `because` names what covered it."""
+
+    because: str
+
+
+class Ask(Struct, frozen=True):
+    """A person decides; `reasons` say why it asks."""
+
+    reasons: tuple[str, ...]
+
+
+class Refuse(Struct, frozen=True):
+    """Never runs; `reason` goes to the model."""
+
+    reason: str
+
+
+Verdict = Allow | Ask | Refuse
+
+
+class ApprovalRequest(Struct, frozen=True):
+    """What a face shows when it asks.
+
+    `digest` is the hash of what is shown; an answer carries it back, and an answer to something else counts as none.
+    `position` and `total` place it among the calls of this reply (1-based). `session_grant` says in words what
+    "allow for this session" would cover; empty means that is not offered.
+    """
+
+    call_id: str
+    tool: str
+    title: str
+    access: Access
+    reasons: tuple[str, ...]
+    digest: str
+    position: int = 1
+    total: int = 1
+    session_grant: str = ""
+
+
+class AllowOnce(Struct, frozen=True):
+    """Yes, this one."""
+
+    digest: str
+
+
+class AllowForSession(Struct, frozen=True):
+    """Yes, and do not ask again this session for what `session_grant` said."""
+
+    digest: str
+
+
+class Denied(Struct, frozen=True):
+    """No; `comment` goes to the model; `stop` also ends the turn (Esc)."""
+
+    comment: str = ""
+    stop: bool = False
+
+
+ApprovalDecision = AllowOnce | AllowForSession | Denied
+
+
+class Approver(Protocol):
+    """The one thing the engine asks of a face."""
+
+    async def approve(self, request: ApprovalRequest) -> ApprovalDecision:
+        """Show the request and wait for the answer; cancelled when the turn is."""
+        ...

@@ -1,0 +1,1 @@
+"""Clients for language-model servers; the only room that speaks to the network."""

@@ -1,0 +1,1 @@
+"""Running processes: owned, bounded and killed as a tree."""

@@ -1,0 +1,95 @@
+"""What a tool is, and what it is given to work with."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+from msgspec import Struct
+
+from tui_agent.conversation.events import FileDelta
+from tui_agent.conversation.messages import ToolCall, ToolSpec
+from tui_agent.permissions.approval import Access
+
+
+class ToolResult(Struct, frozen=True):
+    """What came of a call; `content` is for the model (bounded), the rest for the screen.
+
+    When `ok` is false, `content` is the error message for the model.
+    """
+
+    ok: bool
+    content: str
+    files: tuple[FileDelta, ...] = ()
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A call that was understood but has done nothing yet.
+
+    `title` is a short line for people (a path, a command); `access` is what the policy decides on; `perform` does it.
+    """
+
+    title: str
+    access: Access
+    perform: Callable[[], Awaitable[ToolResult]]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolContext:
+    """What a provider gets with a call: where output goes while it runs."""
+
+    call_id: str
+    emit_output: Callable[[str], None] = field(default=lambda text: None)
+
+
+class Tool(Protocol):
+    """A built-in tool: it prepares first, and does nothing until the executor calls `perform`."""
+
+    @property
+    def spec(self) -> ToolSpec:
+        """Name, description and schema for the model."""
+        ...
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Other names it answers to."""
+        ...
+
+    @property
+    def argument_aliases(self) -> Mapping[str, str]:
+        """Other argument names accepted: alias → parameter."""
+        ...
+
+    async def prepare(self, arguments: Mapping[str, Any], context: ToolContext) -> Prepared:
+        """Understand the call (arguments already validated against the schema).
+
+        Raises:
+            ToolError, WorkspaceError: it cannot be done; the message goes to the model.
+        """
+        ...
+
+
+class ToolProvider(Protocol):
+    """A source of tools: built-in, MCP, client-side, user-written."""
+
+    def get_tools(self) -> Sequence[ToolSpec]:
+        """The tools on offer."""
+        ...
+
+    def can_handle(self, name: str) -> bool:
+        """True when a call of this name (or an alias) is for this provider."""
+        ...
+
+    async def execute(self, call: ToolCall, context: ToolContext) -> ToolResult:
+        """Carry out a call that was already allowed."""
+        ...
+
+
+@runtime_checkable
+class PreparingProvider(Protocol):
+    """A provider that can say what a call would do before it does it; others are always asked for."""
+
+    async def prepare(self, call: ToolCall, context: ToolContext) -> Prepared:
+        """As `Tool.prepare`, after finding the tool and validating the arguments."""
+        ...

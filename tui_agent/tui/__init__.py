@@ -1,0 +1,1 @@
+"""The terminal face: screens and widgets on Textual."""

@@ -1,0 +1,72 @@
+"""The registry of everything a key or the palette can do; bindings, footer, palette, help and README derive from it."""
+
+from typing import Literal, NamedTuple
+
+Place = Literal["app", "chat", "transcript", "approval", "review", "picker", "sessions"]
+
+
+class Action(NamedTuple):
+    """One thing the user can do.
+
+    `id` is `place.name` and is what `ui.keys` rebinds; `method` is the Textual action on the widget, screen or app of
+    that place. `label` is for the footer (short, lower case), `help` one sentence for palette and help page.
+    """
+
+    id: str
+    keys: str
+    method: str
+    label: str
+    help: str
+    footer: bool = False
+    palette: bool = False
+
+    @property
+    def place(self) -> str:
+        """The part of the id before the first dot."""
+        return self.id.partition(".")[0]
+
+
+ACTIONS: tuple[Action, ...] = (
+    Action("app.quit", "ctrl+q", "quit_safely", "quit", "Leave; the session is kept.", palette=True),
+    Action("app.palette", "ctrl+p", "command_palette", "palette", "Find any command by typing.", footer=True),
+    Action("app.help", "f1", "help", "help", "All keys and commands.", footer=True, palette=True),
+    Action("app.theme", "f9", "themes", "theme", "Choose a theme with a live preview.", palette=True),
+    Action("chat.send", "enter", "send", "send", "Send the prompt; while busy it steers after the current tool."),
+    Action("chat.newline", "shift+enter,ctrl+j,alt+enter", "newline", "new line", "Start a new line in the prompt."),
+    Action("chat.interrupt", "escape", "interrupt", "stop", "Stop the turn; what was queued comes back.", footer=True),
+    Action("chat.providers", "f2", "providers", "model", "Choose provider and model.", footer=True, palette=True),
+    Action("chat.sessions", "f3", "sessions", "sessions", "Open an earlier session.", footer=True, palette=True),
+    Action("chat.new", "f4", "new_session", "new", "Start a new session.", palette=True),
+    Action("chat.mode", "shift+tab", "cycle_mode", "mode", "Go to the next approval mode.", palette=True),
+    Action("chat.thoughts", "ctrl+t", "toggle_thoughts", "thoughts", "Fold or unfold all thoughts.", palette=True),
+    Action("chat.details", "ctrl+o", "toggle_details", "details", "Fold or unfold all tool calls.", palette=True),
+    Action("chat.review", "ctrl+r", "review", "review", "Open the changes of the question or of the last turn.", palette=True),
+    Action("chat.transcript", "ctrl+up", "focus_transcript", "transcript", "Move into the transcript.", palette=True),
+    Action("transcript.up", "up,k", "line_up", "up", "Scroll a line up."),
+    Action("transcript.down", "down,j", "line_down", "down", "Scroll a line down."),
+    Action("transcript.page_up", "pageup", "page_up", "page up", "Scroll a page up."),
+    Action("transcript.page_down", "pagedown", "page_down", "page down", "Scroll a page down."),
+    Action("transcript.home", "home,g", "home", "start", "Go to the start."),
+    Action("transcript.end", "end,G", "end", "end", "Go to the end and follow."),
+    Action("transcript.previous", "left_square_bracket", "previous_prompt", "previous", "Go to the previous prompt."),
+    Action("transcript.next", "right_square_bracket", "next_prompt", "next", "Go to the next prompt."),
+    Action("transcript.fold", "enter,space", "fold", "fold", "Fold or unfold the block under the cursor.", footer=True),
+    Action("transcript.copy", "c", "copy", "copy", "Copy the block under the cursor.", footer=True),
+    Action("approval.allow", "y", "allow", "allow once", "Allow this call.", footer=True),
+    Action("approval.session", "s", "allow_session", "for this session", "Allow it for the rest of this session.", footer=True),
+    Action("approval.deny", "n", "deny", "deny", "Deny this call.", footer=True),
+    Action("approval.comment", "c", "deny_comment", "deny + comment", "Deny and tell the model why.", footer=True),
+    Action("approval.review", "d", "review", "full diff", "Open the diff review.", footer=True),
+    Action("approval.stop", "escape", "stop", "deny and stop", "Deny and stop the turn.", footer=True),
+    Action("review.next_hunk", "n,j", "next_hunk", "next hunk", "Go to the next hunk.", footer=True),
+    Action("review.previous_hunk", "p,k", "previous_hunk", "previous hunk", "Go to the previous hunk.", footer=True),
+    Action("review.next_file", "right_square_bracket", "next_file", "next file", "Go to the next file.", footer=True),
+    Action("review.previous_file", "left_square_bracket", "previous_file", "previous file", "Go to the previous file."),
+    Action("review.layout", "v", "toggle_layout", "layout", "Switch between unified and side by side.", footer=True),
+    Action("review.close", "escape,q", "close", "back", "Back to the chat; nothing is answered.", footer=True),
+    Action("picker.choose", "enter", "choose", "use", "Use this provider and model from the next request on.", footer=True),
+    Action("picker.refresh", "f5", "refresh_all", "refresh", "Ask every server again.", footer=True),
+    Action("picker.close", "escape", "close", "back", "Back without switching.", footer=True),
+    Action("sessions.open", "enter", "open", "open", "Open this session.", footer=True),
+    Action("sessions.close", "escape", "close", "back", "Back to the chat.", footer=True),
+)

@@ -1,0 +1,1 @@
+"""Widgets: they show and report, and know no engine."""

@@ -1,0 +1,1 @@
+"""The transcript: one line-virtual widget over a document of blocks."""

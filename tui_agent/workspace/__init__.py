@@ -1,0 +1,1 @@
+"""Files of the working directory: confinement, reading, diffs, prepared changes and atomic writes."""

@@ -1,0 +1,45 @@
+"""A prepared change: exactly the bytes that were shown are the bytes that are written, or nothing is."""
+
+import hashlib
+from functools import cached_property
+
+from msgspec import Struct
+
+
+class FileIdentity(Struct, frozen=True):
+    """Which file, holding which bytes, a change was prepared against."""
+
+    device: int
+    inode: int
+    sha256: str
+
+
+class FileChange(Struct, frozen=True):
+    """One file before and after.
+
+    `path` is absolute and resolved; `name` is what people and models see (relative to the working directory where
+    possible). `before is None` means the file does not exist yet; then `identity` is None too. `match` says how an
+    edit found its place when that was not an exact match (for the row and the model), else "".
+    """
+
+    path: str
+    name: str
+    before: bytes | None
+    after: bytes
+    identity: FileIdentity | None
+    match: str = ""
+
+
+class ChangePlan(Struct, frozen=True, dict=True):
+    """All changes of one call, resolved once; shown, approved and applied as one value."""
+
+    changes: tuple[FileChange, ...]
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over every path, before and after: what an approval is bound to."""
+        sha = hashlib.sha256()
+        for change in self.changes:
+            for part in (change.path.encode("utf-8", "surrogateescape"), change.before, change.after):
+                sha.update(b"-" if part is None else b"%d:" % len(part) + part)
+        return sha.hexdigest()
