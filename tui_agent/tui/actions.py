@@ -2,14 +2,30 @@
 
 from typing import Literal, NamedTuple
 
-Place = Literal["app", "chat", "transcript", "approval", "review", "picker", "sessions"]
+Place = Literal["app", "chat", "prompt", "transcript", "approval", "review", "picker", "sessions", "themes", "help"]
+
+PLACES: tuple[tuple[Place, str], ...] = (
+    ("app", "everywhere"),
+    ("chat", "chat"),
+    ("prompt", "prompt"),
+    ("transcript", "transcript"),
+    ("approval", "question"),
+    ("review", "diff review"),
+    ("picker", "provider and model"),
+    ("sessions", "sessions"),
+    ("themes", "themes"),
+    ("help", "help"),
+)
+"""Every place in the order in which people read about them, with its title."""
 
 
 class Action(NamedTuple):
     """One thing the user can do.
 
     `id` is `place.name` and is what `ui.keys` rebinds; `method` is the Textual action on the widget, screen or app of
-    that place. `label` is for the footer (short, lower case), `help` one sentence for palette and help page.
+    that place, or of `on` when another place's owner has the method. `label` is for the footer (short, lower case),
+    `help` one sentence for palette and help page. A `fixed` action is read by its widget itself: it is told to people,
+    but it is no binding and cannot be rebound.
     """
 
     id: str
@@ -19,11 +35,18 @@ class Action(NamedTuple):
     help: str
     footer: bool = False
     palette: bool = False
+    on: Place | None = None
+    fixed: bool = False
 
     @property
     def place(self) -> str:
         """The part of the id before the first dot."""
         return self.id.partition(".")[0]
+
+    @property
+    def owner(self) -> str:
+        """The place whose widget, screen or app has the method and the binding."""
+        return self.on or self.place
 
 
 ACTIONS: tuple[Action, ...] = (
@@ -31,8 +54,22 @@ ACTIONS: tuple[Action, ...] = (
     Action("app.palette", "ctrl+p", "command_palette", "palette", "Find any command by typing.", footer=True),
     Action("app.help", "f1", "help", "help", "All keys and commands.", footer=True, palette=True),
     Action("app.theme", "f9", "themes", "theme", "Choose a theme with a live preview.", palette=True),
-    Action("chat.send", "enter", "send", "send", "Send the prompt; while busy it steers after the current tool."),
-    Action("chat.newline", "shift+enter,ctrl+j,alt+enter", "newline", "new line", "Start a new line in the prompt."),
+    Action(
+        "chat.send",
+        "enter",
+        "send",
+        "send",
+        "Send the prompt; while busy it steers after the current tool.",
+        on="prompt",
+    ),
+    Action(
+        "chat.newline",
+        "shift+enter,ctrl+j,alt+enter",
+        "newline",
+        "new line",
+        "Start a new line in the prompt.",
+        on="prompt",
+    ),
     Action("chat.interrupt", "escape", "interrupt", "stop", "Stop the turn; what was queued comes back.", footer=True),
     Action("chat.providers", "f2", "providers", "model", "Choose provider and model.", footer=True, palette=True),
     Action("chat.sessions", "f3", "sessions", "sessions", "Open an earlier session.", footer=True, palette=True),
@@ -40,8 +77,18 @@ ACTIONS: tuple[Action, ...] = (
     Action("chat.mode", "shift+tab", "cycle_mode", "mode", "Go to the next approval mode.", palette=True),
     Action("chat.thoughts", "ctrl+t", "toggle_thoughts", "thoughts", "Fold or unfold all thoughts.", palette=True),
     Action("chat.details", "ctrl+o", "toggle_details", "details", "Fold or unfold all tool calls.", palette=True),
-    Action("chat.review", "ctrl+r", "review", "review", "Open the changes of the question or of the last turn.", palette=True),
+    Action(
+        "chat.review",
+        "ctrl+r",
+        "review",
+        "review",
+        "Open the changes of the question or of the last turn.",
+        palette=True,
+    ),
     Action("chat.transcript", "ctrl+up", "focus_transcript", "transcript", "Move into the transcript.", palette=True),
+    Action("prompt.complete", "tab", "complete", "complete", "Complete a /command or an @file."),
+    Action("prompt.earlier", "up", "", "earlier", "On the first line: the prompt before this one.", fixed=True),
+    Action("prompt.later", "down", "", "later", "On the last line: the prompt after this one.", fixed=True),
     Action("transcript.up", "up,k", "line_up", "up", "Scroll a line up."),
     Action("transcript.down", "down,j", "line_down", "down", "Scroll a line down."),
     Action("transcript.page_up", "pageup", "page_up", "page up", "Scroll a page up."),
@@ -53,7 +100,14 @@ ACTIONS: tuple[Action, ...] = (
     Action("transcript.fold", "enter,space", "fold", "fold", "Fold or unfold the block under the cursor.", footer=True),
     Action("transcript.copy", "c", "copy", "copy", "Copy the block under the cursor.", footer=True),
     Action("approval.allow", "y", "allow", "allow once", "Allow this call.", footer=True),
-    Action("approval.session", "s", "allow_session", "for this session", "Allow it for the rest of this session.", footer=True),
+    Action(
+        "approval.session",
+        "s",
+        "allow_session",
+        "for this session",
+        "Allow it for the rest of this session.",
+        footer=True,
+    ),
     Action("approval.deny", "n", "deny", "deny", "Deny this call.", footer=True),
     Action("approval.comment", "c", "deny_comment", "deny + comment", "Deny and tell the model why.", footer=True),
     Action("approval.review", "d", "review", "full diff", "Open the diff review.", footer=True),
@@ -64,9 +118,28 @@ ACTIONS: tuple[Action, ...] = (
     Action("review.previous_file", "left_square_bracket", "previous_file", "previous file", "Go to the previous file."),
     Action("review.layout", "v", "toggle_layout", "layout", "Switch between unified and side by side.", footer=True),
     Action("review.close", "escape,q", "close", "back", "Back to the chat; nothing is answered.", footer=True),
-    Action("picker.choose", "enter", "choose", "use", "Use this provider and model from the next request on.", footer=True),
+    Action(
+        "picker.choose", "enter", "choose", "use", "Use this provider and model from the next request on.", footer=True
+    ),
+    Action("picker.up", "up", "up", "up", "Go up in the list."),
+    Action("picker.down", "down", "down", "down", "Go down in the list."),
+    Action("picker.page_up", "pageup", "page_up", "page up", "Go a page up in the list."),
+    Action("picker.page_down", "pagedown", "page_down", "page down", "Go a page down in the list."),
     Action("picker.refresh", "f5", "refresh_all", "refresh", "Ask every server again.", footer=True),
     Action("picker.close", "escape", "close", "back", "Back without switching.", footer=True),
     Action("sessions.open", "enter", "open", "open", "Open this session.", footer=True),
+    Action("sessions.up", "up", "up", "up", "Go up in the list."),
+    Action("sessions.down", "down", "down", "down", "Go down in the list."),
+    Action("sessions.page_up", "pageup", "page_up", "page up", "Go a page up in the list."),
+    Action("sessions.page_down", "pagedown", "page_down", "page down", "Go a page down in the list."),
     Action("sessions.close", "escape", "close", "back", "Back to the chat.", footer=True),
+    Action("themes.keep", "enter", "keep", "keep", "Keep the theme that is shown.", footer=True),
+    Action("themes.up", "up,k", "up", "up", "Show the theme before this one."),
+    Action("themes.down", "down,j", "down", "down", "Show the theme after this one."),
+    Action("themes.close", "escape,q", "close", "back", "Back to the theme from before.", footer=True),
+    Action("help.up", "up,k", "up", "up", "Scroll a line up."),
+    Action("help.down", "down,j", "down", "down", "Scroll a line down."),
+    Action("help.page_up", "pageup", "page_up", "page up", "Scroll a page up."),
+    Action("help.page_down", "pagedown,space", "page_down", "page down", "Scroll a page down."),
+    Action("help.close", "escape,q,f1", "close", "back", "Back to where you were.", footer=True),
 )
