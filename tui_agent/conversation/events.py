@@ -16,9 +16,6 @@ ToolStatus = Literal["ok", "failed", "denied", "cancelled"]
 TurnReason = Literal["done", "max_iterations", "interrupted", "denied", "error"]
 
 
-# ---- logged ----
-
-
 class SessionStarted(Struct, frozen=True, tag="session_started"):
     """The first event of every log."""
 
@@ -110,12 +107,13 @@ class Noticed(Struct, frozen=True, tag="noticed"):
 
 
 class TurnEnded(Struct, frozen=True, tag="turn_ended"):
-    """The turn is over; the session waits for the next prompt."""
+    """The turn is over; the session waits for the next prompt.
+
+    `cause` names what went wrong when `reason` is "error": a `ProviderErrorKind`, or "internal".
+    """
 
     reason: TurnReason
-
-
-# ---- transient ----
+    cause: str = ""
 
 
 class RequestStarted(Struct, frozen=True, tag="request_started"):

@@ -1,6 +1,6 @@
 """What the engine needs of a language-model provider."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Literal, Protocol
 
 from msgspec import Struct
@@ -65,7 +65,7 @@ class LLMProvider(Protocol):
         """The name in the settings."""
         ...
 
-    def stream(self, request: ChatRequest) -> AsyncIterator[ProviderEvent]:
+    def stream(self, request: ChatRequest) -> AsyncGenerator[ProviderEvent, None]:
         """Send the request and yield what comes back; the last event is `Finished`.
 
         Raises:

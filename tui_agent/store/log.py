@@ -1,0 +1,113 @@
+"""What the engine needs of a session store, and how records are sealed into a chain."""
+
+import hashlib
+from typing import Protocol
+
+import msgspec
+from msgspec import Struct
+
+from tui_agent.conversation.errors import StoreError
+from tui_agent.conversation.events import LoggedEvent, Record, SessionStarted
+
+GENESIS = ""
+"""The hash before the first record."""
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[LoggedEvent] = msgspec.json.Decoder(LoggedEvent)
+
+
+class StoreConflictError(StoreError):
+    """Somebody else appended to the same session meanwhile."""
+
+
+class SessionSummary(Struct, frozen=True):
+    """One row of the session list; times in Unix seconds."""
+
+    id: str
+    title: str
+    working_directory: str
+    provider: str
+    model: str
+    started: float
+    updated: float
+    turns: int
+    events: int
+
+
+def encode_event(event: LoggedEvent) -> bytes:
+    """The event as JSON; lone surrogates, which JSON in UTF-8 cannot hold, become U+FFFD."""
+    try:
+        return _encoder.encode(event)
+    except UnicodeEncodeError:
+        return _encoder.encode(_without_surrogates(msgspec.to_builtins(event)))
+
+
+def decode_event(payload: bytes) -> LoggedEvent:
+    """The event of a payload.
+
+    Raises:
+        StoreError: not an event this version knows.
+    """
+    try:
+        return _decoder.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise StoreError(f"unreadable event: {error}") from None
+
+
+def _without_surrogates(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_surrogates(item) for item in value]
+    return value
+
+
+def link(previous: str, session: str, seq: int, time: float, payload: bytes) -> str:
+    """SHA-256 (hex) over the previous hash, the record's place and its payload."""
+    head = f"{previous}\n{session}\n{seq}\n{time!r}\n".encode()
+    return hashlib.sha256(head + payload).hexdigest()
+
+
+def seal(session: str, seq: int, time: float, event: LoggedEvent, previous: str) -> tuple[Record, bytes]:
+    """The record of an event in its place, and the payload that was hashed."""
+    payload = encode_event(event)
+    return Record(session, seq, time, event, link(previous, session, seq, time, payload)), payload
+
+
+class SessionLog(Protocol):
+    """An append-only log of sessions; every implementation passes the same contract tests."""
+
+    async def create(self, session: str, started: SessionStarted, at: float) -> Record:
+        """Open a new session with its first record."""
+        ...
+
+    async def append(self, previous: Record, event: LoggedEvent, at: float) -> Record:
+        """Add a record after `previous`.
+
+        Raises:
+            StoreConflictError: the session has moved on.
+            StoreError: it could not be written; nothing was.
+        """
+        ...
+
+    async def read(self, session: str) -> list[Record]:
+        """All records in order; unreadable ones are left out.
+
+        Raises:
+            StoreError: no such session.
+        """
+        ...
+
+    async def sessions(self, working_directory: str | None = None, limit: int = 500) -> list[SessionSummary]:
+        """Sessions, latest first, of one directory or of all."""
+        ...
+
+    async def verify(self, session: str) -> str:
+        """Empty when the chain is whole, else what is wrong with it and where."""
+        ...
+
+    async def aclose(self) -> None:
+        """Flush and close; safe to call twice."""
+        ...
