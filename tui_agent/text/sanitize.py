@@ -1,0 +1,92 @@
+"""Make text from outside safe to show: nothing in it can drive the terminal or pretend to be something else."""
+
+import re
+from typing import Literal
+
+ShowMode = Literal["output", "approval"]
+
+# C0 without tab and newline, DEL, C1, lone surrogates.
+_CONTROL = "\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff"
+# Line and paragraph separator: some terminals jump, some do not.
+_SEPARATOR = "\u2028\u2029"
+# Characters that change the order of letters on the screen (UAX #9).
+_BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+# Invisible: soft hyphen, zero width, invisible operators, variation selectors, tags, annotation marks.
+_INVISIBLE = (
+    "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d\u2060-\u2065\u206a-\u206f\u3164\ufe00-\ufe0f\ufeff"
+    "\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+# Look like a space but are none.
+_ODD_SPACE = "\u00a0\u1680\u2000-\u200a\u202f\u205f\u2800\u3000"
+# Generic combining marks; more than four on one letter run into the neighbouring lines.
+_MARK = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
+
+_SUSPECT = re.compile(f"[{_CONTROL}{_SEPARATOR}{_BIDI}]|{_MARK}{{5}}")
+_SEQUENCE = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI
+    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)"  # OSC, DCS, SOS, PM, APC
+    r"|\x1b[ -/]+[0-~]"  # character sets and the like
+    r"|\x1b[0-OQ-WYZ\\`-~]"  # two-character functions
+)
+_MAPPED = re.compile(f"[{_CONTROL}{_SEPARATOR}{_BIDI}]")
+_MARKS = re.compile(f"({_MARK}{{4}}){_MARK}+")
+
+_SHOWN = f"{_CONTROL}{_SEPARATOR}{_BIDI}{_INVISIBLE}{_ODD_SPACE}"
+_HIDDEN = re.compile(f"[{_SHOWN}]|(?<={_MARK}{{4}}){_MARK}|(?<=[^\\s])\t")
+_RUN_OF_SPACES = re.compile(r"(?<=[^ \t\n]) {32,}|(?:(?<=\n)|\A) {80,}|\t{12,}|(?<=[^\s])\t+")
+
+
+def sanitize(text: str, mode: ShowMode = "output") -> str:
+    """Return `text` as it may be written to a screen; the result holds no control character but newline and tab.
+
+    `output`: whole terminal sequences are removed, `\\r\\n` becomes `\\n`, a lone carriage return drops what stands
+    before it on its line (as a terminal would overwrite it), other controls become visible symbols (U+2400 …, or
+    U+FFFD for C1 and lone surrogates), bidirectional controls become `<U+XXXX>`, and at most four combining marks
+    stay on a letter. Lines are independent: sanitising line by line gives the same.
+
+    `approval`: nothing is removed. Every control, bidirectional, zero-width, tag and odd-space character becomes
+    `<U+XXXX>`, and so do tabs that do not indent, long runs of tabs or spaces (`<U+0020 ×200>`), and more than four
+    combining marks.
+
+    Both are idempotent.
+    """
+    if mode == "approval":
+        return _HIDDEN.sub(_codepoint, _RUN_OF_SPACES.sub(_run, text))
+    if not _SUSPECT.search(text):
+        return text
+    text = _SEQUENCE.sub("", text)
+    if "\r" in text:
+        text = "\n".join(_after_last_return(line) for line in text.split("\n"))
+    return _MARKS.sub(r"\1", _MAPPED.sub(_symbol, text))
+
+
+def hidden_count(text: str) -> int:
+    """How many characters of `text` approval mode has to spell out because a reader would not see them."""
+    runs = sum(len(match[0]) for match in _RUN_OF_SPACES.finditer(text))
+    return runs + sum(1 for _ in _HIDDEN.finditer(_RUN_OF_SPACES.sub("", text)))
+
+
+def _after_last_return(line: str) -> str:
+    return line.rstrip("\r").rpartition("\r")[2]
+
+
+def _symbol(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if code < 0x20:
+        return chr(0x2400 + code)
+    if code == 0x7F:
+        return "\u2421"
+    if code in (0x2028, 0x2029):
+        return "\u2424"
+    if code < 0xA0 or 0xD800 <= code <= 0xDFFF:
+        return "\ufffd"
+    return f"<U+{code:04X}>"
+
+
+def _codepoint(match: re.Match[str]) -> str:
+    return f"<U+{ord(match[0]):04X}>"
+
+
+def _run(match: re.Match[str]) -> str:
+    code, count = ord(match[0][0]), len(match[0])
+    return f"<U+{code:04X}>" if count == 1 else f"<U+{code:04X} ×{count}>"
