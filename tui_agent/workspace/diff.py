@@ -1,0 +1,482 @@
+"""Line differences between two texts: what a person reviews before a change is written.
+
+Lines end at LF and nowhere else: form feeds, U+2028 and lone CR are ordinary characters of a line, so the lines of a
+text joined again are exactly that text.
+"""
+
+import re
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from functools import cached_property
+from typing import Literal
+
+from msgspec import Struct
+
+from tui_agent.conversation.events import FileDelta
+from tui_agent.workspace.changes import ChangePlan, FileChange
+
+Side = Literal["context", "removed", "added"]
+Kind = Literal["created", "modified", "overwritten", "binary"]
+Span = tuple[int, int]
+Match = tuple[int, int, int]
+"""Equal lines: index before, index after, how many."""
+
+CONTEXT = 3
+COMPARISONS = 250_000_000
+"""Pairs of lines compared (64 at a time) before the rest is shown as replaced whole: some 0.1 s and 32 MB."""
+
+COUNTING = 200
+"""What counting one line costs, in comparisons; it ends the search after about a million lines counted."""
+
+WORDS = 2_000
+"""Lines with more words than this are compared by their common beginning and end only."""
+
+
+class Row(Struct, frozen=True):
+    """One line of a hunk: its text with its ending, and its 1-based number before and after (0: not there)."""
+
+    side: Side
+    old: int
+    new: int
+    line: str
+
+    @property
+    def text(self) -> str:
+        """The line without its LF."""
+        return self.line[:-1] if self.line.endswith("\n") else self.line
+
+    @property
+    def ends(self) -> bool:
+        """False for a last line without a final newline."""
+        return self.line.endswith("\n")
+
+
+class Hunk(Struct, frozen=True):
+    """Neighbouring changes with their context; starts are 1-based, and as in a unified diff 0 before the first line.
+
+    `heading` is the definition that the first line stands in, or "".
+    """
+
+    old_start: int
+    old_lines: int
+    new_start: int
+    new_lines: int
+    rows: tuple[Row, ...]
+    heading: str = ""
+
+
+class FileDiff(Struct, frozen=True, dict=True):
+    """One file before and after, line by line.
+
+    `kind`: `created` (no file yet), `overwritten` (not one line stays), `binary` (the new bytes are no text; both sides
+    are hexadecimal dumps), else `modified`. `notes` are facts that lines alone do not show.
+    """
+
+    name: str
+    kind: Kind
+    encoding: str
+    before: str
+    after: str
+    hunks: tuple[Hunk, ...]
+    added: int
+    removed: int
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def old_lines(self) -> list[str]:
+        """The lines before, each with its ending."""
+        return split_lines(self.before)
+
+    @cached_property
+    def new_lines(self) -> list[str]:
+        """The lines after, each with its ending."""
+        return split_lines(self.after)
+
+
+def split_lines(text: str) -> list[str]:
+    """Lines with their endings; joined they are `text` again."""
+    lines = text.split("\n")
+    last = lines.pop()
+    lines = [line + "\n" for line in lines]
+    return [*lines, last] if last else lines
+
+
+def diff_plan(plan: ChangePlan) -> tuple[FileDiff, ...]:
+    """The difference of each file of a plan, in its order."""
+    return tuple(diff_change(change) for change in plan.changes)
+
+
+def diff_change(change: FileChange) -> FileDiff:
+    """The difference of one prepared change; never fails, whatever the bytes are."""
+    notes = [f"edit found its place by {change.match}"] if change.match else []
+    old = change.before or b""
+    ways = _reading(old), _reading(change.after)
+    if ways[1] == "binary":
+        encoding, before, after = "binary", hex_dump(old), hex_dump(change.after)
+        notes.append("not text: shown as bytes")
+    else:
+        if ways[0] == "binary":
+            notes.append(f"replaces {len(old):,} bytes that are not text")
+        encoding = "latin-1" if "other" in ways and "utf-8" not in ways else "utf-8"
+        before = "" if ways[0] == "binary" else old.decode(encoding, "surrogateescape")
+        after = change.after.decode(encoding, "surrogateescape")
+        if encoding == "latin-1":
+            notes.append("not UTF-8: shown as Latin-1")
+        elif "other" in ways:
+            notes.append("becomes UTF-8" if ways[0] == "other" else "is no longer UTF-8")
+    hunks = diff_texts(before, after)
+    added, removed = _counts(hunks)
+    kind: Kind = "modified"
+    if encoding == "binary":
+        kind = "binary"
+    elif change.before is None:
+        kind = "created"
+    elif old and removed == len(split_lines(before)):
+        kind = "overwritten"
+    if encoding != "binary":
+        notes += _text_notes(before, after)
+    return FileDiff(change.name, kind, encoding, before, after, hunks, added, removed, tuple(notes))
+
+
+def diff_texts(before: str, after: str, context: int = CONTEXT) -> tuple[Hunk, ...]:
+    """The hunks that turn `before` into `after`, each with up to `context` unchanged lines around it."""
+    old, new = split_lines(before), split_lines(after)
+    return tuple(_hunks(old, new, _changes(old, new), context))
+
+
+def apply_hunks(before: str, hunks: Sequence[Hunk], accepted: AbstractSet[int]) -> str:
+    """`before` with the hunks whose index is in `accepted`; the hunks must be the ones made from `before`."""
+    old = split_lines(before)
+    parts: list[str] = []
+    done = 0
+    for index, hunk in enumerate(hunks):
+        if index not in accepted:
+            continue
+        start = hunk.old_start - 1 if hunk.old_lines else hunk.old_start
+        parts += old[done:start]
+        parts += (row.line for row in hunk.rows if row.side != "removed")
+        done = start + hunk.old_lines
+    parts += old[done:]
+    return "".join(parts)
+
+
+def unified(diff: FileDiff, limit_lines: int, limit_columns: int = 2_000) -> str:
+    """A unified diff for reading; what the limits (lines, characters of a line) cut is said in its place."""
+    out: list[str] = []
+    total = 0
+    for line in _unified_lines(diff):
+        total += 1
+        if total <= limit_lines:
+            hidden = len(line) - limit_columns
+            out.append(f"{line[:limit_columns]}… {hidden:,} more characters" if hidden > 0 else line)
+    if total > limit_lines:
+        out.append(f"… {total - limit_lines:,} more lines")
+    return "\n".join(out)
+
+
+def file_delta(change: FileChange, limit_lines: int = 200) -> FileDelta:
+    """What the log keeps of one changed file: counts, and a unified diff of at most `limit_lines` lines."""
+    diff = diff_change(change)
+    text = _storable(unified(diff, limit_lines))
+    return FileDelta(_storable(change.name), diff.added, diff.removed, text, created=diff.kind == "created")
+
+
+def _storable(text: str) -> str:
+    """Without the lone surrogates that stand for undecodable bytes: JSON cannot hold them."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def intraline(old: str, new: str) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
+    """Which characters of two paired lines differ, as (start, end) spans of each; none when little is alike."""
+    old_words, new_words = _words(old), _words(new)
+    gone: tuple[Span, ...]
+    come: tuple[Span, ...]
+    if len(old_words) > WORDS or len(new_words) > WORDS:
+        head = _common_prefix(old, new)
+        tail = _common_prefix(old[head:][::-1], new[head:][::-1])
+        gone, come = ((head, len(old) - tail),), ((head, len(new) - tail),)
+    else:
+        gone, come = _word_spans(old_words, new_words)
+    kept = len(old) - sum(end - start for start, end in gone)
+    if kept * 3 < max(len(old.strip()), len(new.strip())):
+        return (), ()
+    return _filled(gone), _filled(come)
+
+
+def hex_dump(data: bytes) -> str:
+    """Sixteen bytes a line: offset, hexadecimal, printable ASCII."""
+    lines = []
+    for offset in range(0, len(data), 16):
+        piece = data[offset : offset + 16]
+        lines.append(f"{offset:08x}  {piece.hex(' '):47}  {piece.translate(_PRINTABLE).decode('ascii')}\n")
+    return "".join(lines)
+
+
+# ---- bytes ----
+
+_PRINTABLE = bytes(byte if 32 <= byte < 127 else ord(".") for byte in range(256))
+
+
+def _reading(data: bytes) -> Literal["ascii", "utf-8", "other", "binary"]:
+    """What the bytes are; NUL in valid UTF-8 is text (and is shown), in anything else it means they are no text."""
+    if data.isascii():
+        return "ascii"
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return "binary" if b"\0" in data else "other"
+    return "utf-8"
+
+
+def _text_notes(before: str, after: str) -> Iterator[str]:
+    old, new = line_ending(before), line_ending(after)
+    if old and new and old != new:
+        yield f"line endings change from {old} to {new}"
+    elif new not in ("", "LF"):
+        yield f"{new} line endings"
+    if before.startswith("\ufeff") != after.startswith("\ufeff") and before and after:
+        yield "byte order mark added" if after.startswith("\ufeff") else "byte order mark removed"
+    if not after:
+        yield "empty file"
+    elif not after.endswith("\n"):
+        yield "no newline at end of file"
+    elif before and not before.endswith("\n"):
+        yield "newline at end of file added"
+
+
+def line_ending(text: str) -> Literal["", "LF", "CRLF", "mixed"]:
+    """Which line ending a text uses; "" when it has none."""
+    every, crlf = text.count("\n"), text.count("\r\n")
+    if not every:
+        return ""
+    return "LF" if not crlf else "CRLF" if crlf == every else "mixed"
+
+
+# ---- comparing ----
+
+
+def _changes(old: list[str], new: list[str]) -> list[tuple[int, int, int, int]]:
+    """Stretches that differ as (old start, old end, new start, new end), in order, never touching."""
+    numbers: dict[str, int] = {}
+    a = [numbers.setdefault(line, len(numbers)) for line in old]
+    b = [numbers.setdefault(line, len(numbers)) for line in new]
+    changes: list[tuple[int, int, int, int]] = []
+    i = j = 0
+    for start_a, start_b, size in [*_matches(a, b), (len(a), len(b), 0)]:
+        if i < start_a or j < start_b:
+            changes.append((i, start_a, j, start_b))
+        i, j = start_a + size, start_b + size
+    return _settled(old, new, changes)
+
+
+def _matches(a: list[int], b: list[int]) -> list[Match]:
+    """Equal stretches in order: common ends, then lines unique on both sides (patience), then the longest common
+    subsequence of what is left between them."""
+    found: list[Match] = []
+    budget = COMPARISONS
+    todo = [(0, len(a), 0, len(b))]
+    while todo:
+        a0, a1, b0, b1 = todo.pop()
+        head = 0
+        while a0 + head < a1 and b0 + head < b1 and a[a0 + head] == b[b0 + head]:
+            head += 1
+        found.append((a0, b0, head))
+        a0, b0 = a0 + head, b0 + head
+        tail = 0
+        while a1 - tail > a0 and b1 - tail > b0 and a[a1 - tail - 1] == b[b1 - tail - 1]:
+            tail += 1
+        a1, b1 = a1 - tail, b1 - tail
+        found.append((a1, b1, tail))
+        if a0 == a1 or b0 == b1:
+            continue
+        budget -= (a1 - a0 + b1 - b0) * COUNTING
+        anchors = _unique_matches(a, b, a0, a1, b0, b1) if budget > 0 else []
+        if anchors:
+            for i, j in anchors:
+                todo.append((a0, i, b0, j))
+                a0, b0 = i, j
+            todo.append((a0, a1, b0, b1))
+        elif (cost := (a1 - a0) * (b1 - b0)) <= budget:
+            budget -= cost
+            found += _subsequence(a, b, a0, a1, b0, b1)
+    return _joined(found)
+
+
+def _unique_matches(a: list[int], b: list[int], a0: int, a1: int, b0: int, b1: int) -> list[tuple[int, int]]:
+    """The longest ordered run of lines that occur exactly once in each stretch."""
+    once_a, once_b = Counter(a[a0:a1]), Counter(b[b0:b1])
+    place = {b[j]: j for j in range(b0, b1) if once_b[b[j]] == 1}
+    pairs = [(i, place[a[i]]) for i in range(a0, a1) if once_a[a[i]] == 1 and a[i] in place]
+    ends: list[int] = []
+    last: list[int] = []
+    before: list[int] = []
+    for index, (_, j) in enumerate(pairs):
+        pile = bisect_left(ends, j)
+        before.append(last[pile - 1] if pile else -1)
+        ends[pile : pile + 1] = [j]
+        last[pile : pile + 1] = [index]
+    run: list[tuple[int, int]] = []
+    index = last[-1] if last else -1
+    while index >= 0:
+        run.append(pairs[index])
+        index = before[index]
+    return run[::-1]
+
+
+def _subsequence(a: list[int], b: list[int], a0: int, a1: int, b0: int, b1: int) -> Iterator[Match]:
+    from rapidfuzz.distance import LCSseq
+
+    for step in LCSseq.opcodes(a[a0:a1], b[b0:b1]):
+        if step.tag == "equal":
+            yield a0 + step.src_start, b0 + step.dest_start, step.src_end - step.src_start
+
+
+def _joined(matches: Iterable[Match]) -> list[Match]:
+    """Sorted, without empty ones, touching ones made one."""
+    out: list[Match] = []
+    for i, j, size in sorted(match for match in matches if match[2]):
+        if out and out[-1][0] + out[-1][2] == i and out[-1][1] + out[-1][2] == j:
+            out[-1] = (out[-1][0], out[-1][1], out[-1][2] + size)
+        else:
+            out.append((i, j, size))
+    return out
+
+
+def _settled(
+    old: list[str], new: list[str], changes: list[tuple[int, int, int, int]]
+) -> list[tuple[int, int, int, int]]:
+    """Pure insertions and removals moved, where the text allows several places, to where a person would put them: to
+    begin at the least indented line, else as late as possible."""
+    out: list[tuple[int, int, int, int]] = []
+    for index, (i0, i1, j0, j1) in enumerate(changes):
+        if (i0 == i1) == (j0 == j1):
+            out.append((i0, i1, j0, j1))
+            continue
+        lines, start, end = (new, j0, j1) if i0 == i1 else (old, i0, i1)
+        floor = out[-1][3 if i0 == i1 else 1] + 1 if out else 0
+        following = changes[index + 1][2 if i0 == i1 else 0] if index + 1 < len(changes) else len(lines) + 1
+        up = 0
+        while start - up > floor and lines[start - up - 1] == lines[end - up - 1]:
+            up += 1
+        down = 0
+        while end + down + 1 < following and lines[start + down] == lines[end + down]:
+            down += 1
+        shift = min(range(-up, down + 1), key=lambda by: (_indent(lines[start + by]), -by))
+        out.append((i0 + shift, i1 + shift, j0 + shift, j1 + shift))
+    return out
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip()) if line.strip() else 1_000
+
+
+# ---- hunks ----
+
+_DEFINITION = re.compile(
+    r"\s*(?:(?:export|default|public|private|protected|internal|static|abstract|final|pub(?:\(\w+\))?|async|unsafe)\s+)*"
+    r"(?:def|class|fn|func|function|impl|struct|enum|trait|interface|namespace|module|mod)\b"
+)
+
+
+def _hunks(old: list[str], new: list[str], changes: list[tuple[int, int, int, int]], context: int) -> Iterator[Hunk]:
+    groups: list[list[tuple[int, int, int, int]]] = []
+    for change in changes:
+        if groups and change[0] - groups[-1][-1][1] <= 2 * context:
+            groups[-1].append(change)
+        else:
+            groups.append([change])
+    heading, seen = "", 0
+    for group in groups:
+        lead = min(context, group[0][0])
+        start_old, start_new = group[0][0] - lead, group[0][2] - lead
+        end_old = min(len(old), group[-1][1] + context)
+        rows: list[Row] = []
+        i, j = start_old, start_new
+        for i0, i1, j0, j1 in [*group, (end_old, end_old, 0, 0)]:
+            rows += (Row("context", k + 1, j + k - i + 1, old[k]) for k in range(i, i0))
+            if i1 > i0 or j1 > j0:
+                rows += (Row("removed", k + 1, 0, old[k]) for k in range(i0, i1))
+                rows += (Row("added", 0, k + 1, new[k]) for k in range(j0, j1))
+                i, j = i1, j1
+        while seen < start_old:
+            if _DEFINITION.match(old[seen]):
+                heading = old[seen].strip()[:200]
+            seen += 1
+        old_lines = sum(row.side != "added" for row in rows)
+        new_lines = sum(row.side != "removed" for row in rows)
+        yield Hunk(start_old + bool(old_lines), old_lines, start_new + bool(new_lines), new_lines, tuple(rows), heading)
+
+
+def _counts(hunks: Sequence[Hunk]) -> tuple[int, int]:
+    sides = Counter(row.side for hunk in hunks for row in hunk.rows)
+    return sides["added"], sides["removed"]
+
+
+def _unified_lines(diff: FileDiff) -> Iterator[str]:
+    yield f"--- {'/dev/null' if diff.kind == 'created' else diff.name}"
+    yield f"+++ {diff.name}"
+    for hunk in diff.hunks:
+        heading = f" {hunk.heading}" if hunk.heading else ""
+        yield f"@@ -{hunk.old_start},{hunk.old_lines} +{hunk.new_start},{hunk.new_lines} @@{heading}"
+        for row in hunk.rows:
+            yield {"context": " ", "removed": "-", "added": "+"}[row.side] + row.text
+            if not row.ends:
+                yield "\\ No newline at end of file"
+
+
+# ---- words of a line ----
+
+_WORD = re.compile(r"\w+|\s+|[^\w\s]")
+
+
+def _words(line: str) -> list[str]:
+    return _WORD.findall(line[: WORDS * 20]) if len(line) <= WORDS * 20 else [""] * (WORDS + 1)
+
+
+def _word_spans(old: list[str], new: list[str]) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
+    from rapidfuzz.distance import LCSseq
+
+    numbers: dict[str, int] = {}
+    a = [numbers.setdefault(word, len(numbers)) for word in old]
+    b = [numbers.setdefault(word, len(numbers)) for word in new]
+    at_old, at_new = _offsets(old), _offsets(new)
+    gone: list[Span] = []
+    come: list[Span] = []
+    for step in LCSseq.opcodes(a, b):
+        if step.tag != "equal":
+            gone.append((at_old[step.src_start], at_old[step.src_end]))
+            come.append((at_new[step.dest_start], at_new[step.dest_end]))
+    return tuple(gone), tuple(come)
+
+
+def _offsets(words: list[str]) -> list[int]:
+    out = [0]
+    for word in words:
+        out.append(out[-1] + len(word))
+    return out
+
+
+def _filled(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """Without empty spans, touching ones joined."""
+    out: list[Span] = []
+    for start, end in spans:
+        if start == end:
+            continue
+        if out and out[-1][1] == start:
+            out[-1] = (out[-1][0], end)
+        else:
+            out.append((start, end))
+    return tuple(out)
+
+
+def _common_prefix(one: str, other: str) -> int:
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[:middle] == other[:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
