@@ -3,7 +3,7 @@
 Each says what happened, on what, and (in `hint`) what the user can do. Faces print them; nothing below a face does.
 """
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 EXIT_DONE = 0
 EXIT_FAILED = 1
@@ -16,7 +16,7 @@ EXIT_INTERRUPTED = 130
 class TuiAgentError(Exception):
     """Base of all errors meant for a person; `exit_code` is what a command line ends with."""
 
-    exit_code: ClassVar[int] = EXIT_FAILED
+    exit_code: int = EXIT_FAILED
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -73,11 +73,7 @@ class ProviderError(TuiAgentError):
         super().__init__(message, hint)
         self.kind = kind
         self.status = status
-
-    @property
-    def code(self) -> int:
-        """The exit code for a command line."""
-        return EXIT_UNREACHABLE if self.kind == "unreachable" else EXIT_FAILED
+        self.exit_code = EXIT_UNREACHABLE if kind == "unreachable" else EXIT_FAILED
 
 
 class ToolError(TuiAgentError):

@@ -1,0 +1,83 @@
+"""From the log to what the model is sent: a pure projection."""
+
+import json
+from collections.abc import Iterable, Sequence
+
+from tui_agent.conversation.events import AssistantReplied, LoggedEvent, PromptSubmitted, ToolFinished
+from tui_agent.conversation.messages import Message, ToolCall
+
+CUT_REPLY = "[this reply was cut off here]"
+NOT_RUN = "not run: the turn was interrupted"
+
+
+def messages(events: Iterable[LoggedEvent], system: str) -> tuple[Message, ...]:
+    """The conversation as messages.
+
+    Every tool call gets exactly one result, right behind its reply and in the order of the calls, whatever happened to
+    it; prompts that follow each other become one user message; a cut reply is marked as such.
+    """
+    projected = [Message("system", system)]
+    open_calls: dict[str, ToolCall] = {}
+    results: dict[str, ToolFinished] = {}
+
+    def close_calls() -> None:
+        for call in open_calls.values():
+            done = results.get(call.id)
+            content = done.content if done else NOT_RUN
+            projected.append(Message("tool", content, tool_call_id=call.id, tool_name=call.name))
+        open_calls.clear()
+        results.clear()
+
+    for event in events:
+        match event:
+            case ToolFinished():
+                if event.call_id in open_calls:
+                    results.setdefault(event.call_id, event)
+            case PromptSubmitted():
+                close_calls()
+                _add_prompt(projected, event.text)
+            case AssistantReplied():
+                close_calls()
+                reply = _reply(event)
+                if reply is not None:
+                    projected.append(reply)
+                    open_calls = {call.id: call for call in reply.tool_calls}
+            case _:
+                pass
+    close_calls()
+    return tuple(projected)
+
+
+def _add_prompt(projected: list[Message], text: str) -> None:
+    if projected[-1].role == "user":
+        projected[-1] = Message("user", f"{projected[-1].content}\n\n{text}")
+    else:
+        projected.append(Message("user", text))
+
+
+def _reply(event: AssistantReplied) -> Message | None:
+    if event.finish == "incomplete":
+        return Message("assistant", f"{event.text}\n{CUT_REPLY}") if event.text.strip() else None
+    if not event.text.strip() and not event.tool_calls:
+        return None
+    calls = tuple(ToolCall(call.id, call.name, _valid(call.arguments)) for call in event.tool_calls)
+    return Message("assistant", event.text, tool_calls=calls)
+
+
+def _valid(arguments: str) -> str:
+    """The arguments as a JSON object; servers answer 400 to a history with anything else in it."""
+    try:
+        if isinstance(json.loads(arguments), dict):
+            return arguments
+    except (ValueError, RecursionError):
+        pass
+    return "{}"
+
+
+def text_of(sent: Sequence[Message]) -> Iterable[str]:
+    """All text of a request, for estimating its size."""
+    for message in sent:
+        yield message.content
+        for call in message.tool_calls:
+            yield call.name
+            yield call.arguments

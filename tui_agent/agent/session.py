@@ -1,0 +1,200 @@
+"""A session: one conversation, its log, and the turns that prompts start."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
+
+from tui_agent.agent.turn import Journal, Turn, TurnOptions
+from tui_agent.conversation.errors import StoreError
+from tui_agent.conversation.events import (
+    Event,
+    LoggedEvent,
+    Mode,
+    ModeChanged,
+    ModelSwitched,
+    Noticed,
+    Record,
+    SessionStarted,
+)
+from tui_agent.providers.protocol import LLMProvider
+from tui_agent.store.log import GENESIS, SessionLog, StoreConflictError, seal
+from tui_agent.tools.executor import ToolExecutor
+
+Emit = Callable[[Event], None]
+
+
+def new_session_id(now: float) -> str:
+    """An id that sorts by time and can be typed: `20261121-0945-3f9a1c` (UTC)."""
+    return f"{time.strftime('%Y%m%d-%H%M', time.gmtime(now))}-{secrets.token_hex(3)}"
+
+
+class Session(Journal):
+    """One conversation with one model at a time.
+
+    Events go down into `log` and up to whoever iterates `run`. When the log cannot be written, the session says so once
+    and goes on in memory.
+    """
+
+    def __init__(
+        self,
+        *,
+        log: SessionLog | None,
+        executor: ToolExecutor,
+        provider: LLMProvider,
+        model: str,
+        options: TurnOptions,
+        mode: Mode = "ask",
+        working_directory: str,
+        version: str,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.executor = executor
+        self.provider = provider
+        self.model = model
+        self.options = options
+        self.mode = mode
+        self.id = ""
+        self._log = log
+        self._directory = working_directory
+        self._version = version
+        self._clock = clock
+        self._records: list[Record] = []
+        self._steering: list[str] = []
+        self._turn: asyncio.Task[None] | None = None
+
+    @property
+    def records(self) -> Sequence[Record]:
+        """Everything logged so far, oldest first."""
+        return self._records
+
+    @property
+    def busy(self) -> bool:
+        """True while a turn runs."""
+        return self._turn is not None and not self._turn.done()
+
+    def continue_from(self, records: Sequence[Record]) -> None:
+        """Take up an earlier session where it stood.
+
+        Raises:
+            StoreError: there is nothing in it.
+        """
+        if not records:
+            raise StoreError("the session is empty")
+        self._records = list(records)
+        self.id = records[-1].session
+
+    async def run(self, prompt: str) -> AsyncIterator[Event]:
+        """Submit a prompt and yield what happens until the turn has ended; the last event is `TurnEnded`.
+
+        Leaving the iteration early stops the turn and leaves a valid log.
+
+        Raises:
+            RuntimeError: a turn is running already; use `steer`.
+        """
+        if self.busy:
+            raise RuntimeError("a turn is running")
+        queue: asyncio.Queue[Event | None] = asyncio.Queue()
+        turn = Turn(self, self.provider, self.model, self.options, queue.put_nowait)
+        self._turn = task = asyncio.create_task(turn.run(prompt))
+        task.add_done_callback(lambda _: queue.put_nowait(None))
+        try:
+            while (event := await queue.get()) is not None:
+                yield event
+            await task
+        finally:
+            if not task.done():
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await asyncio.shield(task)
+
+    def interrupt(self) -> None:
+        """Stop the running turn; `run` still yields what that leaves behind."""
+        if self._turn is not None:
+            self._turn.cancel()
+
+    def steer(self, text: str) -> None:
+        """Give the running turn a further prompt, after the current tool."""
+        self._steering.append(text)
+
+    @property
+    def steered(self) -> bool:
+        """True when prompts wait to be sent with the next request."""
+        return bool(self._steering)
+
+    def take_steering(self) -> list[str]:
+        """What was steered and not yet sent; it is taken out."""
+        texts, self._steering = self._steering, []
+        return texts
+
+    async def switch(self, provider: LLMProvider, model: str) -> list[LoggedEvent]:
+        """Let another provider and model answer from the next request on."""
+        self.provider, self.model = provider, model
+        if not self._records:
+            return []
+        return await self.record(ModelSwitched(provider.name, model))
+
+    async def set_mode(self, mode: Mode) -> list[LoggedEvent]:
+        """Change the approval mode from the next call on."""
+        self.mode = mode
+        if not self._records:
+            return []
+        return await self.record(ModeChanged(mode))
+
+    async def record(self, event: LoggedEvent) -> list[LoggedEvent]:
+        """Log an event; the first one opens the session. What was logged comes back, a notice of trouble included."""
+        logged: list[LoggedEvent] = []
+        if not self._records:
+            self.id = new_session_id(self._clock())
+            opening = SessionStarted(self._directory, self.provider.name, self.model, self.mode, self._version)
+            logged += await self._append(opening)
+        return logged + await self._append(event)
+
+    async def _append(self, event: LoggedEvent) -> list[LoggedEvent]:
+        now = self._clock()
+        trouble: Noticed | None = None
+        if self._log is not None:
+            try:
+                if self._records:
+                    record = await self._log.append(self._records[-1], event, now)
+                else:
+                    record = await self._log.create(self.id, _as_started(event), now)
+                self._records.append(record)
+                return [event]
+            except StoreConflictError:
+                trouble = await self._fork()
+                if self._log is not None:
+                    return [trouble, *await self._append(event)]
+            except StoreError as error:
+                self._log = None
+                trouble = Noticed("warning", f"{error.message}; this session goes on unsaved", error.hint)
+        previous = self._records[-1] if self._records else None
+        record, _ = seal(
+            self.id, previous.seq + 1 if previous else 1, now, event, previous.hash if previous else GENESIS
+        )
+        self._records.append(record)
+        return [event] if trouble is None else [trouble, event]
+
+    async def _fork(self) -> Noticed:
+        """Another window continued this session: go on in a copy, so that neither is mixed into the other."""
+        assert self._log is not None
+        old, self.id = self.id, new_session_id(self._clock())
+        copied: list[Record] = []
+        try:
+            for record in self._records:
+                if copied:
+                    copied.append(await self._log.append(copied[-1], record.event, record.time))
+                else:
+                    copied.append(await self._log.create(self.id, _as_started(record.event), record.time))
+        except StoreError as error:
+            self._log = None
+            return Noticed("warning", f"{error.message}; this session goes on unsaved", error.hint)
+        self._records = copied
+        return Noticed("warning", f"session {old} was continued in another window", f"this window goes on as {self.id}")
+
+
+def _as_started(event: LoggedEvent) -> SessionStarted:
+    if not isinstance(event, SessionStarted):
+        raise StoreError(f"a session cannot begin with {type(event).__name__}")
+    return event

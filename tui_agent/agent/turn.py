@@ -1,0 +1,303 @@
+"""One turn: ask the model, run what it calls, tell it the results, until it has answered."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tui_agent.agent.context import messages, text_of
+from tui_agent.agent.prompt import system_prompt
+from tui_agent.conversation.errors import ProviderError, TuiAgentError
+from tui_agent.conversation.events import (
+    AssistantReplied,
+    CallStarted,
+    Event,
+    LoggedEvent,
+    Mode,
+    Noticed,
+    PromptSubmitted,
+    ReasoningDelta,
+    Record,
+    RequestStarted,
+    TextDelta,
+    ToolFinished,
+    ToolOutput,
+    TurnEnded,
+    TurnReason,
+)
+from tui_agent.conversation.messages import Finish, ToolCall, Usage
+from tui_agent.providers.protocol import ChatRequest, Finished, LLMProvider
+from tui_agent.text.tokens import estimate
+from tui_agent.tools.executor import ToolExecutor, ToolOutcome
+
+SAME_CALL_LIMIT = 4
+"""The same call with the same result so many times in a row ends the turn."""
+
+MALFORMED_LIMIT = 3
+"""So many replies in a row whose calls could all not be understood end the turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnOptions:
+    """What a turn may use and how long it may go on."""
+
+    max_iterations: int = 50
+    tools: bool = True
+    directory: str = "."
+    system: str = "Linux"
+    system_addition: str = ""
+
+
+class Journal(Protocol):
+    """What a turn needs of its session."""
+
+    mode: Mode
+    executor: ToolExecutor
+
+    @property
+    def records(self) -> Sequence[Record]:
+        """Everything logged so far."""
+        ...
+
+    async def record(self, event: LoggedEvent) -> list[LoggedEvent]:
+        """Log an event and say what was logged."""
+        ...
+
+    @property
+    def steered(self) -> bool:
+        """True when prompts wait to be sent with the next request."""
+        ...
+
+    def take_steering(self) -> list[str]:
+        """Prompts given meanwhile."""
+        ...
+
+
+@dataclass(slots=True)
+class _Reply:
+    """What has arrived of a reply."""
+
+    started: float
+    text: list[str] = field(default_factory=list)
+    reasoning: list[str] = field(default_factory=list)
+    reasoning_ended: float = 0.0
+
+    def logged(
+        self, finish: Finish, calls: tuple[ToolCall, ...], usage: Usage, provider: str, model: str
+    ) -> AssistantReplied:
+        now = time.monotonic()
+        thought = (self.reasoning_ended or now) - self.started if self.reasoning else 0.0
+        return AssistantReplied(
+            text="".join(self.text),
+            reasoning="".join(self.reasoning),
+            tool_calls=calls,
+            finish=finish,
+            provider=provider,
+            model=model,
+            usage=usage,
+            seconds=round(now - self.started, 3),
+            reasoning_seconds=round(thought, 3),
+        )
+
+
+class _TurnDenied(Exception):
+    """The user denied and stopped."""
+
+
+class Turn:
+    """Runs once."""
+
+    def __init__(
+        self,
+        session: Journal,
+        provider: LLMProvider,
+        model: str,
+        options: TurnOptions,
+        emit: Callable[[Event], None],
+    ) -> None:
+        self._session = session
+        self._provider = provider
+        self._model = model
+        self._options = options
+        self._emit = emit
+        self._reply: _Reply | None = None
+        self._open_calls: list[ToolCall] = []
+
+    async def run(self, prompt: str) -> None:
+        """Run to the end; whatever happens, the last event is `TurnEnded` and the log is valid."""
+        cause = ""
+        reason: TurnReason
+        try:
+            await self._log(PromptSubmitted(prompt))
+            reason = await self._iterate()
+        except asyncio.CancelledError:
+            reason = "interrupted"
+        except _TurnDenied:
+            reason = "denied"
+        except ProviderError as error:
+            await self._log(Noticed("error", error.message, error.hint))
+            reason, cause = "error", error.kind
+        except TuiAgentError as error:
+            await self._log(Noticed("error", error.message, error.hint))
+            reason, cause = "error", "internal"
+        except Exception as error:  # a fault of ours costs this turn, never the session
+            logging.getLogger(__name__).exception("turn failed")
+            await self._log(
+                Noticed("error", f"internal error: {error!r}", "the session is kept; send a prompt to go on")
+            )
+            reason, cause = "error", "internal"
+        await self._close(reason, cause)
+
+    async def _close(self, reason: TurnReason, cause: str) -> None:
+        if self._reply is not None and (self._reply.text or self._reply.reasoning):
+            await self._log(self._reply.logged("incomplete", (), Usage(), self._provider.name, self._model))
+        self._reply = None
+        text = "not run: the user stopped the turn" if reason in ("interrupted", "denied") else "not run"
+        for call in self._open_calls:
+            await self._log(ToolFinished(call.id, call.name, "", "cancelled", text, 0.0))
+        self._open_calls = []
+        await self._log(TurnEnded(reason, cause))
+
+    async def _iterate(self) -> TurnReason:
+        retried_empty = False
+        patience = _Patience()
+        for iteration in range(1, self._options.max_iterations + 1):
+            for text in self._session.take_steering():
+                await self._log(PromptSubmitted(text))
+            reply = await self._ask(iteration)
+            if reply.finish == "incomplete":
+                return "error"
+            if reply.tool_calls:
+                outcomes = await self._run_calls(reply.tool_calls)
+                if (trouble := patience.lost(reply.tool_calls, outcomes)) is not None:
+                    await self._log(trouble)
+                    return "max_iterations"
+            elif not reply.text.strip() and reply.finish == "stop" and not retried_empty:
+                retried_empty = True
+            else:
+                if (notice := _about_ending(reply)) is not None:
+                    await self._log(notice)
+                if not self._session.steered:
+                    return "done"
+        await self._log(
+            Noticed(
+                "warning",
+                f"stopped after {self._options.max_iterations} requests to the model",
+                "send a prompt to go on, or raise --max-iterations",
+            )
+        )
+        return "max_iterations"
+
+    async def _ask(self, iteration: int) -> AssistantReplied:
+        """One request; the reply is logged, whole or as far as it came."""
+        options = self._options
+        system = system_prompt(
+            options.directory, options.system, options.system_addition, plan=self._session.mode == "plan"
+        )
+        sent = messages((record.event for record in self._session.records), system)
+        tools = self._session.executor.specs() if options.tools else ()
+        size = sum(estimate(text) for text in text_of(sent)) + sum(estimate(str(tool.parameters)) for tool in tools)
+        self._emit(RequestStarted(self._provider.name, self._model, iteration, size))
+        self._reply = reply = _Reply(time.monotonic())
+        finished = Finished("incomplete", (), Usage(), "the stream ended early")
+        async with aclosing(self._provider.stream(ChatRequest(self._model, sent, tools))) as stream:
+            async for event in stream:
+                match event:
+                    case TextDelta():
+                        reply.text.append(event.text)
+                        if reply.reasoning and not reply.reasoning_ended:
+                            reply.reasoning_ended = time.monotonic()
+                        self._emit(event)
+                    case ReasoningDelta():
+                        reply.reasoning.append(event.text)
+                        self._emit(event)
+                    case Finished():
+                        finished = event
+                    case _:
+                        self._emit(event)
+        logged = reply.logged(finished.finish, finished.calls, finished.usage, self._provider.name, self._model)
+        # From here on the calls are open: if the turn is stopped before they ran, each still gets a result.
+        self._reply, self._open_calls = None, list(finished.calls)
+        await self._log(logged)
+        if finished.error:
+            await self._log(Noticed("error", finished.error, "the part that arrived is kept; send a prompt to go on"))
+        return logged
+
+    async def _run_calls(self, calls: Sequence[ToolCall]) -> list[ToolOutcome]:
+        """Run the calls of one reply in order and log each decision and result."""
+        outcomes = []
+        for place, call in enumerate(calls, start=1):
+            outcome = await self._session.executor.run(
+                call,
+                position=place,
+                total=len(calls),
+                on_prepared=lambda title, call=call: self._emit(CallStarted(call, title)),
+                on_output=lambda text, call=call: self._emit(ToolOutput(call.id, text)),
+            )
+            if outcome.decision is not None:
+                await self._log(outcome.decision)
+            self._open_calls.remove(call)
+            await self._log(
+                ToolFinished(
+                    call_id=call.id,
+                    tool=outcome.tool,
+                    title=outcome.title,
+                    status=outcome.status,
+                    content=outcome.result.content,
+                    seconds=round(outcome.seconds, 3),
+                    files=outcome.result.files,
+                    exit_code=outcome.result.exit_code,
+                )
+            )
+            outcomes.append(outcome)
+            if outcome.stop:
+                raise _TurnDenied
+        return outcomes
+
+    async def _log(self, event: LoggedEvent) -> None:
+        for logged in await self._session.record(event):
+            self._emit(logged)
+
+
+def _about_ending(reply: AssistantReplied) -> Noticed | None:
+    match reply.finish:
+        case "length":
+            return Noticed("warning", "the reply was cut by its length limit", "send `continue` to go on")
+        case "content_filter":
+            return Noticed("warning", "the provider's content filter ended the reply")
+        case _ if not reply.text.strip():
+            return Noticed("warning", "the model sent an empty reply", "send the prompt again, or try another model")
+        case _:
+            return None
+
+
+class _Patience:
+    """Counts fruitless rounds, so that a confused model does not go on for ever."""
+
+    def __init__(self) -> None:
+        self._malformed = 0
+        self._same = 0
+        self._last: object = None
+
+    def lost(self, calls: Sequence[ToolCall], outcomes: Sequence[ToolOutcome]) -> Noticed | None:
+        """The notice to stop with, once a limit is reached."""
+        self._malformed = self._malformed + 1 if not any(outcome.understood for outcome in outcomes) else 0
+        if self._malformed >= MALFORMED_LIMIT:
+            return Noticed(
+                "warning",
+                f"stopped: the last {self._malformed} replies held no tool call that could be understood",
+                "try another model, or ask for one small step at a time",
+            )
+        now = [(call.name, call.arguments, outcome.result) for call, outcome in zip(calls, outcomes, strict=True)]
+        self._same = self._same + 1 if now == self._last else 1
+        self._last = now
+        if self._same >= SAME_CALL_LIMIT:
+            return Noticed(
+                "warning",
+                f"stopped: the model made the same call {self._same} times with the same result",
+                "say what it should do instead",
+            )
+        return None

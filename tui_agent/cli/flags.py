@@ -1,0 +1,41 @@
+"""Flags that subcommands share."""
+
+import argparse
+
+
+def add_shared(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that every subcommand takes."""
+    group = parser.add_argument_group("shared options")
+    group.add_argument("-w", "--working-dir", metavar="DIR", help="work in DIR instead of the current folder")
+    group.add_argument("--config", metavar="FILE", help="read FILE instead of the user configuration")
+    group.add_argument(
+        "--log-level",
+        choices=("DEBUG", "INFO", "WARNING", "ERROR"),
+        default="WARNING",
+        help="how much goes to the log file",
+    )
+
+
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of subcommands that run tools."""
+    group = parser.add_argument_group("tools")
+    group.add_argument(
+        "--allowed-dirs", metavar="DIR", nargs="+", action="extend", default=[], help="folders tools may use as well"
+    )
+    group.add_argument("--no-commands", action="store_true", help="refuse every shell command")
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of subcommands that talk to a model."""
+    group = parser.add_argument_group("model")
+    group.add_argument("--provider", metavar="NAME", help="provider to start with")
+    group.add_argument("--model", metavar="NAME", help="model to start with")
+    group.add_argument("--max-iterations", metavar="N", type=positive, help="requests to the model in one turn")
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number

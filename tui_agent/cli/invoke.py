@@ -1,0 +1,104 @@
+"""Answer one prompt without a screen.
+
+examples:
+  tui-agent invoke -m "explain what src/cart.py does"
+  git diff | tui-agent invoke -m - --no-tools
+  tui-agent invoke -m "run the tests" --approve all --output-format stream-json
+"""
+
+import argparse
+import asyncio
+import signal
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from tui_agent.cli.flags import add_engine, add_model, add_shared
+
+if TYPE_CHECKING:
+    from tui_agent.headless.writers import Writer
+
+AGENTS = ("convo",)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("-m", "--message", required=True, metavar="TEXT", help="the prompt; - reads it from stdin")
+    parser.add_argument("-a", "--agent", choices=AGENTS, default="convo", help="the agent profile")
+    parser.add_argument("--output-format", choices=("text", "json", "stream-json"), default="text")
+    parser.add_argument("--json", dest="output_format", action="store_const", const="json", help="same as json output")
+    parser.add_argument(
+        "--approve",
+        choices=("never", "read-only", "rules", "all"),
+        default="rules",
+        help="what runs that would need a question: rules = what a rule allows (default), all = everything; "
+        "read-only also takes the tools that change things away from the model",
+    )
+    tools = parser.add_mutually_exclusive_group()
+    tools.add_argument("--tools", metavar="A,B", help="offer the model only these tools")
+    tools.add_argument("--no-tools", action="store_true", help="offer the model no tools")
+    parser.add_argument("--resume", metavar="ID", help="continue this session")
+    parser.add_argument("--no-save", action="store_true", help="do not keep the session")
+    add_model(parser)
+    add_engine(parser)
+    add_shared(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the turn; returns its exit code."""
+    from tui_agent.headless.writers import JsonWriter, TextWriter
+
+    writer: Writer
+    if args.output_format == "text":
+        writer = TextWriter(sys.stdout.write, sys.stderr.write, terminal=sys.stdout.isatty())
+    else:
+        writer = JsonWriter(_write_line, stream=args.output_format == "stream-json")
+    return asyncio.run(_turn(args, _prompt(args.message), writer))
+
+
+def _write_line(line: str) -> None:
+    sys.stdout.write(line)
+    sys.stdout.flush()
+
+
+def _prompt(message: str) -> str:
+    from tui_agent.conversation.errors import UsageError
+
+    if message != "-":
+        text = message
+    elif sys.stdin is None or sys.stdin.isatty():
+        raise UsageError("-m - reads the prompt from stdin, which is a terminal", "pipe text into it, or give -m TEXT")
+    else:
+        text = sys.stdin.buffer.read().decode("utf-8", "replace")
+    if not text.strip():
+        raise UsageError("the prompt is empty")
+    return text
+
+
+async def _turn(args: argparse.Namespace, prompt: str, writer: "Writer") -> int:
+    from tui_agent.cli import wiring
+    from tui_agent.headless.approver import StandingAnswer
+    from tui_agent.headless.writers import TurnOutcome
+
+    engine = await wiring.open_engine(args, StandingAnswer(args.approve))
+    outcome = TurnOutcome()
+    stopped_by: list[int] = []
+
+    def stop(number: int) -> None:
+        stopped_by.append(number)
+        engine.session.interrupt()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        with suppress(NotImplementedError, ValueError, RuntimeError):
+            loop.add_signal_handler(number, stop, number)
+    try:
+        if args.resume:
+            await engine.resume(args.resume)
+        async for event in engine.session.run(prompt):
+            outcome.take(event)
+            writer.event(engine.session.id, event)
+        writer.end(engine.session.id, outcome)
+    finally:
+        await engine.aclose()
+    return 128 + stopped_by[0] if stopped_by else outcome.exit_code

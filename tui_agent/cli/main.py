@@ -1,0 +1,100 @@
+"""The entry point: finds the subcommand, imports only its module, and turns errors into messages and exit codes."""
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tui_agent import __version__
+
+if TYPE_CHECKING:
+    import argparse
+
+COMMANDS = {
+    "chat": "open the UI (the default): tui-agent [PATH]",
+    "invoke": "answer one prompt without a screen",
+    "providers": "list, test, and show the models of providers",
+    "sessions": "list and show earlier sessions",
+    "tools": "list, show and call tools",
+    "config": "show and check the configuration",
+}
+
+USAGE = """\
+usage: tui-agent [PATH] [options]
+       tui-agent COMMAND [options]
+
+A coding assistant in the terminal: choose your model, see every change before it happens.
+
+commands:
+{commands}
+
+`tui-agent COMMAND --help` says more; `tui-agent chat --help` lists the options of the UI.
+
+examples:
+  tui-agent                           open the UI in this folder
+  tui-agent ~/src/shop --provider ollama
+  echo "what does this project do?" | tui-agent invoke -m -
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words and words[0] in ("-h", "--help"):
+        rows = "\n".join(f"  {name:<11}{text}" for name, text in COMMANDS.items())
+        sys.stdout.write(USAGE.format(commands=rows))
+        return 0
+    if words and words[0] in ("-V", "--version"):
+        sys.stdout.write(f"tui-agent {__version__}\n")
+        return 0
+    name = words.pop(0) if words and words[0] in COMMANDS else "chat"
+    return _run(name, words)
+
+
+def _run(name: str, words: list[str]) -> int:
+    from tui_agent.conversation.errors import EXIT_FAILED, EXIT_INTERRUPTED, TuiAgentError
+
+    try:
+        args = _parser(name).parse_args(words)
+        code: int = args.run(args)
+        sys.stdout.flush()
+    except TuiAgentError as error:
+        report(error.message, error.hint)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader left (`| head`); stdout is pointed elsewhere so that the flush at exit stays silent.
+        import os
+
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+    return code
+
+
+def _parser(name: str) -> "argparse.ArgumentParser":
+    import argparse
+    import importlib
+
+    module = importlib.import_module(f"tui_agent.cli.{name}")
+    parser = argparse.ArgumentParser(
+        prog=f"tui-agent {name}",
+        description=module.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.configure(parser)
+    parser.set_defaults(run=module.run)
+    return parser
+
+
+def report(message: str, hint: str = "") -> None:
+    """Print an error for a person; control characters in it are made visible."""
+    from tui_agent.text.sanitize import sanitize
+
+    text = f"error: {sanitize(message, 'approval')}\n"
+    if hint:
+        text += "".join(f"  {line}\n" for line in sanitize(hint, "approval").splitlines())
+    sys.stderr.write(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

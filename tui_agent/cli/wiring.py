@@ -1,0 +1,230 @@
+"""The one place where settings, provider, tools, store and session are put together."""
+
+import argparse
+import os
+import platform
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tui_agent import __version__
+from tui_agent.config.load import LoadedSettings, load_settings
+from tui_agent.config.locations import locations
+from tui_agent.conversation.errors import StoreError, UsageError
+
+if TYPE_CHECKING:
+    from tui_agent.agent.session import Session
+    from tui_agent.conversation.events import Record
+    from tui_agent.permissions.approval import Approver
+    from tui_agent.providers.protocol import LLMProvider, ProbeResult
+    from tui_agent.store.log import SessionLog, SessionSummary
+    from tui_agent.store.sqlite import SqliteLog
+    from tui_agent.tools.executor import ToolExecutor
+
+
+def working_directory(args: argparse.Namespace) -> Path:
+    """The folder to work in, resolved.
+
+    Raises:
+        UsageError: it is missing, or no folder.
+    """
+    named = getattr(args, "path", None) or args.working_dir
+    try:
+        path = Path(named).expanduser().resolve(strict=True) if named else Path.cwd()
+    except FileNotFoundError:
+        raise UsageError(f"no such folder: {named or 'the current one is gone'}", "name another with -w DIR") from None
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UsageError(f"cannot use {named!r}: {error}") from None
+    if not path.is_dir():
+        raise UsageError(f"not a folder: {named}", "tui-agent [PATH] takes the project folder")
+    return path
+
+
+def settings_from(args: argparse.Namespace) -> LoadedSettings:
+    """The effective settings under the command line's flags.
+
+    Raises:
+        ConfigError: a file is wrong.
+    """
+    flags: dict[str, object] = {}
+    for key, name in (("provider", "provider"), ("model", "model"), ("mode", "mode"), ("ui.theme", "theme")):
+        if (value := getattr(args, name, None)) is not None:
+            flags[key] = value
+    if (limit := getattr(args, "max_iterations", None)) is not None:
+        flags["max_iterations"] = limit
+    return load_settings(
+        config_file=Path(args.config) if args.config else None,
+        project_dir=working_directory(args),
+        environ=os.environ,
+        flags=flags,
+    )
+
+
+def open_log() -> "SqliteLog":
+    """The user's session log."""
+    from tui_agent.store.sqlite import SqliteLog
+
+    return SqliteLog(locations().sessions)
+
+
+async def full_session_id(log: "SessionLog", beginning: str) -> str:
+    """The id of the one session that begins so; the text itself when none does.
+
+    Raises:
+        StoreError: several do.
+    """
+    found = [row.id for row in await log.sessions() if row.id.startswith(beginning)]
+    if len(found) > 1 and beginning not in found:
+        raise StoreError(f"{beginning} is the beginning of {len(found)} sessions", ", ".join(found[:5]))
+    return found[0] if len(found) == 1 else beginning
+
+
+def build_executor(
+    args: argparse.Namespace, loaded: LoadedSettings, approver: "Approver | None", tools: Sequence[str] | None = None
+) -> "ToolExecutor":
+    """The executor for the command line's folders and policy; `tools` limits what is on offer."""
+    from tui_agent.tools.executor import ToolExecutor
+
+    return ToolExecutor(
+        working_directory=working_directory(args),
+        allow_commands=not args.no_commands,
+        allowed_directories=[Path(folder) for folder in args.allowed_dirs],
+        approver=approver,
+        mode=loaded.settings.mode,
+        tools=tools,
+    )
+
+
+class Engine:
+    """Everything behind a face: settings, one session, its tools and log."""
+
+    def __init__(
+        self,
+        loaded: LoadedSettings,
+        executor: "ToolExecutor",
+        provider: "LLMProvider",
+        model: str,
+        directory: Path,
+        log: "SessionLog | None",
+        *,
+        tools: bool = True,
+    ) -> None:
+        self.loaded = loaded
+        self.directory = directory
+        self._executor = executor
+        self._log = log
+        self._tools = tools
+        self._providers: dict[str, LLMProvider] = {provider.name: provider}
+        self.session = self._session(provider, model)
+
+    def _session(self, provider: "LLMProvider", model: str) -> "Session":
+        from tui_agent.agent.session import Session
+        from tui_agent.agent.turn import TurnOptions
+
+        settings = self.loaded.settings
+        return Session(
+            log=self._log,
+            executor=self._executor,
+            provider=provider,
+            model=model,
+            options=TurnOptions(
+                max_iterations=settings.max_iterations,
+                tools=self._tools,
+                directory=str(self.directory),
+                system=platform.system(),
+                system_addition=settings.system_prompt,
+            ),
+            mode=settings.mode,
+            working_directory=str(self.directory),
+            version=__version__,
+        )
+
+    def provider(self, name: str) -> "LLMProvider":
+        """The client of a configured provider, made once.
+
+        Raises:
+            ConfigError, ProviderError: unknown name, or its key is missing.
+        """
+        from tui_agent.providers.factory import create_provider
+
+        if name not in self._providers:
+            self._providers[name] = create_provider(name, self.loaded.settings, os.environ)
+        return self._providers[name]
+
+    def reconfigure(self, loaded: LoadedSettings) -> None:
+        """Take over changed settings from the next request on; clients are made anew when they are needed."""
+        self.loaded = loaded
+
+    def fresh_session(self) -> "Session":
+        """Start a new session with the same model; the old one stays in the log."""
+        self.session = self._session(self.session.provider, self.session.model)
+        return self.session
+
+    async def resume(self, beginning: str) -> "Sequence[Record]":
+        """Continue the session whose id begins so, in place of the present one.
+
+        Raises:
+            StoreError: there is none, or it cannot be read.
+        """
+        if self._log is None:
+            raise StoreError("sessions are not saved in this run")
+        records = await self._log.read(await full_session_id(self._log, beginning))
+        session = self._session(self.session.provider, self.session.model)
+        session.continue_from(records)
+        self.session = session
+        return records
+
+    async def latest(self) -> str:
+        """The id of the latest session of this folder.
+
+        Raises:
+            StoreError: there is none.
+        """
+        rows = await self.sessions(limit=1)
+        if not rows:
+            raise StoreError("no earlier session in this folder", "start one: `tui-agent`")
+        return rows[0].id
+
+    async def sessions(self, limit: int = 500) -> "list[SessionSummary]":
+        """The sessions of this folder, latest first."""
+        return [] if self._log is None else await self._log.sessions(str(self.directory), limit)
+
+    def probe_all(self) -> "AsyncIterator[ProbeResult]":
+        """The live state of every configured provider, as the answers come in."""
+        from tui_agent.providers.discovery import probe_all
+
+        return probe_all(self.loaded.settings, os.environ)
+
+    async def aclose(self) -> None:
+        """Stop what still runs and close connections and log."""
+        await self._executor.aclose()
+        for provider in self._providers.values():
+            await provider.aclose()
+        if self._log is not None:
+            await self._log.aclose()
+
+
+async def open_engine(args: argparse.Namespace, approver: "Approver", loaded: LoadedSettings | None = None) -> Engine:
+    """Put an engine together: choose the provider and model, build tools and session.
+
+    Raises:
+        TuiAgentError: settings, provider or folder cannot be used; the message says what to do.
+    """
+    from tui_agent.providers.discovery import choose_start
+    from tui_agent.providers.factory import create_provider
+
+    loaded = loaded or settings_from(args)
+    settings = loaded.settings
+    start = await choose_start(settings, os.environ)
+    provider = create_provider(start.provider, settings, os.environ)
+    named = getattr(args, "tools", None)
+    executor = build_executor(args, loaded, approver, named.split(",") if named else None)
+    return Engine(
+        loaded,
+        executor,
+        provider,
+        settings.model or start.model,
+        working_directory(args),
+        None if getattr(args, "no_save", False) else open_log(),
+        tools=not getattr(args, "no_tools", False),
+    )

@@ -1,0 +1,200 @@
+"""Writers for `tui-agent invoke`: events in; text, one JSON object, or a JSON object a line out."""
+
+import json
+from collections.abc import Callable
+from typing import Any, Literal, Protocol
+
+from tui_agent.conversation.errors import (
+    EXIT_DONE,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_REFUSED,
+    EXIT_UNREACHABLE,
+)
+from tui_agent.conversation.events import (
+    AssistantReplied,
+    CallStarted,
+    DecisionMade,
+    Event,
+    Noticed,
+    ReasoningDelta,
+    Retrying,
+    TextDelta,
+    ToolFinished,
+    ToolOutput,
+    TurnEnded,
+)
+from tui_agent.conversation.messages import Usage
+from tui_agent.text.sanitize import sanitize
+
+OutputFormat = Literal["text", "json", "stream-json"]
+Write = Callable[[str], None]
+
+
+class Writer(Protocol):
+    """Shows the events of one turn."""
+
+    def event(self, session: str, event: Event) -> None:
+        """Show one event."""
+        ...
+
+    def end(self, session: str, outcome: "TurnOutcome") -> None:
+        """Show how the turn ended."""
+        ...
+
+
+class TurnOutcome:
+    """What a turn comes to: its answer, its usage, its exit code."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.reason = "error"
+        self._cause = ""
+        self._refused = False
+        self._usage: dict[str, int] = {}
+
+    def take(self, event: Event) -> None:
+        """Account for one event."""
+        match event:
+            case AssistantReplied():
+                self.text = event.text
+                for name, count in _usage(event.usage).items():
+                    self._usage[name] = self._usage.get(name, 0) + count
+            case ToolFinished():
+                self._refused = event.status == "denied"
+            case TurnEnded():
+                self.reason, self._cause = event.reason, event.cause
+            case _:
+                pass
+
+    @property
+    def usage(self) -> dict[str, int]:
+        """Token counts added up over the requests of the turn, as far as the server reported them."""
+        return self._usage
+
+    @property
+    def exit_code(self) -> int:
+        """0 answered · 1 failed · 3 the last thing it tried was refused · 4 unreachable · 130 interrupted."""
+        if self.reason == "interrupted":
+            return EXIT_INTERRUPTED
+        if self.reason == "denied" or (self.reason == "done" and self._refused):
+            return EXIT_REFUSED
+        if self.reason == "done":
+            return EXIT_DONE
+        return EXIT_UNREACHABLE if self._cause == "unreachable" else EXIT_FAILED
+
+
+class TextWriter:
+    """The answer on `out` and nothing else; notices on `errors`."""
+
+    def __init__(self, out: Write, errors: Write, *, terminal: bool) -> None:
+        self._out = out
+        self._errors = errors
+        self._terminal = terminal
+
+    def event(self, session: str, event: Event) -> None:
+        """Notices, refusals and retries are told on `errors`."""
+        match event:
+            case Noticed():
+                self._tell(f"{event.level}: {event.text}", event.hint)
+            case DecisionMade(outcome="denied"):
+                self._tell(f"refused: {event.tool}", "; ".join(event.reasons))
+            case Retrying():
+                self._tell(f"{event.reason}; trying again in {event.seconds:.0f} s", "")
+            case _:
+                pass
+
+    def _tell(self, text: str, hint: str) -> None:
+        self._errors(sanitize(text, "approval") + "\n")
+        if hint:
+            self._errors(f"  {sanitize(hint, 'approval')}\n")
+
+    def end(self, session: str, outcome: TurnOutcome) -> None:
+        """Write the answer; on a terminal with its control characters taken out."""
+        if outcome.text:
+            self._out((sanitize(outcome.text) if self._terminal else outcome.text).rstrip("\n") + "\n")
+
+
+class JsonWriter:
+    """The `end` object alone, or with `stream` every event as an object a line."""
+
+    def __init__(self, out: Write, *, stream: bool) -> None:
+        self._out = out
+        self._stream = stream
+        self._seq = 0
+        self._opened = False
+
+    def event(self, session: str, event: Event) -> None:
+        """Write the event if it has a place in the stream."""
+        if not self._stream:
+            return
+        if not self._opened:
+            self._opened = True
+            self._write("session", session, {})
+        shape = stream_shape(event)
+        if shape is not None:
+            self._write(shape[0], session, shape[1])
+        if isinstance(event, AssistantReplied) and _usage(event.usage):
+            self._write("usage", session, _usage(event.usage))
+
+    def end(self, session: str, outcome: TurnOutcome) -> None:
+        """Write the `end` object."""
+        fields = {
+            "reason": outcome.reason,
+            "text": outcome.text,
+            "usage": outcome.usage,
+            "exit_code": outcome.exit_code,
+        }
+        self._write("end", session, fields)
+
+    def _write(self, kind: str, session: str, fields: dict[str, Any]) -> None:
+        self._seq += 1
+        self._out(json.dumps({"type": kind, "session": session, "seq": self._seq, **fields}) + "\n")
+
+
+def stream_shape(event: Event) -> tuple[str, dict[str, Any]] | None:
+    """The type and fields of an event in `stream-json`; None for events that only screens need."""
+    match event:
+        case TextDelta():
+            return "text_delta", {"text": event.text}
+        case ReasoningDelta():
+            return "reasoning_delta", {"text": event.text}
+        case CallStarted():
+            call = event.call
+            return "tool_call", {"id": call.id, "name": call.name, "arguments": call.arguments, "title": event.title}
+        case DecisionMade():
+            return "approval", {
+                "id": event.call_id,
+                "name": event.tool,
+                "outcome": event.outcome,
+                "by": event.by,
+                "reasons": list(event.reasons),
+                "comment": event.comment,
+            }
+        case ToolOutput():
+            return "tool_output", {"id": event.call_id, "text": event.text}
+        case ToolFinished():
+            return "tool_result", {
+                "id": event.call_id,
+                "name": event.tool,
+                "status": event.status,
+                "content": event.content,
+                "seconds": event.seconds,
+                "exit_code": event.exit_code,
+                "files": [
+                    {"path": file.path, "added": file.added, "removed": file.removed, "created": file.created}
+                    for file in event.files
+                ],
+            }
+        case Noticed():
+            return "notice", {"level": event.level, "text": event.text, "hint": event.hint}
+        case Retrying():
+            text = f"{event.reason}; trying again in {event.seconds:.1f} s"
+            return "notice", {"level": "info", "text": text, "hint": ""}
+        case _:
+            return None
+
+
+def _usage(usage: Usage) -> dict[str, int]:
+    fields = ("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens")
+    return {name: count for name in fields if (count := getattr(usage, name)) is not None}
