@@ -1,46 +1,73 @@
-"""The settings, typed. Field docstrings are the documentation that `config schema` prints."""
+"""The settings, typed. Field docstrings are the documentation that `config schema` prints.
 
-from typing import Literal
+The description of a constrained type completes the sentence "expected …" of an error.
+"""
 
-from msgspec import Struct
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
 
 from tui_agent.conversation.events import Mode
 
 Api = Literal["chat", "ollama", "embedded"]
 ToolCallStyle = Literal["auto", "native", "text", "off"]
 
+Name = Annotated[
+    str,
+    Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$(?!\n)", description="a name of letters, digits and - _ ."),
+]
+Url = Annotated[
+    str,
+    Meta(
+        pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$(?!\n)",
+        description="an address that starts with http:// or https:// and has no user name, ? or #",
+    ),
+]
+Seconds = Annotated[float, Meta(gt=0, le=86400, description="a number of seconds above 0, up to 86400")]
+Retries = Annotated[int, Meta(ge=0, le=100, description="a whole number from 0 to 100")]
+Iterations = Annotated[int, Meta(ge=1, le=100_000, description="a whole number from 1 to 100000")]
+Tokens = Annotated[int, Meta(ge=256, le=100_000_000, description="a whole number of tokens, 256 or more")]
+
+SECRET_KEYS = frozenset({"default_api_key"})
+"""Last parts of keys whose values are never shown."""
+
 
 class ProviderSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One language-model server."""
 
-    base_url: str
-    """Root of the API, with or without the trailing slash; `{region}` is filled from AWS_REGION."""
+    base_url: Url = ""
+    """Root of the API, with or without the trailing slash; `{region}` is filled from AWS_REGION. Required, but for
+    `api: embedded`."""
     default_model: str = ""
     """Model to use when none is named; when empty, the first one that `/v1/models` lists."""
     models: tuple[str, ...] = ()
     """Models to offer; when empty they are discovered."""
-    timeout: float = 60.0
+    timeout: Seconds = 60.0
     """Seconds without a byte before giving up; not a limit on the whole answer."""
-    max_retries: int = 3
+    max_retries: Retries = 3
     """How often a request that failed before anything was shown is sent again."""
     requires_api_key: bool = True
     """False for servers that take any key."""
-    default_api_key: str = ""
+    default_api_key: str = "not-needed"
     """Sent when no key is found and none is required."""
     api: Api = "chat"
-    """Which protocol: `chat` is OpenAI chat completions."""
-    context_length: int | None = None
+    """Which protocol: `chat` is OpenAI chat completions, `ollama` the native Ollama API, `embedded` a model that runs
+    inside tui-agent."""
+    context_length: Tokens | None = None
     """The model's window in tokens, when the server does not say."""
     api_key_env: str = ""
     """Environment variable that holds the key; default: NAME upper-cased, `-` and `.` as `_`, plus `_API_KEY`."""
     api_key_command: str = ""
     """A command whose first line of output is the key; it is run without a shell."""
     tool_calls: ToolCallStyle = "auto"
-    """How the model is offered tools."""
+    """How the model is offered tools: `native` by the API, `text` in the prompt, `off` not at all, `auto` finds out."""
     start_hint: str = ""
     """The command that starts this server, shown when nothing listens."""
     fetch_hint: str = ""
     """The command that fetches a model, shown when it is unknown; `{model}` is filled in."""
+
+    def __repr__(self) -> str:
+        return f"ProviderSettings(base_url={self.base_url!r}, default_model={self.default_model!r}, api={self.api!r})"
 
 
 class PermissionSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -59,7 +86,7 @@ class PermissionSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 class UiSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How the terminal UI looks and behaves."""
 
-    theme: str = "slate"
+    theme: Name = "slate"
     """Name of a theme file."""
     symbols: Literal["auto", "unicode", "ascii"] = "auto"
     """Which symbols to draw with; `auto` looks at the locale and TERM."""
@@ -82,11 +109,11 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Model to start with; default: the provider's."""
     mode: Mode = "ask"
     """Approval mode to start with."""
-    max_iterations: int = 50
+    max_iterations: Iterations = 50
     """Requests to the model in one turn before it stops."""
     system_prompt: str = ""
     """Added to the system prompt of every session."""
-    providers: dict[str, ProviderSettings] = {}
+    providers: dict[Name, ProviderSettings] = {}
     """Servers by name; entries of higher layers are merged key by key over the shipped ones."""
     permissions: PermissionSettings = PermissionSettings()
     """What may run unasked."""

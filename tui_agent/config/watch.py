@@ -1,0 +1,138 @@
+"""Live reload: watches the folders of settings and themes and says what changed."""
+
+import asyncio
+import hashlib
+import threading
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from pathlib import Path
+
+from msgspec import Struct
+
+from tui_agent.config.documents import read_bytes
+from tui_agent.config.load import LoadedSettings, describe_changes
+from tui_agent.config.themes import SUFFIX, theme_files
+from tui_agent.conversation.errors import ConfigError
+
+DEBOUNCE_MS = 200
+STEP_MS = 50
+CHECK_MS = 5_000
+
+
+class Reloaded(Struct, frozen=True):
+    """Valid settings or themes; `changes` are lines for people, `themes` the theme files that came, went or changed.
+
+    Without either, the settings are right again after a failure and are what they were before it.
+    """
+
+    loaded: LoadedSettings
+    changes: tuple[str, ...] = ()
+    themes: tuple[Path, ...] = ()
+
+
+class ReloadFailed(Struct, frozen=True):
+    """A settings file is wrong; the last good settings stay in force. `themes` as in `Reloaded`."""
+
+    error: ConfigError
+    themes: tuple[Path, ...] = ()
+
+
+async def watch_settings(
+    load: Callable[[], LoadedSettings],
+    current: LoadedSettings,
+    *,
+    theme_folders: Iterable[Path] = (),
+) -> AsyncIterator[Reloaded | ReloadFailed]:
+    """Yield whenever the content of `current.files` or of a theme file changed, `current` being what is in force.
+
+    What changed between loading `current` and the first step of this generator is found at once. Folders are watched,
+    not files, because an editor that saves by renaming takes a watched file away. For a folder that does not exist yet
+    its nearest existing parent is watched. Where nothing is reported (network folders, the target of a link) the
+    files, which are small, are looked at every 5 seconds. Only a changed content hash counts. `load` runs in a
+    thread. Cancelling ends the watch within a twentieth of a second.
+    """
+    files, folders = current.files, tuple(theme_folders)
+    good = current
+    failed = False
+    seen = await asyncio.to_thread(_fingerprints, files, folders)
+    must_load = True
+    async for _ in _stirrings(files, folders):
+        prints = await asyncio.to_thread(_fingerprints, files, folders)
+        touched = {path for path in prints.keys() | seen.keys() if prints.get(path) != seen.get(path)}
+        themes = tuple(sorted(touched.difference(files)))
+        must_load = must_load or not touched.isdisjoint(files)
+        seen = prints
+        changes: tuple[str, ...] = ()
+        mended = False
+        if must_load:
+            must_load = False
+            try:
+                loaded = await asyncio.to_thread(load)
+            except ConfigError as error:
+                failed = True
+                yield ReloadFailed(error, themes)
+                continue
+            changes = describe_changes(good.settings, loaded.settings)
+            good, mended, failed = loaded, failed, False
+        if changes or themes or mended:
+            yield Reloaded(good, changes, themes)
+
+
+async def _stirrings(files: Collection[Path], theme_folders: Collection[Path]) -> AsyncIterator[None]:
+    """Step once when a watch stands, then whenever something may have changed."""
+    from watchfiles._rust_notify import RustNotify
+
+    folders = {path.parent for path in files} | set(theme_folders)
+    # Names, not paths: some systems report the path that a link leads to.
+    file_names = {path.name for path in files}
+    folder_names = {part.name for folder in folders for part in (folder, *folder.parents)}
+    stop = threading.Event()
+
+    while True:
+        roots = _roots(folders)
+        with RustNotify([str(root) for root in roots], False, False, 0, False, True) as notify:
+            yield
+            moved = False
+            while not moved:
+                waiting = asyncio.ensure_future(asyncio.to_thread(notify.watch, DEBOUNCE_MS, STEP_MS, CHECK_MS, stop))
+                try:
+                    found = await asyncio.shield(waiting)
+                except asyncio.CancelledError:
+                    stop.set()
+                    await waiting
+                    raise
+                names = {Path(path).name for _, path in found} if isinstance(found, set) else set()
+                # A folder that went or came has to be watched anew, even when it looks the same.
+                moved = not names.isdisjoint(folder_names) or _roots(folders) != roots
+                if not moved and (not isinstance(found, set) or _concerns(names, file_names)):
+                    yield
+
+
+def _concerns(names: Collection[str], file_names: Collection[str]) -> bool:
+    return any(name in file_names or name.endswith(SUFFIX) for name in names)
+
+
+def _roots(folders: Iterable[Path]) -> dict[Path, int]:
+    """The folders that can be watched now, each by its inode."""
+    roots = {}
+    for folder in folders:
+        for candidate in (folder, *folder.parents):
+            try:
+                if candidate.is_dir():
+                    roots[candidate] = candidate.stat().st_ino
+                    break
+            except OSError:
+                continue
+    return roots
+
+
+def _fingerprints(files: Iterable[Path], theme_folders: Iterable[Path]) -> dict[Path, bytes]:
+    """What each file holds, as a hash; a file that is missing has none, one that cannot be read has its error."""
+    prints = {}
+    for path in [*files, *(path for folder in theme_folders for path in theme_files(folder))]:
+        try:
+            data = read_bytes(path)
+        except ConfigError as error:
+            data = error.message.encode("utf-8", "replace")
+        if data is not None:
+            prints[path] = hashlib.sha256(data).digest()
+    return prints
