@@ -14,6 +14,18 @@ _BY_ID = {action.id: action for action in ACTIONS}
 # Places with a line of text that takes what is typed: their keys must come before that line sees them.
 _PRIORITY = frozenset({"prompt", "picker", "sessions"})
 
+_KEY_NAMES = {
+    "escape": "esc",
+    "pageup": "pgup",
+    "pagedown": "pgdn",
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
+    "space": "space",
+    "delete": "del",
+}
+
 # What a key press passes on its way up: the place that has the focus, then these.
 _ABOVE: Mapping[str, tuple[str, ...]] = {
     "chat": ("app",),
@@ -58,6 +70,16 @@ def canonical_keys(keys: str) -> tuple[str, ...]:
 def keys_of(action: Action, keys: Mapping[str, str]) -> tuple[str, ...]:
     """The keys of an action under a user's bindings (those of `keymap`)."""
     return canonical_keys(keys.get(action.id, action.keys))
+
+
+def key_name(key: str) -> str:
+    """A key as people read it: `escape` is `esc`, `left_square_bracket` is `[`, `up` is `↑`."""
+    *modifiers, name = key.split("+")
+    if shown := _KEY_NAMES.get(name):
+        name = shown
+    elif len(name) > 1 and _is_typed(name):
+        name = key_to_character(name) or name
+    return "+".join([*modifiers, name])
 
 
 def keymap_problems(keys: Mapping[str, str]) -> list[str]:

@@ -101,7 +101,7 @@ class ChoiceList(ScrollView):
         row, style, cursor = self._rows[index], self.visual_style, Style()
         chosen = bool(self._choices) and index == self._choices[self._at]
         if chosen:
-            style += self.get_visual_style("choices--selected", partial=True)
+            style = self.get_visual_style("choices--selected")
             cursor = self.get_visual_style("choices--cursor", partial=True)
         mark = Content.styled(self._marker, cursor) if chosen else Content(" ")
         line = Content.assemble(mark, " ", row.draw(width - 3)).truncate(width - 1, ellipsis=True)

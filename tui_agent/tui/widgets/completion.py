@@ -67,7 +67,7 @@ class CompletionList(Widget):
         width: 1fr;
         max-width: 72;
         height: auto;
-        margin: 0 0 0 2;
+        margin: 0 0 0 1;
         background: $surface;
         color: $text;
         display: none;
@@ -120,7 +120,7 @@ class CompletionList(Widget):
         candidate, style = self._candidates[index], self.visual_style
         label_style = Style()
         if index == self._index:
-            style += self.get_visual_style("completion--selected", partial=True)
+            style = self.get_visual_style("completion--selected")
             label_style = self.get_visual_style("completion--selected-label", partial=True)
         remark_style = self.get_visual_style("completion--remark", partial=True)
         label = Content.styled(candidate.label, label_style)
