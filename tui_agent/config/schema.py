@@ -2,7 +2,6 @@
 
 import ast
 import inspect
-import json
 from types import NoneType
 from typing import Any, get_args, get_origin
 
@@ -73,8 +72,3 @@ def _default(field: Any) -> str:  # Any: msgspec's FieldInfo is not exported by 
     if field.default is msgspec.NODEFAULT:
         return ""
     return shown(field.default)
-
-
-def as_json(document: object) -> str:
-    """A JSON text for people and programs."""
-    return json.dumps(document, indent=2, ensure_ascii=False)

@@ -1,0 +1,185 @@
+"""Show and check the configuration.
+
+examples:
+  tui-agent config show
+  tui-agent config check --json
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from tui_agent.cli.flags import add_shared
+from tui_agent.config.load import LoadedSettings, flatten, load_settings
+from tui_agent.config.locations import locations, project_config, shipped_config, shipped_themes
+from tui_agent.config.problems import InvalidConfig, Problem, printable, shown
+from tui_agent.conversation.errors import EXIT_DONE, EXIT_USAGE, ConfigError
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the commands below `config`."""
+    commands = parser.add_subparsers(dest="config_command", metavar="COMMAND", required=True)
+    _add(
+        commands,
+        "show",
+        _show,
+        "print the effective settings and where each came from; keys are hidden",
+        "tui-agent config show | grep ollama",
+    )
+    _add(
+        commands,
+        "check",
+        _check,
+        "check settings and themes; every mistake is named with file, line and key",
+        "tui-agent config check && git push",
+    )
+    _add(commands, "path", _path, "print where settings, themes and sessions are", "tui-agent config path --json")
+    _add(
+        commands,
+        "schema",
+        _schema,
+        "print every key with its type, default and meaning; with --json a JSON Schema for editors",
+        "tui-agent config schema --json > tui-agent.schema.json",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the chosen command.
+
+    Raises:
+        ConfigError: the settings cannot be loaded (`check` prints that itself).
+    """
+    command: Callable[[argparse.Namespace], int] = args.config_action
+    return command(args)
+
+
+def _add(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    action: Callable[[argparse.Namespace], int],
+    summary: str,
+    example: str,
+) -> None:
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON for a program")
+    add_shared(parser)
+    parser.set_defaults(config_action=action)
+
+
+def _load(args: argparse.Namespace) -> LoadedSettings:
+    config: str | None = args.config
+    return load_settings(
+        config_file=Path(config) if config else None,
+        project_dir=_project(args),
+        environ=os.environ,
+        flags={},
+    )
+
+
+def _project(args: argparse.Namespace) -> Path:
+    return Path(args.working_dir or Path.cwd())
+
+
+def _show(args: argparse.Namespace) -> int:
+    loaded = _load(args)
+    rows = [(key, value, loaded.origins.get(key, "default")) for key, value in flatten(loaded.settings).items()]
+    if args.json:
+        _print_json(
+            {
+                key: {"value": shown(value, key) if shown("x", key) == "(hidden)" else value, "origin": origin}
+                for key, value, origin in rows
+            }
+        )
+        return EXIT_DONE
+    lines = [(f"{printable(key)}: {shown(value, key)}", printable(origin)) for key, value, origin in rows]
+    width = min(max(len(text) for text, _ in lines), 64)
+    for text, origin in lines:
+        print(f"{text:<{width}}  # {origin}")
+    return EXIT_DONE
+
+
+def _check(args: argparse.Namespace) -> int:
+    from tui_agent.config.themes import find_theme, load_themes
+
+    problems: list[Problem] = []
+    hints: list[str] = []
+    folders = (shipped_themes(), locations().user_themes)
+    themes, errors = load_themes(folders)
+    try:
+        loaded = _load(args)
+    except ConfigError as error:
+        errors.insert(0, error)
+    else:
+        theme = loaded.settings.ui.theme
+        if theme not in themes:
+            try:
+                find_theme(theme, folders)
+            except ConfigError as error:
+                # A broken file of that name is in the list already.
+                if not isinstance(error, InvalidConfig):
+                    source = loaded.origins.get("ui.theme", "default")
+                    errors.append(InvalidConfig([Problem(source, 0, "ui.theme", error.message)]))
+    for found in errors:
+        problems += found.problems if isinstance(found, InvalidConfig) else [Problem("", 0, "", found.message)]
+        hints += [found.hint] if found.hint and found.hint not in hints else []
+    if args.json:
+        rows = [{"source": p.source, "line": p.line or None, "key": p.key, "problem": p.text} for p in problems]
+        _print_json({"ok": not problems, "problems": rows})
+    else:
+        for problem in problems:
+            print(problem, file=sys.stderr)
+        for hint in hints:
+            print(hint, file=sys.stderr)
+        if not problems:
+            print(f"settings are right; {len(themes)} themes")
+    return EXIT_USAGE if problems else EXIT_DONE
+
+
+def _path(args: argparse.Namespace) -> int:
+    where = locations()
+    config: str | None = args.config
+    paths = {
+        "settings": Path(config) if config else where.user_config,
+        "project settings": project_config(_project(args)),
+        "shipped settings": shipped_config(),
+        "themes": where.user_themes,
+        "shipped themes": shipped_themes(),
+        "sessions": where.sessions,
+        "prompt history": where.prompt_history,
+        "logs": where.logs,
+        "cache": where.cache,
+    }
+    if args.json:
+        _print_json({name: {"path": str(path), "exists": path.exists()} for name, path in paths.items()})
+        return EXIT_DONE
+    for name, path in paths.items():
+        missing = "" if path.exists() else "  (not there yet)"
+        print(f"{name + ':':<18}{printable(str(path))}{missing}")
+    return EXIT_DONE
+
+
+def _schema(args: argparse.Namespace) -> int:
+    from tui_agent.config.schema import json_schema, keys
+
+    if args.json:
+        _print_json(json_schema())
+        return EXIT_DONE
+    for key in keys():
+        print(f"{key.key}: {key.default}" if key.default else key.key)
+        print(f"    {key.type}")
+        print(f"    {key.doc}")
+    return EXIT_DONE
+
+
+def _print_json(document: object) -> None:
+    import json
+
+    print(json.dumps(document, indent=2))
