@@ -1,0 +1,79 @@
+"""What the terminal face is given: settings before the first paint, and the engine after it."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from tui_agent.config.load import LoadedSettings
+from tui_agent.conversation.events import Mode, Record
+
+if TYPE_CHECKING:  # the engine is imported after the first paint
+    from tui_agent.agent.session import Session
+    from tui_agent.permissions.approval import Approver
+    from tui_agent.providers.protocol import LLMProvider, ProbeResult
+    from tui_agent.store.log import SessionSummary
+
+
+class Host(Protocol):
+    """The engine behind the face: one session at a time, and what can be asked about the others."""
+
+    session: "Session"
+
+    def provider(self, name: str) -> "LLMProvider":
+        """The client of a configured provider."""
+        ...
+
+    def reconfigure(self, loaded: LoadedSettings) -> None:
+        """Take over changed settings."""
+        ...
+
+    def fresh_session(self) -> "Session":
+        """Start a new session."""
+        ...
+
+    async def resume(self, beginning: str) -> Sequence[Record]:
+        """Continue an earlier session."""
+        ...
+
+    async def latest(self) -> str:
+        """The id of the latest session of this folder."""
+        ...
+
+    async def sessions(self, limit: int = 500) -> "list[SessionSummary]":
+        """The sessions of this folder, latest first."""
+        ...
+
+    def probe_all(self) -> "AsyncIterator[ProbeResult]":
+        """The live state of every configured provider."""
+        ...
+
+    def mode_problem(self, mode: Mode) -> str:
+        """Why a mode cannot be chosen; empty when it can."""
+        ...
+
+    async def project_files(self, typed: str) -> list[str]:
+        """Paths of the project that match what was typed; folders end with a slash."""
+        ...
+
+    async def aclose(self) -> None:
+        """Stop everything."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How the UI was started.
+
+    `resume` is the session to continue: an id, "latest", or "" for a new one. `open_host` imports and builds the
+    engine; it runs after the first paint. `reload` reads the settings again.
+    """
+
+    loaded: LoadedSettings
+    directory: Path
+    version: str
+    history: Path
+    themes: tuple[Path, ...]
+    open_host: "Callable[[Approver], Awaitable[Host]]"
+    reload: Callable[[], LoadedSettings]
+    resume: str = ""
