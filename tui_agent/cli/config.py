@@ -6,13 +6,13 @@ examples:
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from tui_agent.cli.flags import add_shared
-from tui_agent.config.load import LoadedSettings, flatten, load_settings
+from tui_agent.cli.wiring import settings_from, working_directory
+from tui_agent.config.load import flatten
 from tui_agent.config.locations import locations, project_config, shipped_config, shipped_themes
 from tui_agent.config.problems import InvalidConfig, Problem, printable, shown
 from tui_agent.conversation.errors import EXIT_DONE, EXIT_USAGE, ConfigError
@@ -74,22 +74,8 @@ def _add(
     parser.set_defaults(config_action=action)
 
 
-def _load(args: argparse.Namespace) -> LoadedSettings:
-    config: str | None = args.config
-    return load_settings(
-        config_file=Path(config) if config else None,
-        project_dir=_project(args),
-        environ=os.environ,
-        flags={},
-    )
-
-
-def _project(args: argparse.Namespace) -> Path:
-    return Path(args.working_dir or Path.cwd())
-
-
 def _show(args: argparse.Namespace) -> int:
-    loaded = _load(args)
+    loaded = settings_from(args)
     rows = [(key, value, loaded.origins.get(key, "default")) for key, value in flatten(loaded.settings).items()]
     if args.json:
         _print_json(
@@ -99,7 +85,7 @@ def _show(args: argparse.Namespace) -> int:
             }
         )
         return EXIT_DONE
-    lines = [(f"{printable(key)}: {shown(value, key)}", printable(origin)) for key, value, origin in rows]
+    lines = [(f"{printable(key)}: {shown(value, key, limit=None)}", printable(origin)) for key, value, origin in rows]
     width = min(max(len(text) for text, _ in lines), 64)
     for text, origin in lines:
         print(f"{text:<{width}}  # {origin}")
@@ -114,7 +100,7 @@ def _check(args: argparse.Namespace) -> int:
     folders = (shipped_themes(), locations().user_themes)
     themes, errors = load_themes(folders)
     try:
-        loaded = _load(args)
+        loaded = settings_from(args)
     except ConfigError as error:
         errors.insert(0, error)
     else:
@@ -125,8 +111,10 @@ def _check(args: argparse.Namespace) -> int:
             except ConfigError as error:
                 # A broken file of that name is in the list already.
                 if not isinstance(error, InvalidConfig):
-                    source = loaded.origins.get("ui.theme", "default")
-                    errors.append(InvalidConfig([Problem(source, 0, "ui.theme", error.message)]))
+                    place = loaded.origins.get("ui.theme", "default")
+                    source, _, line = place.rpartition(":")
+                    problem = Problem(source or place, int(line) if source else 0, "ui.theme", error.message)
+                    errors.append(InvalidConfig([problem]))
     for found in errors:
         problems += found.problems if isinstance(found, InvalidConfig) else [Problem("", 0, "", found.message)]
         hints += [found.hint] if found.hint and found.hint not in hints else []
@@ -148,7 +136,7 @@ def _path(args: argparse.Namespace) -> int:
     config: str | None = args.config
     paths = {
         "settings": Path(config) if config else where.user_config,
-        "project settings": project_config(_project(args)),
+        "project settings": project_config(working_directory(args)),
         "shipped settings": shipped_config(),
         "themes": where.user_themes,
         "shipped themes": shipped_themes(),

@@ -43,8 +43,8 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
-def shown(value: object, key: str = "") -> str:
-    """A settings value on one bounded line, for messages; values of secret keys and users in addresses are hidden."""
+def shown(value: object, key: str = "", limit: int | None = _SHOWN) -> str:
+    """A settings value on one line of at most `limit` characters; secret keys and users in addresses are hidden."""
     if key.rpartition(".")[2] in SECRET_KEYS:
         return "(hidden)" if value else '""'
     match value:
@@ -57,10 +57,10 @@ def shown(value: object, key: str = "") -> str:
         case str():
             text = _URL_USER.sub("//…@", printable(value)) or '""'
         case list() | tuple():
-            text = "[" + ", ".join(shown(item) for item in value) + "]"
+            text = "[" + ", ".join(shown(item, limit=limit) for item in value) + "]"
         case _:
             text = "a mapping"
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+    return text if limit is None or len(text) <= limit else text[: limit - 1] + "…"
 
 
 def nearest(word: str, valid: Sequence[str]) -> str:
