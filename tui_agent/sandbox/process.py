@@ -1,0 +1,203 @@
+"""Running a shell command: bounded output while it runs, a limit on its time, and nothing of it left afterwards."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tui_agent.conversation.errors import ToolError
+from tui_agent.sandbox.environment import command_environment
+from tui_agent.sandbox.output import HeadAndTail, Teller
+from tui_agent.sandbox.tree import ProcessTree
+
+GRACE_SECONDS: Final = 2.0
+"""Between the request to end and the kill."""
+PIPE_SECONDS: Final = 0.5
+"""How long output is read after the command ended while a child of it still holds the pipe."""
+TELL_SECONDS: Final = 0.05
+READ_BYTES: Final = 65_536
+POLL_SECONDS: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a command ended.
+
+    `exit_code` is negative for the signal that ended it. `output` is standard output and error together, as text;
+    `cut` bytes of it are missing in the middle. `killed` counts processes that were still running and were killed.
+    """
+
+    exit_code: int
+    output: str
+    cut: int
+    timed_out: bool
+    killed: int
+    seconds: float
+
+
+async def run(
+    command: str,
+    cwd: Path,
+    timeout: float,  # noqa: ASYNC109 - a time-out is a result here, with the output so far, and not an exception
+    *,
+    environ: Mapping[str, str] | None = None,
+    on_output: Callable[[str], None] | None = None,
+) -> Finished:
+    """Run `command` in bash and wait for it, `timeout` seconds at most; then nothing of it runs any more.
+
+    `environ` is filtered by `command_environment` (default: our own). Cancelling asks the processes to end at once and
+    kills what is left two seconds later, or when the event loop closes, if that is sooner.
+
+    Raises:
+        ToolError: bash or the directory is not there.
+    """
+    running = Running.start(command, cwd, environ)
+    teller = Teller(on_output or (lambda text: None))
+    kept = HeadAndTail()
+
+    def take(data: bytes) -> None:
+        kept.feed(data)
+        teller.feed(data)
+
+    telling = asyncio.create_task(_tell_regularly(teller))
+    timed_out = False
+    try:
+        running.read(take)
+        try:
+            async with asyncio.timeout(timeout):
+                await running.ended()
+        except TimeoutError:
+            timed_out = True
+            await running.stop()
+        try:
+            async with asyncio.timeout(PIPE_SECONDS):
+                await running.drained.wait()
+        except TimeoutError:
+            pass
+        killed = await asyncio.to_thread(running.tree.kill)
+    except BaseException:
+        running.abandon()
+        raise
+    finally:
+        telling.cancel()
+    running.close()
+    teller.flush(final=True)
+    return Finished(running.exit_code, kept.text(), kept.cut, timed_out, killed, time.monotonic() - running.started)
+
+
+class Running:
+    """A started command: its process tree and the reading end of its output."""
+
+    def __init__(self, process: subprocess.Popen[bytes], tree: ProcessTree, output: int) -> None:
+        self.tree = tree
+        self.started = time.monotonic()
+        self.drained = asyncio.Event()
+        self._process = process
+        self._output = output
+        self._loop = asyncio.get_running_loop()
+
+    @classmethod
+    def start(cls, command: str, cwd: Path, environ: Mapping[str, str] | None = None) -> "Running":
+        """Start `command` in a session of its own, standard input closed, output and error in one pipe."""
+        tree = ProcessTree()
+        reading, writing = os.pipe2(os.O_CLOEXEC) if hasattr(os, "pipe2") else os.pipe()
+        try:
+            process = subprocess.Popen(
+                ["bash", "--noprofile", "--norc", "-c", command],
+                cwd=cwd,
+                env=command_environment(os.environ if environ is None else environ) | tree.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=writing,
+                stderr=writing,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            os.close(reading)
+            raise ToolError(f"the command could not be started: {error}") from error
+        finally:
+            os.close(writing)
+        tree.pid = process.pid
+        os.set_blocking(reading, False)
+        return cls(process, tree, reading)
+
+    @property
+    def pid(self) -> int:
+        """Process id of the shell, and of its group."""
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int:
+        """As `subprocess` gives it; only after the end."""
+        return -signal.SIGKILL if self._process.returncode is None else self._process.returncode
+
+    def read(self, take: Callable[[bytes], None]) -> None:
+        """Give `take` what arrives from now on, a bounded piece each time the event loop comes round."""
+
+        def ready() -> None:
+            try:
+                data = os.read(self._output, READ_BYTES)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if data:
+                take(data)
+            else:
+                self._loop.remove_reader(self._output)
+                self.drained.set()
+
+        self._loop.add_reader(self._output, ready)
+
+    async def ended(self) -> int:
+        """Wait until the shell has ended; returns its exit code."""
+        if hasattr(os, "pidfd_open") and self._process.poll() is None:
+            await self._readable(os.pidfd_open(self.pid))
+        while self._process.poll() is None:
+            await asyncio.sleep(POLL_SECONDS)  # noqa: ASYNC110 - where there is no pidfd, nothing tells us
+        return self.exit_code
+
+    async def _readable(self, descriptor: int) -> None:
+        ended = asyncio.Event()
+        self._loop.add_reader(descriptor, ended.set)
+        try:
+            await ended.wait()
+        finally:
+            self._loop.remove_reader(descriptor)
+            os.close(descriptor)
+
+    async def stop(self) -> None:
+        """Ask every process of the tree to end, and kill what is left after GRACE_SECONDS, or when cancelled."""
+        self.tree.signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(GRACE_SECONDS):
+                while self._process.poll() is None or self.tree.alive():  # noqa: ASYNC110 - not our children all
+                    await asyncio.sleep(POLL_SECONDS)
+        except TimeoutError:
+            pass
+        finally:
+            self.tree.kill()
+            self._process.wait()
+
+    def abandon(self) -> None:
+        """Stop without waiting: the request to end goes out now, the kill follows from the event loop."""
+        self.close()
+        self.tree.signal(signal.SIGTERM)
+        self._stopping = self._loop.create_task(self.stop())
+
+    def close(self) -> None:
+        """Read no more."""
+        if self._output >= 0:
+            self._loop.remove_reader(self._output)
+            os.close(self._output)
+            self._output = -1
+
+
+async def _tell_regularly(teller: Teller) -> None:
+    while True:
+        await asyncio.sleep(TELL_SECONDS)
+        teller.flush()

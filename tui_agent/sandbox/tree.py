@@ -1,0 +1,95 @@
+"""Finding and killing every process that a command started, also those that left its session."""
+
+import os
+import secrets
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+MARK: Final = "TUI_AGENT_CALL"
+"""Environment variable that every descendant of a command inherits, whatever session or parent it has later."""
+
+_PROC: Final = Path("/proc")
+_KILL_ROUNDS: Final = 40
+_KILL_PAUSE_SECONDS: Final = 0.005
+
+
+class ProcessTree:
+    """The processes of one command: its process group and session, their descendants, and whoever carries its mark.
+
+    `pid` leads the group and session that the command was started in. Where there is no /proc only the group is
+    known, so there a child that left it is not found.
+    """
+
+    def __init__(self) -> None:
+        self.mark: Final = secrets.token_hex(16)
+        self.pid = 0
+
+    def environment(self) -> dict[str, str]:
+        """What to add to the command's environment."""
+        return {MARK: self.mark}
+
+    def signal(self, number: int) -> int:
+        """Send a signal to all that live; returns how many there were (without /proc: 1 for the group)."""
+        if not self.pid:
+            return 0
+        if not _PROC.is_dir():
+            return _send(-self.pid, number)
+        return sum(_send(pid, number) for pid in self._members())
+
+    def kill(self) -> int:
+        """Kill until none is left, children born meanwhile included; returns how many there were at first."""
+        first = found = self.signal(signal.SIGKILL)
+        for _ in range(_KILL_ROUNDS):
+            if not found:
+                break
+            time.sleep(_KILL_PAUSE_SECONDS)
+            found = self.signal(signal.SIGKILL)
+        return first
+
+    def alive(self) -> bool:
+        """True while a process of the command is there."""
+        return self.signal(0) > 0
+
+    def _members(self) -> Iterator[int]:
+        processes = {pid: status for pid, status in _processes() if pid != os.getpid()}
+        family = {pid for pid, (_, _, group, session) in processes.items() if self.pid in (pid, group, session)}
+        mark = f"{MARK}={self.mark}".encode()
+        family |= {pid for pid in processes if pid not in family and _carries(pid, mark)}
+        grown = True
+        while grown:
+            children = {pid for pid, (_, parent, _, _) in processes.items() if parent in family} - family
+            family |= children
+            grown = bool(children)
+        for pid in family:
+            if processes[pid][0] not in "ZX":
+                yield pid
+
+
+def _processes() -> Iterator[tuple[int, tuple[str, int, int, int]]]:
+    """Every process: its id, and (state, parent, group, session); proc_pid_stat(5)."""
+    for entry in os.scandir(_PROC):
+        if entry.name.isdecimal():
+            try:
+                status = Path(entry.path, "stat").read_bytes()
+            except OSError:
+                continue  # it ended meanwhile
+            state, parent, group, session = status[status.rindex(b")") + 1 :].split()[:4]
+            yield int(entry.name), (state.decode(), int(parent), int(group), int(session))
+
+
+def _carries(pid: int, mark: bytes) -> bool:
+    try:
+        return mark in (_PROC / str(pid) / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return False  # another user's, or it ended meanwhile
+
+
+def _send(pid: int, number: int) -> int:
+    try:
+        os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        return 0
+    return 1

@@ -1,0 +1,303 @@
+"""Reading text files as they are, keeping their encoding and line endings, and writing them atomically."""
+
+import codecs
+import difflib
+import errno
+import hashlib
+import os
+import secrets
+import stat
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from tui_agent.conversation.errors import WorkspaceError
+from tui_agent.workspace.changes import FileIdentity
+from tui_agent.workspace.paths import Location, open_beneath, open_parent
+
+MAX_FILE_BYTES: Final = 10_000_000
+BINARY_SHARE: Final = 0.05
+"""A file that is not UTF-8 is binary when more than this share of its bytes are control characters."""
+
+Encoding = Literal["utf-8", "utf-8-sig", "utf-16-le", "utf-16-be", "latin-1"]
+Newline = Literal["\n", "\r\n", "mixed", ""]
+
+_CONTROLS: Final = bytes(code for code in range(32) if code not in b"\b\t\n\f\r\x1b") + b"\x7f"
+_BOMS: Final[tuple[tuple[bytes, Encoding], ...]] = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FileText:
+    """A text file: its bytes, and the same as text with every CRLF as LF.
+
+    `newline` is the one style of its line ends, "mixed", or "" when it has none.
+    """
+
+    data: bytes
+    text: str
+    encoding: Encoding
+    newline: Newline
+    final_newline: bool
+    identity: FileIdentity
+
+
+def read_file(location: Location) -> FileText:
+    """The text file at `location`.
+
+    Raises:
+        WorkspaceError: missing, unreadable, not a regular file, larger than MAX_FILE_BYTES, or binary.
+    """
+    data, identity = read_bytes(location)
+    encoding = detect_encoding(data)
+    if encoding is None:
+        raise WorkspaceError(f"{location.name} is a binary file ({len(data):,} bytes), not text")
+    raw = _decode(data, encoding)
+    text = raw.replace("\r\n", "\n")
+    crlf = len(raw) - len(text)
+    lines = text.count("\n")
+    newline: Newline = "" if not lines else "\r\n" if crlf == lines else "mixed" if crlf else "\n"
+    return FileText(data, text, encoding, newline, text.endswith("\n"), identity)
+
+
+def read_bytes(location: Location) -> tuple[bytes, FileIdentity]:
+    """The bytes of a regular file of at most MAX_FILE_BYTES, and which file they came from.
+
+    Raises:
+        WorkspaceError: missing, unreadable, not a regular file, or too large.
+    """
+    try:
+        descriptor = open_beneath(location, os.O_RDONLY)
+    except OSError as error:
+        raise _unreadable(location, error) from error
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise WorkspaceError(f"{location.name} is {kind_of(status.st_mode)}, not a file")
+        if status.st_size > MAX_FILE_BYTES:
+            raise too_large(location, status.st_size)
+        try:
+            data = file.read(MAX_FILE_BYTES + 1)
+        except OSError as error:
+            raise _unreadable(location, error) from error
+    if len(data) > MAX_FILE_BYTES:
+        raise too_large(location, len(data))
+    return data, FileIdentity(status.st_dev, status.st_ino, hashlib.sha256(data).hexdigest())
+
+
+def detect_encoding(data: bytes) -> Encoding | None:
+    """How the bytes are text, or None when they are not.
+
+    A byte-order mark decides; then UTF-8 without NUL; then latin-1, which any bytes are, if few are control characters.
+    """
+    if not data.startswith(codecs.BOM_UTF32_LE):
+        for mark, encoding in _BOMS:
+            if data.startswith(mark):
+                return encoding if _decodes(data[len(mark) :], encoding) else None
+    if b"\0" in data:
+        return None
+    if _decodes(data, "utf-8"):
+        return "utf-8"
+    controls = len(data) - len(data.translate(None, _CONTROLS))
+    return None if controls > len(data) * BINARY_SHARE else "latin-1"
+
+
+def encode_like(text: str, file: FileText) -> bytes:
+    """`text` (line ends as LF) as the file would hold it: its encoding, byte-order mark and line endings.
+
+    A final newline is never lost. In a file of mixed line endings every unchanged line keeps its own bytes, and
+    changed lines get the ending that is more common there.
+
+    Raises:
+        WorkspaceError: the file's encoding has no such character.
+    """
+    text = text.replace("\r\n", "\n")
+    if file.final_newline and text and not text.endswith("\n"):
+        text += "\n"
+    if file.newline == "\r\n":
+        text = text.replace("\n", "\r\n")
+    elif file.newline == "mixed":
+        text = _with_mixed_endings(text, _decode(file.data, file.encoding))
+    return encode(text, file.encoding)
+
+
+def encode(text: str, encoding: Encoding = "utf-8") -> bytes:
+    """`text` in an encoding, with the byte-order mark that belongs to it.
+
+    Raises:
+        WorkspaceError: the encoding has no such character.
+    """
+    mark = next((mark for mark, name in _BOMS if name == encoding), b"")
+    try:
+        return mark + text.encode(_codec(encoding))
+    except UnicodeEncodeError as error:
+        character = f"U+{ord(text[error.start]):04X}"
+        raise WorkspaceError(
+            f"the text holds {character}, which {encoding} cannot hold"
+            + (" (a lone surrogate)" if "\ud800" <= text[error.start] <= "\udfff" else ", and the file is in that")
+        ) from error
+
+
+def write_atomically(location: Location, data: bytes, mode: int | None = None) -> None:
+    """Put `data` at `location` so that the old or the new content is there at every moment, never a part.
+
+    `mode` is what a new file gets, reduced by the umask; an existing one keeps its mode and, where we may set it,
+    its owner. Missing directories are made. A file with several hard links becomes a file of its own.
+
+    Raises:
+        WorkspaceError: it cannot be written; the old content is intact and nothing is left behind.
+    """
+    try:
+        with open_parent(location, create=True) as directory:
+            _replace(directory, location.path.name, data, 0o666 if mode is None else mode)
+    except OSError as error:
+        raise WorkspaceError(f"cannot write {location.name}: {_reason(error)}", _write_hint(error)) from error
+
+
+def kind_of(mode: int) -> str:
+    """What a file mode says the thing is, with its article."""
+    kinds = {
+        stat.S_IFDIR: "a directory",
+        stat.S_IFIFO: "a pipe",
+        stat.S_IFSOCK: "a socket",
+        stat.S_IFCHR: "a device",
+        stat.S_IFBLK: "a device",
+        stat.S_IFLNK: "a link",
+    }
+    return kinds.get(stat.S_IFMT(mode), "a special file")
+
+
+def too_large(location: Location, size: int) -> WorkspaceError:
+    """The error for a file that is beyond MAX_FILE_BYTES."""
+    return WorkspaceError(
+        f"{location.name} is too large: {size:,} bytes; the limit is {MAX_FILE_BYTES:,}",
+        "Use grep_search to find what matters in it.",
+    )
+
+
+def _replace(directory: int, name: str, data: bytes, mode: int) -> None:
+    temporary = f".{name[:40]}.{secrets.token_hex(6)}.tmp"
+    old = _status(directory, name)
+    if old is not None and not stat.S_ISREG(old.st_mode):
+        raise OSError(errno.EINVAL, f"it is {kind_of(old.st_mode)}, not a file")
+    if old is not None and not old.st_mode & 0o222:
+        raise PermissionError(errno.EACCES, "it is marked read-only")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(temporary, flags, mode if old is None else 0o600, dir_fd=directory)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            if old is not None:
+                _keep_owner_and_mode(descriptor, old)
+            os.fsync(descriptor)
+        os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
+    except BaseException:
+        try:
+            os.unlink(temporary, dir_fd=directory)
+        except FileNotFoundError:
+            pass
+        raise
+    os.fsync(directory)
+
+
+def _status(directory: int, name: str) -> os.stat_result | None:
+    try:
+        return os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+def _keep_owner_and_mode(descriptor: int, old: os.stat_result) -> None:
+    if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
+        try:
+            os.fchown(descriptor, old.st_uid, old.st_gid)
+        except PermissionError:
+            pass  # only root may give a file away; then it becomes ours, as with any editor
+    os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
+
+
+def _codec(encoding: Encoding) -> str:
+    return "utf-8" if encoding == "utf-8-sig" else encoding
+
+
+def _decodes(data: bytes, encoding: Encoding) -> bool:
+    try:
+        data.decode(_codec(encoding))
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _decode(data: bytes, encoding: Encoding) -> str:
+    mark = next((mark for mark, name in _BOMS if name == encoding), b"")
+    return data[len(mark) :].decode(_codec(encoding))
+
+
+def _with_mixed_endings(text: str, before: str) -> str:
+    old = _lines(before)
+    new = _lines(text)
+    old_texts = [line[:-2] if line.endswith("\r\n") else line.removesuffix("\n") for line in old]
+    new_texts = [line.removesuffix("\n") for line in new]
+    common = "\r\n" if before.count("\r\n") * 2 > before.count("\n") else "\n"
+    lines = [line[:-1] + common if line.endswith("\n") else line for line in new]
+    for a, b, size in _matching_lines(old_texts, new_texts):
+        for offset in range(size):
+            if new[b + offset].endswith("\n") and old[a + offset].endswith("\n"):
+                lines[b + offset] = old[a + offset]
+    return "".join(lines)
+
+
+def _matching_lines(old: list[str], new: list[str]) -> list[tuple[int, int, int]]:
+    """Runs of equal lines as (old start, new start, length); the common head and tail are found first, and cheaply."""
+    limit = min(len(old), len(new))
+    head = next((i for i in range(limit) if old[i] != new[i]), limit)
+    tail = next((i for i in range(limit - head) if old[-1 - i] != new[-1 - i]), limit - head)
+    middle = difflib.SequenceMatcher(None, old[head : len(old) - tail], new[head : len(new) - tail], autojunk=False)
+    return [
+        (0, 0, head),
+        *((head + block.a, head + block.b, block.size) for block in middle.get_matching_blocks()),
+        (len(old) - tail, len(new) - tail, tail),
+    ]
+
+
+def _lines(text: str) -> list[str]:
+    """Lines with their ends; only LF ends a line."""
+    lines = text.split("\n")
+    return [line + "\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
+
+
+def _unreadable(location: Location, error: OSError) -> WorkspaceError:
+    if error.errno == errno.ENOENT:
+        return WorkspaceError(f"no such file: {location.name}{_similar(location)}")
+    if error.errno == errno.ENXIO:
+        return WorkspaceError(f"{location.name} is a socket or a device, not a file")
+    return WorkspaceError(f"cannot read {location.name}: {_reason(error)}")
+
+
+def _similar(location: Location) -> str:
+    try:
+        with open_parent(location) as directory:
+            names = os.listdir(directory)  # noqa: PTH208 - a descriptor, not a path
+    except OSError:
+        return ""
+    close = difflib.get_close_matches(location.path.name, names[:2000], n=3, cutoff=0.6)
+    parent = os.path.dirname(location.name)  # noqa: PTH120
+    shown = [os.path.join(parent, name) for name in close if name.isprintable()]  # noqa: PTH118
+    return f" (similar: {', '.join(shown)})" if shown else ""
+
+
+def _reason(error: OSError) -> str:
+    if error.errno in (errno.ELOOP, errno.EXDEV):
+        return "it is, or goes through, a link that cannot be followed safely"
+    return (error.strerror or str(error)).lower() if error.errno else str(error)
+
+
+def _write_hint(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "Free some space; the old content is intact."
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "The directory or file cannot be written by this user."
+    return ""
