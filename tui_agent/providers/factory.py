@@ -1,0 +1,34 @@
+"""Make the provider client that the settings name."""
+
+from collections.abc import Mapping
+
+from tui_agent.config.model import Settings
+from tui_agent.config.providers import base_url, resolve_key
+from tui_agent.conversation.errors import ConfigError
+from tui_agent.providers.openai_chat import OpenAIChatProvider
+from tui_agent.providers.protocol import LLMProvider
+
+
+def create_provider(name: str, settings: Settings, environ: Mapping[str, str]) -> LLMProvider:
+    """The client for the provider `name`. Nothing is contacted and no key is looked up before its first use.
+
+    Raises:
+        ConfigError: there is no such provider, or it speaks a protocol that this version does not.
+    """
+    import difflib
+
+    provider = settings.providers.get(name)
+    if provider is None:
+        near = difflib.get_close_matches(name, settings.providers, n=3, cutoff=0.5) or list(settings.providers)
+        raise ConfigError(
+            f"Unknown provider {name!r}", f"there is: {', '.join(near)}" if near else "none is configured"
+        )
+    if provider.api != "chat":
+        raise ConfigError(
+            f"providers.{name}.api: {provider.api} is not part of this version",
+            "use `api: chat`, which every OpenAI-compatible server speaks (Ollama too, under /v1/)",
+        )
+    if provider.tool_calls == "text":
+        raise ConfigError(f"providers.{name}.tool_calls: text is not part of this version", "use auto, native or off")
+    address = base_url(provider, environ)
+    return OpenAIChatProvider(name, provider, address, lambda: resolve_key(name, provider, environ).value)

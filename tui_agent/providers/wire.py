@@ -1,0 +1,104 @@
+"""Map a chat request to the JSON body that OpenAI-compatible servers take."""
+
+import hashlib
+import re
+from collections.abc import Set
+from typing import Any, Literal
+
+import msgspec
+
+from tui_agent.conversation.messages import Message, ToolCall
+from tui_agent.providers.protocol import ChatRequest
+from tui_agent.providers.surrogates import mend
+
+Concession = Literal["no usage", "completion tokens", "short ids"]
+"""What a server turned out to want: no `stream_options`, `max_completion_tokens`, call ids of nine letters."""
+
+DEMANDS: tuple[tuple[re.Pattern[str], Concession], ...] = (
+    (re.compile(r"stream_options|include_usage"), "no usage"),
+    (re.compile(r"max_completion_tokens"), "completion tokens"),
+    (re.compile(r"(?i)tool.?(call|use)[\w .'`\"-]*\bid\b"), "short ids"),
+)
+
+NAME_LIMIT = 64
+
+
+def to_wire(request: ChatRequest, concessions: Set[Concession] = frozenset()) -> dict[str, Any]:
+    """The body for `POST chat/completions`: only fields that are needed, and always encodable as UTF-8.
+
+    Servers parse the arguments and names of earlier calls again and refuse the whole conversation for one bad call, so
+    malformed ones are wrapped: `{"malformed": "…"}`, and `a b` becomes `a_b`.
+    """
+    short = "short ids" in concessions
+    body: dict[str, Any] = {
+        "model": request.model,
+        "messages": [_message(message, short) for message in request.messages],
+        "stream": True,
+    }
+    if "no usage" not in concessions:
+        body["stream_options"] = {"include_usage": True}
+    if request.tools:
+        body["tools"] = [
+            {
+                "type": "function",
+                "function": {
+                    "name": tool.name,
+                    "description": tool.description,
+                    "parameters": tool.parameters or {"type": "object", "properties": {}},
+                },
+            }
+            for tool in request.tools
+        ]
+    if request.temperature is not None:
+        body["temperature"] = request.temperature
+    if request.max_tokens is not None:
+        body["max_completion_tokens" if "completion tokens" in concessions else "max_tokens"] = request.max_tokens
+    mended = _mend(body)
+    assert isinstance(mended, dict)
+    return mended
+
+
+def concession_for(message: str, made: Set[Concession]) -> Concession | None:
+    """What a refusal (400 or 422) asks for that was not conceded yet."""
+    return next((found for pattern, found in DEMANDS if found not in made and pattern.search(message)), None)
+
+
+def _message(message: Message, short: bool) -> dict[str, Any]:
+    wire: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.role == "assistant" and message.tool_calls:
+        wire["tool_calls"] = [_call(call, short) for call in message.tool_calls]
+    elif message.role == "tool":
+        wire["tool_call_id"] = _call_id(message.tool_call_id, short)
+    return wire
+
+
+def _call(call: ToolCall, short: bool) -> dict[str, Any]:
+    name = re.sub(r"[^a-zA-Z0-9_-]", "_", call.name)[:NAME_LIMIT] or "unnamed"
+    function = {"name": name, "arguments": _arguments(call.arguments)}
+    return {"id": _call_id(call.id, short), "type": "function", "function": function}
+
+
+def _call_id(call_id: str, short: bool) -> str:
+    return hashlib.sha256(mend(call_id).encode()).hexdigest()[:9] if short else call_id
+
+
+def _arguments(text: str) -> str:
+    """The arguments as they were when they are a JSON object."""
+    if not text.strip():
+        return "{}"
+    try:
+        if isinstance(msgspec.json.decode(mend(text)), dict):
+            return text
+    except (msgspec.DecodeError, RecursionError):
+        pass
+    return msgspec.json.encode({"malformed": mend(text)}).decode()
+
+
+def _mend(value: Any) -> Any:
+    if isinstance(value, str):
+        return mend(value)
+    if isinstance(value, dict):
+        return {mend(key): _mend(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_mend(item) for item in value]
+    return value
