@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import lru_cache
 
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.keys import key_to_character
 
 from tui_agent.tui.actions import ACTIONS, PLACES, Action
@@ -40,7 +40,7 @@ _ABOVE: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def bindings_for(place: str) -> list[Binding]:
+def bindings_for(place: str) -> list[BindingType]:
     """The bindings of one place, for the `BINDINGS` of its widget, screen or app; binding ids are action ids."""
     return [
         Binding(

@@ -12,9 +12,12 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from tui_agent.text.sanitize import sanitize
+from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.status_bar import short_count
 
 ActivityKind = Literal["idle", "waiting", "receiving", "tool", "you", "retrying"]
+
+_LEAST_STATE = 20  # columns that the state keeps when its numbers are long
 
 
 class Activity(Struct, frozen=True):
@@ -82,11 +85,11 @@ class ActivityLine(Widget):
     ALLOW_SELECT = False
 
     def __init__(
-        self, *, marker: str = "●", clock: Callable[[], float] = time.monotonic, id: str | None = None
+        self, *, symbols: Symbols = UNICODE, clock: Callable[[], float] = time.monotonic, id: str | None = None
     ) -> None:
         super().__init__(id=id)
         self._activity = Activity()
-        self._marker = marker
+        self._symbols = symbols
         self._clock = clock
         self._beat: Timer | None = None
         self._lit = True
@@ -136,12 +139,14 @@ class ActivityLine(Widget):
             return Strip.blank(width, self.rich_style)
         yours = self._activity.kind in ("you", "retrying")
         mark = "activity--you" if yours else "activity--busy" if self._lit else "activity--rest"
+        numbers = Content("".join(f"  {word}" for word in words[1:]))
+        room = max(_LEAST_STATE, width - 2 - numbers.cell_length)
         line = Content.assemble(
-            Content.styled(self._marker, self.get_visual_style(mark, partial=True)),
+            Content.styled(self._symbols.bullet, self.get_visual_style(mark, partial=True)),
             " ",
             Content.styled(
                 words[0], self.get_visual_style("activity--you" if yours else "activity--state", partial=True)
-            ),
-            *(f"  {word}" for word in words[1:]),
+            ).truncate(room, ellipsis=True),
+            numbers,
         ).truncate(width, ellipsis=True, pad=True)
         return Strip(line.render_segments(self.visual_style), line.cell_length)

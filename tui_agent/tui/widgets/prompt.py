@@ -15,6 +15,7 @@ from textual.widgets import TextArea
 from tui_agent.text.sanitize import sanitize
 from tui_agent.tui.bindings import bindings_for
 from tui_agent.tui.history import PromptHistory
+from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.completion import (
     Candidate,
     Command,
@@ -62,11 +63,11 @@ class PromptArea(TextArea, inherit_bindings=False):
         height: auto;
         border: none;
         padding: 0 1 0 0;
-        background: $background;
+        background: $surface;
         color: $text;
         scrollbar-size-vertical: 1;
         scrollbar-color: $tui-line;
-        scrollbar-background: $background;
+        scrollbar-background: $surface;
         .text-area--placeholder { color: $tui-faint; }
         .prompt--marker { color: $tui-faint; }
         &:focus {
@@ -102,7 +103,7 @@ class PromptArea(TextArea, inherit_bindings=False):
         files: FileCandidates | None = None,
         history: PromptHistory | None = None,
         placeholder: str = "",
-        marker: str = "›",
+        symbols: Symbols = UNICODE,
         id: str | None = None,
     ) -> None:
         super().__init__(id=id, highlight_cursor_line=False, show_line_numbers=False, placeholder=placeholder)
@@ -111,7 +112,7 @@ class PromptArea(TextArea, inherit_bindings=False):
         self.commands = tuple(commands)
         self.past = history or PromptHistory()
         self._files = files
-        self._marker = marker
+        self._marker = symbols.prompt
         self._completions: CompletionList | None = None
         self._closed_at: str | None = None  # the line for which the user closed the list
 

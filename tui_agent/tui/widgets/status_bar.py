@@ -12,6 +12,7 @@ from textual.widget import Widget
 
 from tui_agent.conversation.events import Mode
 from tui_agent.text.sanitize import sanitize
+from tui_agent.tui.theming import UNICODE, Symbols
 
 _GAP = "  "
 _CELLS = 5  # of the context bar
@@ -57,11 +58,13 @@ def short_count(count: int) -> str:
     return str(count)
 
 
-def status_parts(info: StatusInfo, width: int, home: str = "", ascii: bool = False) -> tuple[list[Part], list[Part]]:
+def status_parts(
+    info: StatusInfo, width: int, home: str = "", symbols: Symbols = UNICODE
+) -> tuple[list[Part], list[Part]]:
     """The parts at the left and at the right that fit into `width` columns; model and mode are the last to go."""
     dropped: set[str] = set()
     for step in (*_STEPS, ""):
-        left, right = _parts(info, dropped, home, ascii)
+        left, right = _parts(info, dropped, home, symbols)
         if _width(left) + _width(right) + (len(_GAP) if left and right else 0) <= width:
             return left, right
         dropped.add(step)
@@ -73,7 +76,7 @@ def status_parts(info: StatusInfo, width: int, home: str = "", ascii: bool = Fal
     return left, cut
 
 
-def _parts(info: StatusInfo, dropped: set[str], home: str, ascii: bool) -> tuple[list[Part], list[Part]]:
+def _parts(info: StatusInfo, dropped: set[str], home: str, symbols: Symbols) -> tuple[list[Part], list[Part]]:
     left = []
     right = []
     if "name" not in dropped:
@@ -82,19 +85,19 @@ def _parts(info: StatusInfo, dropped: set[str], home: str, ascii: bool) -> tuple
         path = _short_path(info.project, home)
         left.append(Part("path", PurePath(path).name or path if "folder" in dropped else path, "path"))
     if info.branch and "branch" not in dropped:
-        left.append(Part("branch", f"{'on' if ascii else '⎇'} {_line(info.branch)}", "branch"))
+        left.append(Part("branch", f"{symbols.branch} {_line(info.branch)}", "branch"))
     if info.provider and "provider" not in dropped:
-        right.append(Part("provider", f"{_line(info.provider)} {'-' if ascii else '·'} ", "provider"))
+        right.append(Part("provider", f"{_line(info.provider)} {symbols.separator} ", "provider"))
     right.append(Part("model", _line(info.model) or "no model", "model"))
     right.append(Part("mode", info.mode, info.mode))
     if info.sandbox and "sandbox" not in dropped:
         right.append(Part("sandbox", f"sandbox {_line(info.sandbox)}", "sandbox"))
     if info.context_used is not None and "context" not in dropped:
-        right.append(_context(info.context_used, info.context_limit, "bar" not in dropped, ascii))
+        right.append(_context(info.context_used, info.context_limit, "bar" not in dropped, symbols))
     return left, right
 
 
-def _context(used: int, limit: int | None, bar: bool, ascii: bool) -> Part:
+def _context(used: int, limit: int | None, bar: bool, symbols: Symbols) -> Part:
     if not limit:
         return Part("context", f"ctx {short_count(used)}", "context")
     share = used / limit
@@ -103,8 +106,8 @@ def _context(used: int, limit: int | None, bar: bool, ascii: bool) -> Part:
     if not bar:
         return Part("context", f"ctx {percent}", style)
     filled = min(_CELLS, max(int(share * _CELLS + 0.5), 1 if used else 0))
-    on, off = ("#", ".") if ascii else ("▰", "▱")
-    return Part("context", f"ctx {on * filled}{off * (_CELLS - filled)} {percent}", style)
+    gauge = symbols.gauge_full * filled + symbols.gauge_empty * (_CELLS - filled)
+    return Part("context", f"ctx {gauge} {percent}", style)
 
 
 def _width(parts: list[Part]) -> int:
@@ -162,11 +165,13 @@ class StatusBar(Widget):
     class ModeClicked(Message):
         """The mode was clicked."""
 
-    def __init__(self, info: StatusInfo | None = None, *, home: str = "", ascii: bool = False, id: str | None = None):
+    def __init__(
+        self, info: StatusInfo | None = None, *, home: str = "", symbols: Symbols = UNICODE, id: str | None = None
+    ):
         super().__init__(id=id)
         self._info = info or StatusInfo()
         self._home = home
-        self._ascii = ascii
+        self._symbols = symbols
 
     @property
     def info(self) -> StatusInfo:
@@ -189,7 +194,7 @@ class StatusBar(Widget):
         return Strip(line.render_segments(style), line.cell_length)
 
     def _fitting(self) -> tuple[list[Part], list[Part]]:
-        return status_parts(self._info, self.content_size.width, self._home, self._ascii)
+        return status_parts(self._info, self.content_size.width, self._home, self._symbols)
 
     def _drawn(self, parts: list[Part]) -> Content:
         pieces: list[Content | str] = []

@@ -1,0 +1,156 @@
+"""A full screen with a filter, a list of choices and a line about the highlighted one."""
+
+from collections.abc import Hashable, Sequence
+
+from textual import events
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.screen import Screen, ScreenResultType
+from textual.widgets import Input, Static
+
+from tui_agent.text.sanitize import sanitize
+from tui_agent.tui.theming import UNICODE, Symbols
+from tui_agent.tui.widgets.choices import ChoiceList, Row
+from tui_agent.tui.widgets.key_footer import KeyFooter
+
+
+def matches(text: str, words: str) -> bool:
+    """Whether every word of `words` stands somewhere in `text`; case does not matter."""
+    text = text.lower()
+    return all(word in text for word in words.lower().split())
+
+
+def one_line(text: str) -> str:
+    """Foreign text as it may stand in a row."""
+    return " ".join(sanitize(text).split())
+
+
+class FilterInput(Input):
+    """One line of typed filter; a paste enters it sanitised."""
+
+    def _on_paste(self, event: events.Paste) -> None:
+        event.stop()
+        event.prevent_default()
+        self.insert_text_at_cursor(one_line(event.text[:1000]))
+
+
+class FilteredScreen(Screen[ScreenResultType]):
+    """Title, filter, list, note and keys; a subclass says what the rows are and what choosing one does."""
+
+    AUTO_FOCUS = "FilterInput"
+    HEADING = ""
+    PLACEHOLDER = "type to filter"
+
+    DEFAULT_CSS = """
+    FilteredScreen {
+        background: $background;
+        #title { height: 1; padding: 0 1 0 2; background: $surface; color: $tui-muted; }
+        FilterInput {
+            border: none;
+            border-bottom: solid $tui-line;
+            height: 2;
+            padding: 0 2;
+            background: $background;
+            &:focus { border: none; border-bottom: solid $tui-line; background-tint: $background 0%; }
+            & .input--placeholder, & .input--suggestion { color: $tui-faint; }
+        }
+        ChoiceList { height: 1fr; }
+        #note { height: auto; max-height: 3; padding: 0 1 0 2; color: $tui-muted; }
+        #note.-warning { color: $warning; }
+    }
+    """
+
+    def __init__(self, symbols: Symbols = UNICODE) -> None:
+        super().__init__()
+        self._symbols = symbols
+        self._list = ChoiceList(marker=symbols.prompt)
+        self._note = Static(id="note", markup=False)
+        self._title = Static(id="title", markup=False)
+
+    def compose(self) -> ComposeResult:
+        """Top to bottom."""
+        yield self._title
+        yield FilterInput(placeholder=self.PLACEHOLDER, select_on_focus=False)
+        yield self._list
+        yield self._note
+        yield KeyFooter()
+
+    def rows(self, words: str) -> Sequence[Row]:
+        """The rows that fit the filter."""
+        raise NotImplementedError
+
+    def heading(self) -> tuple[Content, Content]:
+        """The title line, left and right."""
+        return Content.styled(self.HEADING, "bold $text"), Content("")
+
+    def note(self, key: Hashable) -> Content:
+        """The line about the highlighted choice."""
+        return Content("")
+
+    def choose(self, key: Hashable) -> None:
+        """A choice was made."""
+        raise NotImplementedError
+
+    def rebuild(self, select: Hashable = None) -> None:
+        """Build the rows again; the cursor stays where it is, or goes to `select`."""
+        words = self.query_one(FilterInput).value
+        self._list.show(self.rows(words), self._list.selected if select is None else select)
+        self._draw_title()
+        self._draw_note()
+
+    def warn(self, text: str) -> None:
+        """Say why something was not done, until the cursor moves."""
+        self._note.update(Content(text))
+        self._note.add_class("-warning")
+
+    def _draw_title(self) -> None:
+        left, right = self.heading()
+        gap = max(1, self.size.width - 3 - left.cell_length - right.cell_length)
+        self._title.update(Content.assemble(left, " " * gap, right))
+
+    def _draw_note(self) -> None:
+        self._note.remove_class("-warning")
+        self._note.update(self.note(self._list.selected))
+
+    def on_resize(self) -> None:
+        """The right end of the title moves, and the rows may be spaced otherwise."""
+        self.rebuild()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Filter."""
+        event.stop()
+        self._list.show(self.rows(event.value), self._list.selected)
+        self._draw_note()
+
+    def on_choice_list_highlighted(self) -> None:
+        """Tell about the new choice."""
+        self._draw_note()
+
+    def on_choice_list_clicked(self, event: ChoiceList.Clicked) -> None:
+        """A click on the highlighted row chooses it."""
+        self.choose(event.key)
+
+    def choose_selected(self) -> None:
+        """Choose what the cursor is on."""
+        if self._list.selected is not None:
+            self.choose(self._list.selected)
+
+    def action_up(self) -> None:
+        """A choice up."""
+        self._list.move(-1)
+
+    def action_down(self) -> None:
+        """A choice down."""
+        self._list.move(1)
+
+    def action_page_up(self) -> None:
+        """A page up."""
+        self._list.page(-1)
+
+    def action_page_down(self) -> None:
+        """A page down."""
+        self._list.page(1)
+
+    def action_close(self) -> None:
+        """Back, without a choice."""
+        self.dismiss(None)

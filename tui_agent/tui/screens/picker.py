@@ -1,0 +1,273 @@
+"""Choose provider and model among what really answers, with the state of every server as it comes in."""
+
+from collections.abc import AsyncIterator, Callable, Hashable, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from msgspec import Struct
+from textual.content import Content
+
+from tui_agent.conversation.errors import TuiAgentError
+from tui_agent.providers.protocol import ModelInfo, ProbeResult
+from tui_agent.tui.bindings import bindings_for
+from tui_agent.tui.screens.filtered import FilteredScreen, matches, one_line
+from tui_agent.tui.theming import UNICODE, Symbols
+from tui_agent.tui.widgets.choices import Row, columns
+from tui_agent.tui.widgets.status_bar import short_count
+
+Probe = Callable[[], AsyncIterator[ProbeResult]]
+"""Ask all servers; results come in the order of the answers."""
+
+
+_FOLDED = 10  # models of one provider that are shown before anything is typed
+_ROOMY = 20  # screen lines from which groups have a line between them
+_WIDEST = 96  # columns of a row: what belongs together stays close on a wide screen
+
+
+class ProviderRow(Struct, frozen=True):
+    """A configured provider, known before any server has answered.
+
+    `key_variable` is the environment variable of its key; `key_present` is None when it needs none.
+    """
+
+    name: str
+    base_url: str
+    local: bool = False
+    key_variable: str = ""
+    key_present: bool | None = None
+
+
+class Choice(NamedTuple):
+    """A model of a provider; `model` is empty for a provider that has none to offer."""
+
+    provider: str
+    model: str
+
+
+class PickerScreen(FilteredScreen[tuple[str, str] | None]):
+    """Dismisses with (provider, model), or None when nothing was chosen."""
+
+    BINDINGS = bindings_for("picker")
+    HEADING = "provider and model"
+    PLACEHOLDER = "filter by provider or model"
+
+    def __init__(
+        self,
+        providers: Sequence[ProviderRow],
+        probe: Probe,
+        *,
+        provider: str = "",
+        model: str = "",
+        symbols: Symbols = UNICODE,
+    ) -> None:
+        """`provider` and `model` are the ones in use."""
+        super().__init__(symbols)
+        self._providers = tuple(providers)
+        self._probe = probe
+        self._current = Choice(provider, model)
+        self._results: dict[str, ProbeResult] = {}
+        self._asked: set[str] = set()
+        self._moved = False
+
+    def on_mount(self) -> None:
+        """Ask the servers."""
+        self.action_refresh_all()
+
+    def action_refresh_all(self) -> None:
+        """Ask every server again."""
+        self._asked = {row.name for row in self._providers}
+        self.rebuild()
+        self.run_worker(self._ask(), group="probe", exclusive=True)
+
+    async def _ask(self) -> None:
+        try:
+            results = self._probe()
+            async for result in results:
+                self._asked.discard(result.provider)
+                self._results[result.provider] = result
+                self.rebuild(None if self._moved else self._current)
+        except (TuiAgentError, OSError) as error:
+            self.warn(f"the servers could not be asked: {one_line(str(error))}")
+        finally:
+            self._asked.clear()
+            if self.is_attached:
+                self.rebuild()
+
+    # ---- rows ----
+
+    def rows(self, words: str) -> Sequence[Row]:
+        """Providers that answered with their models, then those still asked, then those that cannot be used."""
+        up: list[list[Row]] = []
+        asked: list[Row] = []
+        rest: list[Row] = []
+        for row in self._providers:
+            result = self._results.get(row.name)
+            if result is not None and result.state == "up" and result.models:
+                up.append(self._offered(row, result, words))
+            elif not matches(f"{row.name} {row.base_url}", words):
+                continue
+            elif row.name in self._asked:
+                asked.append(Row(Choice(row.name, ""), partial(self._draw_unusable, row, "asking")))
+            else:
+                state = result.state if result is not None else "no answer"
+                rest.append(Row(Choice(row.name, ""), partial(self._draw_unusable, row, state)))
+        groups = [*up, asked, [_remark("not available"), *rest] if rest else []]
+        between = [_remark("")] if self.size.height >= _ROOMY else []
+        rows: list[Row] = []
+        for group in filter(None, groups):
+            rows += [*between, *group] if rows else group
+        return rows or [_remark("nothing fits the filter" if words.strip() else "no provider is configured")]
+
+    def _offered(self, row: ProviderRow, result: ProbeResult, words: str) -> list[Row]:
+        fitting = [model for model in result.models if matches(f"{row.name} {model.id}", words)]
+        if not fitting:
+            return []
+        shown = fitting
+        if not words.strip() and len(fitting) > _FOLDED + 2:
+            shown = fitting[:_FOLDED] + [
+                model for model in fitting[_FOLDED:] if Choice(row.name, model.id) == self._current
+            ]
+        rows = [Row(None, partial(self._draw_provider, row, result))]
+        rows += [Row(Choice(row.name, model.id), partial(self._draw_model, row.name, model)) for model in shown]
+        if len(shown) < len(fitting):
+            rows.append(_remark(f"  {len(fitting) - len(shown):,} more: type to filter"))
+        return rows
+
+    def _draw_provider(self, row: ProviderRow, result: ProbeResult, width: int) -> Content:
+        width = min(width, _WIDEST)
+        latency = "" if result.latency is None else f"  {_latency(result.latency)}"
+        state = Content.assemble(
+            (self._symbols.bullet, "$tui-faint" if row.name in self._asked else "$success"), (latency, "$tui-muted")
+        )
+        key = f"  {row.key_variable} set" if row.key_present and row.key_variable else ""
+        place = "local" if row.local else "remote"
+        return columns(
+            width,
+            (Content.styled(one_line(row.name), "bold $text"), _name_width(width)),
+            (state, 10),
+            (
+                Content.styled(f"{_address(row.base_url)}  {place}{key}", "$tui-faint"),
+                max(0, width - _name_width(width) - 10),
+            ),
+        )
+
+    def _draw_model(self, provider: str, model: ModelInfo, width: int) -> Content:
+        width = min(width, _WIDEST)
+        current = Choice(provider, model.id) == self._current
+        name = Content.assemble(
+            "  ",
+            (one_line(model.id), "bold $accent" if current else "$text"),
+            ("  in use" if current else "", "$accent"),
+        )
+        if width < 56:
+            return columns(width, (name, width - 6), (_context(model, "?"), -6))
+        tools = {True: ("tools", "$tui-muted"), False: ("no tools", "$warning"), None: ("tools unknown", "$tui-faint")}
+        return columns(
+            width,
+            (name, width - 32),
+            (Content.styled(*tools[model.tools]), 15),
+            (_context(model, "context unknown"), -17),
+        )
+
+    def _draw_unusable(self, row: ProviderRow, state: str, width: int) -> Content:
+        result = self._results.get(row.name)
+        hint = "" if state == "asking" else one_line(result.hint or result.detail) if result else ""
+        style = {"no key": "$warning", "error": "$error"}.get(state, "$tui-muted")
+        return columns(
+            width,
+            (Content.styled(one_line(row.name), "$tui-muted"), _name_width(width)),
+            (Content.assemble((self._symbols.pending, "$tui-faint"), "  ", (state, style)), 14),
+            (Content.styled(hint, "$tui-faint"), max(0, width - _name_width(width) - 14)),
+        )
+
+    # ---- around the list ----
+
+    def heading(self) -> tuple[Content, Content]:
+        """How many servers answer, and how many are still asked."""
+        up = sum(1 for result in self._results.values() if result.state == "up")
+        told = f"asking {len(self._asked)}" if self._asked else f"{up} of {len(self._providers)} up"
+        return super().heading()[0], Content.styled(told, "$tui-muted")
+
+    def note(self, key: Hashable) -> Content:
+        """Address and advice for the highlighted row."""
+        row = self._row(key)
+        if row is None:
+            return Content("")
+        result = self._results.get(row.name)
+        if result is None or result.state == "up":
+            return Content(_address(row.base_url))
+        return Content("  ".join(filter(None, (_address(row.base_url), one_line(result.hint)))))
+
+    def action_choose(self) -> None:
+        """Use the highlighted model, or say why it cannot be used."""
+        self.choose_selected()
+
+    def choose(self, key: Hashable) -> None:
+        """Dismiss with a model; a provider that cannot be used says why instead."""
+        row = self._row(key)
+        if row is None or not isinstance(key, Choice):
+            return
+        result = self._results.get(row.name)
+        if key.model:
+            self.dismiss((key.provider, key.model))
+        elif row.name in self._asked:
+            self.warn(f"{one_line(row.name)} has not answered yet")
+        else:
+            self.warn(_why_not(row, result))
+
+    def _row(self, key: Hashable) -> ProviderRow | None:
+        if not isinstance(key, Choice):
+            return None
+        return next((row for row in self._providers if row.name == key.provider), None)
+
+    def on_key(self) -> None:
+        """From now on the cursor stays where the user put it."""
+        self._moved = True
+
+    def action_up(self) -> None:
+        """A choice up."""
+        self._moved = True
+        super().action_up()
+
+    def action_down(self) -> None:
+        """A choice down."""
+        self._moved = True
+        super().action_down()
+
+
+def _why_not(row: ProviderRow, result: ProbeResult | None) -> str:
+    name = one_line(row.name)
+    if result is None:
+        return f"{name} did not answer at {_address(row.base_url)}"
+    if result.state == "up":
+        return f"{name} answers at {_address(row.base_url)}, but serves no model. {one_line(result.hint)}".strip()
+    reason = one_line(result.detail) or f"{name} cannot be used: {result.state}"
+    if name not in reason:
+        reason = f"{name}: {reason}"
+    return (
+        f"{reason}. {one_line(result.hint)}".rstrip(". ") if not result.hint else f"{reason}. {one_line(result.hint)}"
+    )
+
+
+def _remark(text: str) -> Row:
+    return Row(None, lambda width: Content.styled(text, "$tui-faint"))
+
+
+def _context(model: ModelInfo, unknown: str) -> Content:
+    if model.context_length is None:
+        return Content.styled(unknown, "$tui-faint")
+    length = model.context_length
+    shown = f"{length // 1024}k" if length % 1024 == 0 and length < 1024 * 1024 else short_count(length)
+    return Content.styled(shown, "$tui-muted")
+
+
+def _latency(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def _address(base_url: str) -> str:
+    return one_line(base_url).partition("://")[2].partition("/")[0] or one_line(base_url)
+
+
+def _name_width(width: int) -> int:
+    return 14 if width < 56 else 24
