@@ -1,0 +1,158 @@
+"""Lines of styled text that know no theme, and wrapping them by terminal cells."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from rich.cells import cell_len, split_graphemes
+
+Span = tuple[str, str]
+"""Text and its role. A role is a colour of the theme (`text`, `muted`, …), `heading1` to `heading3`, `code`,
+`code_inline`, `link` or `syntax.` and the path of a Pygments token type; letters after a `+` make it bold, italic,
+struck through or underlined: `"text+bi"`."""
+
+Spans = tuple[Span, ...]
+
+
+class Line(NamedTuple):
+    """One row; `band` is the role of a background that runs to the right edge, `end` is set against that edge."""
+
+    spans: Spans
+    band: str = ""
+    end: Spans = ()
+
+
+EMPTY = Line(())
+
+
+def width_of(spans: Iterable[Span]) -> int:
+    """Cells that the spans take."""
+    return sum(cell_len(text) for text, _ in spans)
+
+
+def text_of(spans: Iterable[Span]) -> str:
+    """The text without roles."""
+    return "".join(text for text, _ in spans)
+
+
+def wrap(spans: Spans, width: int, hard: bool = False) -> list[Spans]:
+    """Cut spans (no newlines, no tabs in them) into rows of at most `width` cells, at least one row.
+
+    Rows end at spaces where possible, which then vanish; `hard` cuts anywhere and keeps every character, as code needs
+    it. A character wider than the row is shown as `·`.
+    """
+    width = max(1, width)
+    text = spans[0][0] if len(spans) == 1 else text_of(spans)
+    if text.isascii():
+        if len(text) <= width:
+            return [spans]
+        cuts = _cut_narrow(text, width, hard)
+    else:
+        if width == 1:
+            spans = tuple((_narrow(part), role) for part, role in spans)
+            text = text_of(spans)
+        if cell_len(text) <= width:
+            return [spans]
+        cuts = _cut_cells(text, width, hard)
+    return _slices(spans, cuts)
+
+
+def clip(spans: Spans, width: int, mark: str = "…") -> Spans:
+    """The beginning of spans that fits `width` cells, with a mark when something is missing."""
+    if width_of(spans) <= width:
+        return spans
+    if width <= 0:
+        return ()
+    room = width - cell_len(mark)
+    kept = wrap(spans, room, hard=True)[0] if room > 0 else ()
+    return (*kept, (mark, "faint")) if room >= 0 else ()
+
+
+def _cut_narrow(text: str, width: int, hard: bool) -> list[tuple[int, int]]:
+    end = len(text)
+    if hard:
+        return [(start, min(start + width, end)) for start in range(0, end, width)]
+    cuts = []
+    start = 0
+    while end - start > width:
+        cut = text.rfind(" ", start, start + width + 1)
+        if cut <= start or not text[start:cut].strip(" "):
+            cuts.append((start, start + width))
+            start += width
+            continue
+        stop = cut
+        while text[stop - 1] == " ":
+            stop -= 1
+        cuts.append((start, stop))
+        start = cut + 1
+        while start < end and text[start] == " ":
+            start += 1
+    if start < end or not cuts:
+        cuts.append((start, end))
+    return cuts
+
+
+def _cut_cells(text: str, width: int, hard: bool) -> list[tuple[int, int]]:
+    """As `_cut_narrow`, by graphemes; a row may also end before or after a wide character."""
+    graphemes, _ = split_graphemes(text)
+    cuts: list[tuple[int, int]] = []
+    start = 0  # where the row begins, in characters
+    used = 0  # its cells
+    stop = after = -1  # the last place to break: the row ends at `stop`, the next begins at `after`
+    after_used = 0  # cells up to `after`
+    was_wide = False
+    for begin, end, cells in graphemes:
+        blank = text[begin] == " "
+        wide = cells == 2
+        if not hard and begin > start and (wide or was_wide) and text[begin - 1] != " " and not blank:
+            stop = after = begin
+            after_used = used
+        if used + cells > width and not (blank and not hard):
+            if stop > start and not hard:
+                cuts.append((start, stop))
+                start, used = after, used - after_used
+            if used + cells > width:
+                cuts.append((start, begin))
+                start, used = begin, 0
+            stop = after = -1
+        used += cells
+        was_wide = wide
+        if blank and not hard:
+            if begin == start:
+                if cuts:
+                    start, used = end, 0
+                continue
+            if text[begin - 1] != " ":
+                stop = begin
+            after, after_used = end, used
+            if stop <= start:
+                stop = -1
+    if start < len(text) or not cuts:
+        tail = text[start:]
+        cuts.append((start, len(text) if hard or used <= width else start + len(tail.rstrip(" "))))
+    return cuts
+
+
+def _slices(spans: Spans, cuts: Sequence[tuple[int, int]]) -> list[Spans]:
+    """The spans between each pair of character offsets; pairs are in order."""
+    rows: list[Spans] = []
+    index = 0
+    offset = 0
+    for start, end in cuts:
+        while index < len(spans) and offset + len(spans[index][0]) <= start:
+            offset += len(spans[index][0])
+            index += 1
+        row: list[Span] = []
+        look, at = index, offset
+        while look < len(spans) and at < end:
+            text, role = spans[look]
+            piece = text[max(0, start - at) : end - at]
+            if piece:
+                row.append((piece, role))
+            at += len(text)
+            look += 1
+        rows.append(tuple(row))
+    return rows
+
+
+def _narrow(text: str) -> str:
+    return "".join("·" if cells > 1 else text[start:end] for start, end, cells in split_graphemes(text)[0])
