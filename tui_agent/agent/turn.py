@@ -71,6 +71,10 @@ class Journal(Protocol):
         """True when prompts wait to be sent with the next request."""
         ...
 
+    async def switch(self, provider: LLMProvider, model: str) -> list[LoggedEvent]:
+        """Let another model answer from the next request on."""
+        ...
+
     def take_steering(self) -> list[str]:
         """Prompts given meanwhile."""
         ...
@@ -132,6 +136,7 @@ class Turn:
         reason: TurnReason
         try:
             await self._log(PromptSubmitted(prompt))
+            await self._choose_model()
             reason = await self._iterate()
         except asyncio.CancelledError:
             reason = "interrupted"
@@ -150,6 +155,19 @@ class Turn:
             )
             reason, cause = "error", "internal"
         await self._close(reason, cause)
+
+    async def _choose_model(self) -> None:
+        """Without a named model, the first one that the server lists."""
+        if self._model:
+            return
+        served = await self._provider.models()
+        if not served:
+            raise ProviderError(
+                "model", f"{self._provider.name} serves no model", "load one there, or set `default_model:`"
+            )
+        self._model = served[0].id
+        for logged in await self._session.switch(self._provider, self._model):
+            self._emit(logged)
 
     async def _close(self, reason: TurnReason, cause: str) -> None:
         if self._reply is not None and (self._reply.text or self._reply.reasoning):

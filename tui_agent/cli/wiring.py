@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from tui_agent import __version__
 from tui_agent.config.load import LoadedSettings, load_settings
 from tui_agent.config.locations import locations
-from tui_agent.conversation.errors import StoreError, UsageError
+from tui_agent.conversation.errors import ProviderError, StoreError, UsageError
 
 if TYPE_CHECKING:
     from tui_agent.agent.session import Session
-    from tui_agent.conversation.events import Record
+    from tui_agent.agent.turn import TurnOptions
+    from tui_agent.conversation.events import Mode, Record
     from tui_agent.permissions.approval import Approver
     from tui_agent.providers.protocol import LLMProvider, ProbeResult
     from tui_agent.store.log import SessionLog, SessionSummary
@@ -114,12 +115,27 @@ class Engine:
         self._executor = executor
         self._log = log
         self._tools = tools
+        self.explanation = ""
+        """Why this provider was chosen, when nobody named one."""
+        self.trouble: ProviderError | None = None
+        """Why there is no provider that answers."""
         self._providers: dict[str, LLMProvider] = {provider.name: provider}
         self.session = self._session(provider, model)
 
+    def _options(self) -> "TurnOptions":
+        from tui_agent.agent.turn import TurnOptions
+
+        settings = self.loaded.settings
+        return TurnOptions(
+            max_iterations=settings.max_iterations,
+            tools=self._tools,
+            directory=str(self.directory),
+            system=platform.system(),
+            system_addition=settings.system_prompt,
+        )
+
     def _session(self, provider: "LLMProvider", model: str) -> "Session":
         from tui_agent.agent.session import Session
-        from tui_agent.agent.turn import TurnOptions
 
         settings = self.loaded.settings
         return Session(
@@ -127,13 +143,7 @@ class Engine:
             executor=self._executor,
             provider=provider,
             model=model,
-            options=TurnOptions(
-                max_iterations=settings.max_iterations,
-                tools=self._tools,
-                directory=str(self.directory),
-                system=platform.system(),
-                system_addition=settings.system_prompt,
-            ),
+            options=self._options(),
             mode=settings.mode,
             working_directory=str(self.directory),
             version=__version__,
@@ -153,7 +163,16 @@ class Engine:
 
     def reconfigure(self, loaded: LoadedSettings) -> None:
         """Take over changed settings from the next request on; clients are made anew when they are needed."""
-        self.loaded = loaded
+        before, self.loaded = self.loaded, loaded
+        for name in [name for name in self._providers if name != self.session.provider.name]:
+            del self._providers[name]
+        self.session.options = self._options()
+        if (
+            before.settings.providers != loaded.settings.providers
+            and self.session.provider.name in loaded.settings.providers
+        ):
+            del self._providers[self.session.provider.name]
+            self.session.provider = self.provider(self.session.provider.name)
 
     def fresh_session(self) -> "Session":
         """Start a new session with the same model; the old one stays in the log."""
@@ -195,6 +214,23 @@ class Engine:
 
         return probe_all(self.loaded.settings, os.environ)
 
+    async def context_length(self) -> int | None:
+        """Tokens that the session's model can read, as configured or as its server says; None when neither does."""
+        from tui_agent.providers.discovery import probe
+
+        session = self.session
+        provider = self.loaded.settings.providers[session.provider.name]
+        if provider.context_length is not None:
+            return provider.context_length
+        found = await probe(session.provider.name, provider, os.environ)
+        return next((model.context_length for model in found.models if model.id == session.model), None)
+
+    def mode_problem(self, mode: "Mode") -> str:
+        """Why a mode cannot be chosen; empty when it can."""
+        from tui_agent.permissions.policy import mode_available
+
+        return mode_available(mode)
+
     async def aclose(self) -> None:
         """Stop what still runs and close connections and log."""
         await self._executor.aclose()
@@ -204,8 +240,13 @@ class Engine:
             await self._log.aclose()
 
 
-async def open_engine(args: argparse.Namespace, approver: "Approver", loaded: LoadedSettings | None = None) -> Engine:
+async def open_engine(
+    args: argparse.Namespace, approver: "Approver", loaded: LoadedSettings | None = None, *, tolerant: bool = False
+) -> Engine:
     """Put an engine together: choose the provider and model, build tools and session.
+
+    With `tolerant`, an engine comes about even if no provider was found: its `trouble` says so, and its first provider
+    is the first configured one, so that a server started later answers.
 
     Raises:
         TuiAgentError: settings, provider or folder cannot be used; the message says what to do.
@@ -215,16 +256,42 @@ async def open_engine(args: argparse.Namespace, approver: "Approver", loaded: Lo
 
     loaded = loaded or settings_from(args)
     settings = loaded.settings
-    start = await choose_start(settings, os.environ)
-    provider = create_provider(start.provider, settings, os.environ)
+    explanation = ""
+    trouble: ProviderError | None = None
+    try:
+        start = await choose_start(settings, os.environ)
+        name = start.name
+        if settings.provider == "auto":
+            explanation = start.explanation
+    except ProviderError as error:
+        if not tolerant:
+            raise
+        name = next(iter(settings.providers))
+        trouble = error
     named = getattr(args, "tools", None)
-    executor = build_executor(args, loaded, approver, named.split(",") if named else None)
-    return Engine(
+    engine = Engine(
         loaded,
-        executor,
-        provider,
-        settings.model or start.model,
+        build_executor(args, loaded, approver, named.split(",") if named else None),
+        create_provider(name, settings, os.environ),
+        settings.model or settings.providers[name].default_model,
         working_directory(args),
         None if getattr(args, "no_save", False) else open_log(),
         tools=not getattr(args, "no_tools", False),
     )
+    engine.explanation, engine.trouble = explanation, trouble
+    return engine
+
+
+def import_engine() -> None:
+    """Import what a session needs; blocks for about 50 ms, so call it in a thread."""
+    import tui_agent.agent.session
+    import tui_agent.providers.factory
+    import tui_agent.store.sqlite
+    import tui_agent.tools.executor  # noqa: F401 - imported for its effect
+
+
+def import_client() -> None:
+    """Import the model client, so that the first request need not wait for it; blocks for about half a second."""
+    from tui_agent.providers.openai_chat import warm_up
+
+    warm_up()

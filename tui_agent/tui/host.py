@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from tui_agent.config.load import LoadedSettings
+from tui_agent.conversation.errors import ProviderError
 from tui_agent.conversation.events import Mode, Record
 
 if TYPE_CHECKING:  # the engine is imported after the first paint
@@ -19,6 +20,10 @@ class Host(Protocol):
     """The engine behind the face: one session at a time, and what can be asked about the others."""
 
     session: "Session"
+    explanation: str
+    """Why this provider was chosen, when nobody named one."""
+    trouble: ProviderError | None
+    """Why there is no provider that answers."""
 
     def provider(self, name: str) -> "LLMProvider":
         """The client of a configured provider."""
@@ -46,6 +51,10 @@ class Host(Protocol):
 
     def probe_all(self) -> "AsyncIterator[ProbeResult]":
         """The live state of every configured provider."""
+        ...
+
+    async def context_length(self) -> int | None:
+        """Tokens that the session's model can read; None when nobody says."""
         ...
 
     def mode_problem(self, mode: Mode) -> str:

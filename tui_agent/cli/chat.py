@@ -1,0 +1,80 @@
+"""Open the UI in a project folder.
+
+examples:
+  tui-agent
+  tui-agent ~/src/shop --provider ollama --model qwen2.5:latest
+  tui-agent --continue
+"""
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from tui_agent.cli.flags import add_engine, add_model, add_shared
+from tui_agent.conversation.errors import UsageError
+
+if TYPE_CHECKING:
+    from tui_agent.permissions.approval import Approver
+    from tui_agent.tui.host import Host
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("path", metavar="PATH", nargs="?", help="the project folder (default: the current one)")
+    resume = parser.add_mutually_exclusive_group()
+    resume.add_argument("--continue", dest="latest", action="store_true", help="go on with this folder's last session")
+    resume.add_argument("--resume", metavar="ID", help="go on with this session")
+    parser.add_argument("--mode", choices=("plan", "ask", "accept-edits", "auto"), help="approval mode to start with")
+    parser.add_argument("--theme", metavar="NAME", help="theme to start with")
+    add_model(parser)
+    add_engine(parser)
+    add_shared(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the UI until the user leaves; returns the exit code."""
+    _require_terminal()
+    from tui_agent import __version__
+    from tui_agent.cli import wiring
+    from tui_agent.config.locations import locations, shipped_themes
+    from tui_agent.tui.app import TuiAgent
+    from tui_agent.tui.host import Launch
+
+    loaded = wiring.settings_from(args)
+    places = locations()
+
+    async def open_host(approver: "Approver") -> "Host":
+        # Imported in a thread, so that keys are echoed meanwhile; openai itself follows when all else stands.
+        import asyncio
+
+        await asyncio.to_thread(wiring.import_engine)
+        host = await wiring.open_engine(args, approver, loaded, tolerant=True)
+        asyncio.get_running_loop().run_in_executor(None, wiring.import_client)
+        return host
+
+    launch = Launch(
+        loaded=loaded,
+        directory=wiring.working_directory(args),
+        version=__version__,
+        history=places.prompt_history,
+        themes=(shipped_themes(), places.user_themes),
+        open_host=open_host,
+        reload=lambda: wiring.settings_from(args),
+        resume="latest" if args.latest else args.resume or "",
+    )
+    app = TuiAgent(launch)
+    code = app.run(mouse=loaded.settings.ui.mouse)
+    return app.return_code or 0 if code is None else code
+
+
+def _require_terminal() -> None:
+    if not (sys.stdin and sys.stdin.isatty() and sys.stdout and sys.stdout.isatty()):
+        raise UsageError(
+            "the UI needs a terminal for input and output", "without one: tui-agent invoke -m TEXT  (-m - reads stdin)"
+        )
+    if os.environ.get("TERM", "") in ("", "dumb"):
+        raise UsageError(
+            f"the UI cannot draw on this terminal (TERM={os.environ.get('TERM', '') or 'unset'})",
+            "use another terminal, or: tui-agent invoke -m TEXT",
+        )

@@ -1,0 +1,107 @@
+"""The Textual application: themes, keys, signals, and the way out."""
+
+import asyncio
+import signal
+from collections.abc import Iterable
+from contextlib import suppress
+
+from textual.app import App, SystemCommand
+from textual.screen import Screen
+
+from tui_agent.config.load import LoadedSettings
+from tui_agent.config.themes import ThemeData, find_theme, load_themes
+from tui_agent.conversation.errors import ConfigError
+from tui_agent.tui.bindings import bindings_for, keymap
+from tui_agent.tui.host import Launch
+from tui_agent.tui.screens.chat import ChatScreen
+from tui_agent.tui.theming import Palette, textual_theme
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+CLOSING_TIME = 2.5
+"""Seconds that the engine gets to stop processes and flush the log before the screen is given back anyway."""
+
+
+class TuiAgent(App[int]):
+    """One window; `exit` code is what the process ends with."""
+
+    TITLE = "tui-agent"
+    CSS_PATH = "app.tcss"
+    BINDINGS = bindings_for("app")
+    ENABLE_COMMAND_PALETTE = True
+
+    def __init__(self, launch: Launch) -> None:
+        super().__init__()
+        self.launch = launch
+        self.loaded: LoadedSettings = launch.loaded
+        self.theme_data = self._first_theme()
+        self.palette = Palette(self.theme_data)
+        self.register_theme(textual_theme(self.theme_data))
+        self.theme = self.theme_data.name
+        self.chat = ChatScreen(launch)
+        self._leaving = False
+
+    def _first_theme(self) -> ThemeData:
+        """The theme of the settings; a bad one is reported by the chat screen and the shipped default shown."""
+        self.theme_problem: ConfigError | None = None
+        try:
+            return find_theme(self.loaded.settings.ui.theme, self.launch.themes)
+        except ConfigError as error:
+            self.theme_problem = error
+            return find_theme("slate", self.launch.themes[:1])
+
+    def get_default_screen(self) -> Screen[None]:
+        """The chat."""
+        return self.chat
+
+    def on_mount(self) -> None:
+        """Take over the keys of the settings and the signals of the system."""
+        self.set_keymap(keymap(self.loaded.settings.ui.keys))
+        loop = asyncio.get_running_loop()
+        for number in SIGNALS:
+            with suppress(NotImplementedError, ValueError, RuntimeError):
+                loop.add_signal_handler(number, self._signalled, number)
+
+    def _signalled(self, number: int) -> None:
+        self.run_worker(self.leave(128 + number), exit_on_error=False)
+
+    async def leave(self, code: int = 0) -> None:
+        """Stop the turn, kill what runs, flush the log, give the terminal back."""
+        if self._leaving:
+            return
+        self._leaving = True
+        with suppress(Exception):  # nothing may keep the terminal from being restored
+            await asyncio.wait_for(self.chat.close_host(), CLOSING_TIME)
+        self.exit(code, return_code=code)
+
+    async def action_quit_safely(self) -> None:
+        """Leave with code 0."""
+        await self.leave()
+
+    async def action_quit(self) -> None:
+        """As `action_quit_safely`; Textual's own bindings come here."""
+        await self.leave()
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The palette, from the action registry."""
+        from tui_agent.tui.palette import palette_commands
+
+        return palette_commands(self, screen)
+
+    # ---- themes ----
+
+    def themes(self) -> dict[str, ThemeData]:
+        """All themes that can be read."""
+        found, _ = load_themes(self.launch.themes)
+        return found
+
+    def apply_theme(self, data: ThemeData) -> None:
+        """Repaint everything with a theme, whether it is new, changed or known."""
+        self.theme_data = data
+        self.palette = Palette(data)
+        self.register_theme(textual_theme(data))
+        if self.theme == data.name:
+            self.mutate_reactive(App.theme)
+        else:
+            self.theme = data.name
+        self.chat.palette_changed(self.palette)

@@ -1,0 +1,48 @@
+"""Slash commands: a second way to the actions of the registry, for those who type."""
+
+from typing import NamedTuple
+
+from tui_agent.tui.actions import ACTIONS
+from tui_agent.tui.widgets.completion import Command
+
+
+class SlashCommand(NamedTuple):
+    """`/name` runs the action; `argument` says in words what may follow it."""
+
+    name: str
+    action: str
+    argument: str = ""
+
+
+SLASH_COMMANDS: tuple[SlashCommand, ...] = (
+    SlashCommand("/help", "app.help"),
+    SlashCommand("/model", "chat.providers", "provider or provider/model"),
+    SlashCommand("/mode", "chat.mode", "plan, ask, accept-edits or auto"),
+    SlashCommand("/new", "chat.new"),
+    SlashCommand("/sessions", "chat.sessions"),
+    SlashCommand("/review", "chat.review"),
+    SlashCommand("/theme", "app.theme", "its name"),
+    SlashCommand("/quit", "app.quit"),
+)
+
+_HELP = {action.id: action.help for action in ACTIONS}
+
+
+def completions() -> tuple[Command, ...]:
+    """What the prompt offers behind a slash."""
+    return tuple(
+        Command(command.name, _HELP[command.action] + (f" [{command.argument}]" if command.argument else ""))
+        for command in SLASH_COMMANDS
+    )
+
+
+def find(text: str) -> tuple[SlashCommand, str] | None:
+    """The command that a prompt is, and what follows it; None when it is a prompt for the model.
+
+    A path such as `/etc/hosts` is no command: only known names count.
+    """
+    name, _, argument = text.strip().partition(" ")
+    for command in SLASH_COMMANDS:
+        if command.name == name and (not argument or command.argument):
+            return command, argument.strip()
+    return None

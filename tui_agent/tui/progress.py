@@ -1,0 +1,67 @@
+"""What is going on, from the events of a turn: the activity line and the fill of the context."""
+
+from tui_agent.conversation.events import (
+    AssistantReplied,
+    CallGrowing,
+    CallStarted,
+    Event,
+    ReasoningDelta,
+    RequestStarted,
+    Retrying,
+    TextDelta,
+    ToolFinished,
+    TurnEnded,
+)
+from tui_agent.tui.widgets.activity import Activity
+
+_CHARACTERS_PER_TOKEN = 4
+_COUNT_EVERY = 0.5
+"""Seconds between two changes of the received tokens: deltas come by the hundred, a reader sees two a second."""
+
+
+class Progress:
+    """Takes every event of a session; `activity` and `context_used` (tokens) are what to show."""
+
+    def __init__(self) -> None:
+        self.activity = Activity()
+        self.context_used: int | None = None
+        self._received = 0
+        self._first_byte = 0.0
+        self._counted_at = 0.0
+
+    def take(self, event: Event, now: float) -> None:
+        """Account for an event at `now` (monotonic seconds)."""
+        match event:
+            case RequestStarted():
+                self._received, self._first_byte = 0, 0.0
+                self.activity = Activity(
+                    "waiting", f"{event.provider} · {event.model}", since=now, tokens=event.prompt_tokens
+                )
+                self.context_used = event.prompt_tokens
+            case TextDelta() | ReasoningDelta():
+                self._receive(len(event.text), now)
+            case CallGrowing():
+                self._receive(0, now)
+            case Retrying():
+                self.activity = Activity("retrying", event.reason, since=now, until=now + event.seconds)
+            case CallStarted():
+                self.activity = Activity("tool", f"{event.call.name} {event.title}", since=now)
+            case AssistantReplied():
+                known = (event.usage.prompt_tokens, event.usage.completion_tokens)
+                if known[0] is not None:
+                    self.context_used = known[0] + (known[1] or 0)
+                self.activity = Activity()
+            case ToolFinished() | TurnEnded():
+                self.activity = Activity()
+            case _:
+                pass
+
+    def _receive(self, characters: int, now: float) -> None:
+        self._received += characters
+        if not self._first_byte:
+            self._first_byte = now
+        elif now - self._counted_at < _COUNT_EVERY:
+            return
+        self._counted_at = now
+        tokens = self._received // _CHARACTERS_PER_TOKEN
+        self.activity = Activity("receiving", since=self._first_byte, tokens=tokens)

@@ -1,0 +1,513 @@
+"""The chat: status, transcript, question, prompt; it carries events from the engine to the widgets and answers back."""
+
+import asyncio
+import os
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import Screen
+
+from tui_agent.config.themes import find_theme
+from tui_agent.conversation.errors import ConfigError, TuiAgentError
+from tui_agent.conversation.events import Level, Mode, Noticed, TurnEnded
+from tui_agent.permissions.approval import ApprovalDecision, ApprovalRequest, Denied, WriteAccess
+from tui_agent.tui.actions import ACTIONS
+from tui_agent.tui.bindings import bindings_for, keymap, keymap_problems
+from tui_agent.tui.commands import SlashCommand, completions, find
+from tui_agent.tui.history import PromptHistory
+from tui_agent.tui.host import Host, Launch
+from tui_agent.tui.progress import Progress
+from tui_agent.tui.theming import Palette, symbols
+from tui_agent.tui.welcome import welcome_lines
+from tui_agent.tui.widgets.activity import Activity, ActivityLine
+from tui_agent.tui.widgets.approval_panel import ApprovalPanel
+from tui_agent.tui.widgets.key_footer import KeyFooter
+from tui_agent.tui.widgets.prompt import PromptArea
+from tui_agent.tui.widgets.status_bar import StatusBar, StatusInfo
+from tui_agent.tui.widgets.transcript.document import Document, ThoughtBlock, ToolBlock, WelcomeBlock
+from tui_agent.tui.widgets.transcript.projection import Projector
+from tui_agent.tui.widgets.transcript.view import TranscriptView
+from tui_agent.workspace.git import branch
+
+if TYPE_CHECKING:
+    from tui_agent.conversation.events import Event
+    from tui_agent.tui.app import TuiAgent
+
+MODES: tuple[Mode, ...] = ("plan", "ask", "accept-edits", "auto")
+
+
+@dataclass(slots=True)
+class _Question:
+    request: ApprovalRequest
+    answer: asyncio.Future[ApprovalDecision]
+
+
+class ChatScreen(Screen[None]):
+    """The main screen; also the `Approver` of the engine."""
+
+    BINDINGS = bindings_for("chat")
+    AUTO_FOCUS = "PromptArea"
+
+    app: "TuiAgent"
+
+    def __init__(self, launch: Launch) -> None:
+        super().__init__()
+        self._launch = launch
+        self._host: Host | None = None
+        self._opened = asyncio.Event()
+        self._document = Document()
+        self._thoughts_folded = launch.loaded.settings.ui.thoughts == "folded"
+        self._projector = self._new_projector()
+        self._progress = Progress()
+        self._questions: list[_Question] = []
+        self._details_folded = True
+        self._closing = False
+        self._stopped = False
+        self._branch = ""
+        self._context_limit: int | None = None
+
+    def compose(self) -> ComposeResult:
+        """Status, transcript, and at the foot: question, activity, prompt, keys."""
+        ui = self._launch.loaded.settings.ui
+        signs = symbols(ui.symbols, os.environ, getattr(sys.__stdout__, "encoding", None) or "")
+        self._ascii = signs.prompt == ">"
+        self._status = StatusBar(self._status_info(), home=os.environ.get("HOME", ""), ascii=self._ascii)
+        self._view = TranscriptView(self._document, palette=self.app.palette, symbols=signs)
+        self._panel = ApprovalPanel()
+        self._activity = ActivityLine(marker=signs.bullet)
+        self._prompt = PromptArea(
+            commands=completions(),
+            files=self._files,
+            history=PromptHistory(self._launch.history),
+            placeholder="ask, or / for commands, @ for files",
+            marker=signs.prompt,
+        )
+        yield self._status
+        yield self._view
+        with Vertical(id="foot"):
+            yield self._panel
+            yield self._activity
+            yield self._prompt
+            yield KeyFooter()
+
+    def on_mount(self) -> None:
+        """Show where we are; everything that is not needed for the first paint comes after it."""
+        self._welcome()
+        self.call_after_refresh(self._after_first_paint)
+
+    def _after_first_paint(self) -> None:
+        self.run_worker(self._prompt.past.load, thread=True, exit_on_error=False)
+        self._open_host()
+        self._watch_settings()
+        if self.app.theme_problem is not None:
+            self._notice("warning", self.app.theme_problem.message, self.app.theme_problem.hint)
+        for problem in keymap_problems(self._launch.loaded.settings.ui.keys):
+            self._notice("warning", f"key binding left out: {problem}", "mend it under `ui: keys:`")
+
+    # ---- engine ----
+
+    @work(exit_on_error=False, group="host")
+    async def _open_host(self) -> None:
+        try:
+            self._host = host = await self._launch.open_host(self)
+            if host.trouble is not None:
+                self._notice("warning", host.trouble.message, host.trouble.hint)
+            elif host.explanation:
+                self._notice("info", host.explanation)
+            if self._launch.resume:
+                beginning = await host.latest() if self._launch.resume == "latest" else self._launch.resume
+                await self._show_session(beginning)
+        except TuiAgentError as error:
+            self._notice("error", error.message, error.hint)
+        self._update_status()
+        self._opened.set()
+        self._learn_context_length()
+
+    @work(exit_on_error=False, group="context length", exclusive=True)
+    async def _learn_context_length(self) -> None:
+        self._context_limit = None
+        if self._host is not None:
+            self._context_limit = await self._host.context_length()
+            self._update_status()
+
+    async def _engine(self) -> Host | None:
+        await self._opened.wait()
+        return self._host
+
+    async def close_host(self) -> None:
+        """Stop the turn, let it log its end, and close the engine."""
+        self._closing = True
+        if self._host is None:
+            return
+        if self._host.session.busy:
+            self._host.session.interrupt()
+            with suppress(Exception):
+                await self.workers.wait_for_complete([w for w in self.workers if w.group == "turn"])
+        await self._host.aclose()
+
+    @work(exit_on_error=False, group="turn")
+    async def _run_turn(self, text: str) -> None:
+        host = await self._engine()
+        if host is None:
+            self._prompt.restore(text)
+            return
+        if host.session.busy:
+            host.session.steer(text)
+            self._progress_changed()
+            return
+        prompt: str | None = text
+        while prompt is not None:
+            async for event in host.session.run(prompt):
+                self._show(event)
+            # What was typed too late to steer this turn opens the next one, unless the user stopped it.
+            left = host.session.take_steering()
+            prompt = "\n\n".join(left) if left and not self._stopped else None
+            if left and prompt is None:
+                self._prompt.restore("\n\n".join(left))
+            self._stopped = False
+
+    def _show(self, event: "Event") -> None:
+        self._projector.apply(event)
+        self._progress.take(event, time.monotonic())
+        if isinstance(event, TurnEnded):
+            self._stopped = event.reason in ("interrupted", "denied")
+            if not self.app.app_focus:
+                self.app.bell()
+        self._progress_changed()
+
+    def _progress_changed(self) -> None:
+        waiting = Activity("you", self._questions[0].request.tool) if self._questions else self._progress.activity
+        self._activity.show(waiting)
+        self._update_status()
+
+    # ---- questions ----
+
+    async def approve(self, request: ApprovalRequest) -> ApprovalDecision:
+        """Ask the user; questions wait in line, and a cancelled one disappears."""
+        question = _Question(request, asyncio.get_running_loop().create_future())
+        self._questions.append(question)
+        self._ask()
+        try:
+            return await question.answer
+        finally:
+            self._questions.remove(question)
+            self._ask()
+
+    def _ask(self) -> None:
+        if self._closing:
+            return
+        if not self._questions:
+            had_focus = self._panel.has_focus_within
+            self._panel.clear()
+            if had_focus or self.focused is None:
+                self._prompt.focus()
+        elif self._panel.request is not self._questions[0].request:
+            self._panel.ask(self._questions[0].request, len(self._questions))
+            if not self.app.app_focus:
+                self.app.bell()
+        self._progress_changed()
+
+    @on(ApprovalPanel.Answered)
+    def _answered(self, event: ApprovalPanel.Answered) -> None:
+        self._decide(event.request, event.decision)
+
+    def _decide(self, request: ApprovalRequest, decision: ApprovalDecision) -> None:
+        for question in self._questions:
+            if question.request is request and not question.answer.done():
+                question.answer.set_result(decision)
+
+    @on(PromptArea.KeyPressed)
+    def _prompt_key(self) -> None:
+        self._panel.prompt_key_pressed()
+
+    def on_app_focus(self) -> None:
+        """The terminal has the focus again: the click that gave it back answers nothing."""
+        self._panel.refocused()
+
+    # ---- prompt ----
+
+    @on(PromptArea.Submitted)
+    def _submitted(self, event: PromptArea.Submitted) -> None:
+        if (found := find(event.text)) is not None:
+            self._run_command(*found)
+        else:
+            self._stopped = False
+            self._run_turn(event.text)
+
+    @on(PromptArea.PasteCut)
+    def _paste_cut(self, event: PromptArea.PasteCut) -> None:
+        text = f"the paste has {event.length:,} characters; the first {event.kept:,} went in"
+        self._notice("warning", text, "put it in a file and name it with @")
+
+    @work(exit_on_error=False)
+    async def _run_command(self, command: SlashCommand, argument: str) -> None:
+        if argument and command.name == "/model":
+            provider, _, model = argument.partition("/")
+            await self._switch(provider, model)
+        elif argument and command.name == "/mode":
+            await self._set_mode(argument)
+        elif argument and command.name == "/theme":
+            self._choose_theme(argument)
+        else:
+            place, _, _ = command.action.partition(".")
+            method = next(action.method for action in ACTIONS if action.id == command.action)
+            await self.app.run_action(method, self.app if place == "app" else self)
+
+    async def _files(self, typed: str) -> list[str]:
+        return [] if self._host is None else await self._host.project_files(typed)
+
+    # ---- actions ----
+
+    def action_interrupt(self) -> None:
+        """Stop the turn; what was typed meanwhile and not yet sent comes back into the prompt."""
+        host = self._host
+        if host is None or not host.session.busy:
+            return
+        waiting = host.session.take_steering()
+        if waiting:
+            self._prompt.restore("\n\n".join(waiting))
+        self._stopped = True
+        if self._questions:
+            self._decide(self._questions[0].request, Denied(stop=True))
+        else:
+            host.session.interrupt()
+
+    def action_focus_transcript(self) -> None:
+        """Move into the transcript; escape or typing leads back."""
+        self._view.focus()
+
+    def action_toggle_thoughts(self) -> None:
+        """Fold or unfold all thoughts."""
+        self._thoughts_folded = self._projector.thoughts_folded = not self._thoughts_folded
+        self._document.fold_all(ThoughtBlock, self._thoughts_folded)
+
+    def action_toggle_details(self) -> None:
+        """Fold or unfold all tool calls."""
+        self._details_folded = not self._details_folded
+        self._document.fold_all(ToolBlock, self._details_folded)
+
+    @work(exit_on_error=False)
+    async def action_cycle_mode(self) -> None:
+        """Go to the next mode that can be chosen here."""
+        host = await self._engine()
+        if host is None:
+            return
+        place = MODES.index(host.session.mode)
+        for mode in (*MODES[place + 1 :], *MODES[:place]):
+            if not host.mode_problem(mode):
+                await self._set_mode(mode)
+                return
+
+    async def _set_mode(self, name: str) -> None:
+        host = await self._engine()
+        if host is None:
+            return
+        mode = next((mode for mode in MODES if mode == name), None)
+        if mode is None:
+            self._notice("warning", f"no mode is called {name}", f"modes are {', '.join(MODES)}")
+        elif problem := host.mode_problem(mode):
+            self._notice("warning", problem)
+        else:
+            for event in await host.session.set_mode(mode):
+                self._show(event)
+            self._update_status()
+
+    @work(exit_on_error=False)
+    async def action_providers(self) -> None:
+        """Choose provider and model among what answers."""
+        host = await self._engine()
+        if host is None:
+            return
+        from tui_agent.tui.screens.picker import PickerScreen, provider_rows
+
+        session = host.session
+        screen = PickerScreen(
+            provider_rows(self.app.loaded.settings, os.environ),
+            host.probe_all,
+            provider=session.provider.name,
+            model=session.model,
+            ascii=self._ascii,
+        )
+        chosen = await self.app.push_screen_wait(screen)
+        if chosen is not None:
+            await self._switch(*chosen)
+
+    async def _switch(self, provider: str, model: str) -> None:
+        host = await self._engine()
+        if host is None:
+            return
+        try:
+            client = await asyncio.to_thread(host.provider, provider)
+        except TuiAgentError as error:
+            self._notice("error", error.message, error.hint)
+            return
+        model = model or self.app.loaded.settings.providers[provider].default_model
+        for event in await host.session.switch(client, model):
+            self._show(event)
+        self._update_status()
+        self._learn_context_length()
+
+    @work(exit_on_error=False)
+    async def action_sessions(self) -> None:
+        """Open an earlier session of this folder."""
+        host = await self._engine()
+        if host is None:
+            return
+        if host.session.busy:
+            self._notice("info", "a turn is running", "stop it with esc, then open another session")
+            return
+        from tui_agent.tui.screens.sessions import SessionRow, SessionsScreen
+
+        try:
+            rows = [
+                SessionRow(row.id, row.title, row.updated, row.turns, row.model, row.working_directory)
+                for row in await host.sessions()
+            ]
+        except TuiAgentError as error:
+            self._notice("error", error.message, error.hint)
+            return
+        chosen = await self.app.push_screen_wait(SessionsScreen(rows, current=host.session.id))
+        if chosen is not None and chosen != host.session.id:
+            try:
+                await self._show_session(chosen)
+            except TuiAgentError as error:
+                self._notice("error", error.message, error.hint)
+
+    async def _show_session(self, beginning: str) -> None:
+        """Continue a session: the transcript shows it whole."""
+        assert self._host is not None
+        records = await self._host.resume(beginning)
+        self._reset()
+        for record in records:
+            self._projector.apply(record.event)
+            self._progress.take(record.event, time.monotonic())
+        self._projector.close()
+        self._view.action_end()
+        self._update_status()
+
+    @work(exit_on_error=False)
+    async def action_new_session(self) -> None:
+        """Start over with an empty transcript; the old session is kept."""
+        host = await self._engine()
+        if host is None:
+            return
+        if host.session.busy:
+            self._notice("info", "a turn is running", "stop it with esc first")
+            return
+        host.fresh_session()
+        self._reset()
+        self._welcome()
+        self._update_status()
+
+    def _new_projector(self) -> Projector:
+        return Projector(self._document, thoughts_folded=self._thoughts_folded)
+
+    def _reset(self) -> None:
+        self._document.clear()
+        self._projector = self._new_projector()
+        self._progress = Progress()
+
+    @work(exit_on_error=False)
+    async def action_review(self) -> None:
+        """Open the changes that wait for an answer, else those of the last turn."""
+        from tui_agent.tui.screens.review import ReviewScreen
+
+        if self._questions:
+            request = self._questions[0].request
+            if not isinstance(request.access, WriteAccess):
+                return
+            decision = await self.app.push_screen_wait(ReviewScreen(request.access.plan, request=request))
+            if decision is not None:
+                self._decide(request, decision)
+            return
+        self._notice("info", "nothing waits for an answer", "unfold a change in the transcript with enter")
+
+    @on(ApprovalPanel.ReviewWanted)
+    def _review_wanted(self) -> None:
+        self.action_review()
+
+    @on(StatusBar.ModelClicked)
+    def _model_clicked(self) -> None:
+        self.action_providers()
+
+    @on(StatusBar.ModeClicked)
+    def _mode_clicked(self) -> None:
+        self.action_cycle_mode()
+
+    @on(TranscriptView.Copied)
+    def _copied(self, event: TranscriptView.Copied) -> None:
+        self.app.copy_to_clipboard(event.text)
+        self.notify(f"copied {event.what}, {len(event.text):,} characters", timeout=2, markup=False)
+
+    # ---- what is shown ----
+
+    def _notice(self, level: Level, text: str, hint: str = "") -> None:
+        self._projector.apply(Noticed(level, text, hint))
+
+    def _welcome(self) -> None:
+        lines = welcome_lines(self._launch.version)
+        self._document.add(WelcomeBlock(lines=lines))
+
+    def _status_info(self) -> StatusInfo:
+        settings = self._launch.loaded.settings
+        session = self._host.session if self._host else None
+        provider = session.provider.name if session else settings.provider
+        configured = settings.providers.get(provider)
+        return StatusInfo(
+            project=str(self._launch.directory),
+            branch=self._branch,
+            provider=provider,
+            model=(session.model if session else settings.model or (configured.default_model if configured else "")),
+            mode=session.mode if session else settings.mode,
+            context_used=self._progress.context_used,
+            context_limit=self._context_limit,
+        )
+
+    def _update_status(self) -> None:
+        self._branch = branch(self._launch.directory)
+        self._status.update_status(self._status_info())
+
+    def palette_changed(self, palette: Palette) -> None:
+        """The theme is another one."""
+        self._view.palette = palette
+
+    # ---- settings and themes ----
+
+    @work(exit_on_error=False, group="settings")
+    async def _watch_settings(self) -> None:
+        """Take over settings that change while we run, and say which."""
+        from tui_agent.config.watch import ReloadFailed, watch_settings
+
+        launch = self._launch
+        async for change in watch_settings(launch.reload, self.app.loaded, theme_folders=launch.themes):
+            if change.themes:
+                self.app.reload_theme()
+            if isinstance(change, ReloadFailed):
+                self._notice(
+                    "error", change.error.message, change.error.hint or "the settings from before stay in force"
+                )
+                continue
+            before, self.app.loaded = self.app.loaded, change.loaded
+            if self._host is not None:
+                self._host.reconfigure(change.loaded)
+            if before.settings.ui.theme != change.loaded.settings.ui.theme:
+                self._choose_theme(change.loaded.settings.ui.theme)
+            if before.settings.ui.keys != change.loaded.settings.ui.keys:
+                self.app.set_keymap(keymap(change.loaded.settings.ui.keys))
+                for problem in keymap_problems(change.loaded.settings.ui.keys):
+                    self._notice("warning", f"key binding left out: {problem}")
+            for line in change.changes:
+                self._notice("info", f"settings changed: {line}")
+            self._update_status()
+
+    def _choose_theme(self, name: str) -> None:
+        try:
+            self.app.apply_theme(find_theme(name, self._launch.themes))
+        except ConfigError as error:
+            self._notice("warning", error.message, error.hint)
