@@ -55,7 +55,7 @@ class FilteredScreen(Screen[ScreenResultType]):
             & .input--placeholder, & .input--suggestion { color: $tui-faint; }
         }
         ChoiceList { height: 1fr; }
-        #note { height: auto; max-height: 3; padding: 0 1 0 2; color: $tui-muted; }
+        #note { height: auto; max-height: 50%; padding: 0 1 0 2; color: $tui-muted; }
         #note.-warning { color: $warning; }
     }
     """
@@ -63,6 +63,8 @@ class FilteredScreen(Screen[ScreenResultType]):
     def __init__(self, symbols: Symbols = UNICODE) -> None:
         super().__init__()
         self._symbols = symbols
+        self.touched = False
+        """Whether the user has moved the cursor or typed: from then on only they move it."""
         self._list = ChoiceList(marker=symbols.prompt)
         self._note = Static(id="note", markup=False)
         self._title = Static(id="title", markup=False)
@@ -119,12 +121,17 @@ class FilteredScreen(Screen[ScreenResultType]):
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter."""
         event.stop()
+        self.touched = True
         self._list.show(self.rows(event.value), self._list.selected)
         self._draw_note()
 
     def on_choice_list_highlighted(self) -> None:
         """Tell about the new choice."""
         self._draw_note()
+
+    def on_mouse_down(self) -> None:
+        """A click may move the cursor."""
+        self.touched = True
 
     def on_choice_list_clicked(self, event: ChoiceList.Clicked) -> None:
         """A click on the highlighted row chooses it."""
@@ -137,18 +144,22 @@ class FilteredScreen(Screen[ScreenResultType]):
 
     def action_up(self) -> None:
         """A choice up."""
+        self.touched = True
         self._list.move(-1)
 
     def action_down(self) -> None:
         """A choice down."""
+        self.touched = True
         self._list.move(1)
 
     def action_page_up(self) -> None:
         """A page up."""
+        self.touched = True
         self._list.page(-1)
 
     def action_page_down(self) -> None:
         """A page down."""
+        self.touched = True
         self._list.page(1)
 
     def action_close(self) -> None:

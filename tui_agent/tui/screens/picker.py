@@ -1,14 +1,17 @@
 """Choose provider and model among what really answers, with the state of every server as it comes in."""
 
-from collections.abc import AsyncIterator, Callable, Hashable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 from textual.content import Content
 
-from tui_agent.conversation.errors import TuiAgentError
+from tui_agent.config.model import ProviderSettings, Settings
+from tui_agent.config.providers import key_variable
 from tui_agent.providers.protocol import ModelInfo, ProbeResult
+from tui_agent.text.sanitize import sanitize
 from tui_agent.tui.bindings import bindings_for
 from tui_agent.tui.screens.filtered import FilteredScreen, matches, one_line
 from tui_agent.tui.theming import UNICODE, Symbols
@@ -35,6 +38,24 @@ class ProviderRow(Struct, frozen=True):
     local: bool = False
     key_variable: str = ""
     key_present: bool | None = None
+
+
+def provider_rows(settings: Settings, environ: Mapping[str, str]) -> list[ProviderRow]:
+    """The configured providers, in the order of the settings."""
+    return [_provider_row(name, provider, environ) for name, provider in settings.providers.items()]
+
+
+def _provider_row(name: str, provider: ProviderSettings, environ: Mapping[str, str]) -> ProviderRow:
+    variable = key_variable(name, provider)
+    host = urlsplit(provider.base_url).hostname or ""
+    present = bool(environ.get(variable) or provider.api_key_command)
+    return ProviderRow(
+        name,
+        provider.base_url,
+        local=provider.api == "embedded" or host in ("localhost", "::1") or host.startswith("127."),
+        key_variable=variable if environ.get(variable) or not present else "",
+        key_present=present if provider.requires_api_key else None,
+    )
 
 
 class Choice(NamedTuple):
@@ -67,7 +88,6 @@ class PickerScreen(FilteredScreen[tuple[str, str] | None]):
         self._current = Choice(provider, model)
         self._results: dict[str, ProbeResult] = {}
         self._asked: set[str] = set()
-        self._moved = False
 
     def on_mount(self) -> None:
         """Ask the servers."""
@@ -80,18 +100,22 @@ class PickerScreen(FilteredScreen[tuple[str, str] | None]):
         self.run_worker(self._ask(), group="probe", exclusive=True)
 
     async def _ask(self) -> None:
+        results = self._probe()
+        problem = ""
         try:
-            results = self._probe()
             async for result in results:
                 self._asked.discard(result.provider)
                 self._results[result.provider] = result
-                self.rebuild(None if self._moved else self._current)
-        except (TuiAgentError, OSError) as error:
-            self.warn(f"the servers could not be asked: {one_line(str(error))}")
+                self.rebuild(None if self.touched else self._current)
+        except Exception as error:  # whatever goes wrong while asking, what has answered can be chosen
+            problem = f"the servers could not all be asked: {one_line(str(error)) or type(error).__name__}"
         finally:
-            self._asked.clear()
-            if self.is_attached:
-                self.rebuild()
+            if isinstance(results, AsyncGenerator):
+                await results.aclose()
+        self._asked.clear()
+        self.rebuild()
+        if problem:
+            self.warn(problem)
 
     # ---- rows ----
 
@@ -171,7 +195,7 @@ class PickerScreen(FilteredScreen[tuple[str, str] | None]):
 
     def _draw_unusable(self, row: ProviderRow, state: str, width: int) -> Content:
         result = self._results.get(row.name)
-        hint = "" if state == "asking" else one_line(result.hint or result.detail) if result else ""
+        hint = "" if state == "asking" else _advice(result)
         style = {"no key": "$warning", "error": "$error"}.get(state, "$tui-muted")
         return columns(
             width,
@@ -196,7 +220,7 @@ class PickerScreen(FilteredScreen[tuple[str, str] | None]):
         result = self._results.get(row.name)
         if result is None or result.state == "up":
             return Content(_address(row.base_url))
-        return Content("  ".join(filter(None, (_address(row.base_url), one_line(result.hint)))))
+        return Content("  ".join(filter(None, (_address(row.base_url), _advice(result)))))
 
     def action_choose(self) -> None:
         """Use the highlighted model, or say why it cannot be used."""
@@ -220,33 +244,25 @@ class PickerScreen(FilteredScreen[tuple[str, str] | None]):
             return None
         return next((row for row in self._providers if row.name == key.provider), None)
 
-    def on_key(self) -> None:
-        """From now on the cursor stays where the user put it."""
-        self._moved = True
-
-    def action_up(self) -> None:
-        """A choice up."""
-        self._moved = True
-        super().action_up()
-
-    def action_down(self) -> None:
-        """A choice down."""
-        self._moved = True
-        super().action_down()
-
 
 def _why_not(row: ProviderRow, result: ProbeResult | None) -> str:
-    name = one_line(row.name)
+    name, address = one_line(row.name), _address(row.base_url)
     if result is None:
-        return f"{name} did not answer at {_address(row.base_url)}"
+        return f"{name} did not answer at {address}"
     if result.state == "up":
-        return f"{name} answers at {_address(row.base_url)}, but serves no model. {one_line(result.hint)}".strip()
-    reason = one_line(result.detail) or f"{name} cannot be used: {result.state}"
-    if name not in reason:
-        reason = f"{name}: {reason}"
-    return (
-        f"{reason}. {one_line(result.hint)}".rstrip(". ") if not result.hint else f"{reason}. {one_line(result.hint)}"
-    )
+        reason = f"{name} answers at {address}, but serves no model"
+    else:
+        reason = one_line(result.detail) or f"it is {result.state}"
+        reason = reason if name in reason else f"{name}: {reason}"
+    return f"{reason}\n{sanitize(result.hint)}".strip()
+
+
+def _advice(result: ProbeResult | None) -> str:
+    """The first line of what can be done."""
+    if result is None:
+        return ""
+    lines = sanitize(result.hint or result.detail).strip().splitlines()
+    return one_line(lines[0]) if lines else ""
 
 
 def _remark(text: str) -> Row:

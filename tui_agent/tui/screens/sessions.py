@@ -1,5 +1,6 @@
 """The list of earlier sessions: find one by typing, open it with a key."""
 
+import time
 from collections.abc import Hashable, Sequence
 from functools import partial
 
@@ -15,14 +16,33 @@ _WIDEST = 110
 
 
 class SessionRow(Struct, frozen=True):
-    """One session: `title` is its first prompt, `when` the time of its last event in words (`2 h ago`)."""
+    """One session: `title` is its first prompt, `when` the time of its last event in Unix seconds."""
 
     id: str
     title: str
-    when: str
+    when: float
     turns: int
     model: str
     directory: str
+
+
+def ago(seconds: float) -> str:
+    """A span of time for people, in its largest unit: `just now`, `12 min ago`, `yesterday`, `3 weeks ago`."""
+    minutes = int(seconds // 60)
+    hours, days = minutes // 60, minutes // (24 * 60)
+    if minutes < 1:
+        return "just now"
+    if hours < 1:
+        return f"{minutes} min ago"
+    if days < 1:
+        return f"{hours} h ago"
+    if days == 1:
+        return "yesterday"
+    if days < 14:
+        return f"{days} days ago"
+    if days < 60:
+        return f"{days // 7} weeks ago"
+    return f"{days // 30} months ago" if days < 730 else f"{days // 365} years ago"
 
 
 class SessionsScreen(FilteredScreen[str | None]):
@@ -32,9 +52,17 @@ class SessionsScreen(FilteredScreen[str | None]):
     HEADING = "sessions"
     PLACEHOLDER = "filter by prompt, model or folder"
 
-    def __init__(self, sessions: Sequence[SessionRow], *, current: str = "", symbols: Symbols = UNICODE) -> None:
-        """`sessions`, latest first; `current` is the id of the one that is open."""
+    def __init__(
+        self,
+        sessions: Sequence[SessionRow],
+        *,
+        current: str = "",
+        now: float | None = None,
+        symbols: Symbols = UNICODE,
+    ) -> None:
+        """`sessions`, latest first; `current` is the id of the one that is open; `now` in Unix seconds."""
         super().__init__(symbols)
+        self._now = time.time() if now is None else now
         self._sessions = tuple(sessions)
         self._current = current
 
@@ -75,7 +103,7 @@ class SessionsScreen(FilteredScreen[str | None]):
             (one_line(row.title) or "(no prompt)", "bold $accent" if open_now else "$text"),
             ("  open" if open_now else "", "$accent"),
         )
-        when = Content.styled(one_line(row.when), "$tui-muted")
+        when = Content.styled(ago(self._now - row.when), "$tui-muted")
         if width < 56:
             return columns(width, (title, width - 12), (when, -12))
         turns = Content.styled(f"{row.turns} turn" + ("" if row.turns == 1 else "s"), "$tui-faint")

@@ -274,7 +274,9 @@ class PromptArea(TextArea, inherit_bindings=False):
             self._offer(command_candidates(self.commands, word.text))
         elif self._files is not None:
             self._closed_at = None
-            self.run_worker(self._offer_files(self._files, word.text, line), group="completion", exclusive=True)
+            self.run_worker(
+                self._offer_files(self._files, word.text, line), group="completion", exclusive=True, exit_on_error=False
+            )
 
     async def _offer_files(self, files: FileCandidates, typed: str, line: str) -> None:
         try:
