@@ -1,0 +1,438 @@
+"""The keys that answer a question, and the gate they pass: shared by the approval panel and the diff review."""
+
+import time
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from typing import NamedTuple
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.content import Content
+from textual.message import Message
+from textual.strip import Strip
+from textual.timer import Timer
+from textual.widget import Widget
+from textual.widgets import Input
+
+from tui_agent.permissions.approval import (
+    AllowForSession,
+    AllowOnce,
+    ApprovalDecision,
+    ApprovalRequest,
+    Denied,
+    WriteAccess,
+)
+from tui_agent.text.sanitize import sanitize
+from tui_agent.tui.actions import ACTIONS
+from tui_agent.tui.arming import ArmingGuard
+from tui_agent.tui.bindings import bindings_for, key_name, keys_of
+from tui_agent.tui.theming import UNICODE, Symbols
+from tui_agent.tui.widgets.diff_text import cells
+
+GAP = 3
+
+_SHORT = {
+    "allow": "once",
+    "allow_session": "session",
+    "deny": "deny",
+    "deny_comment": "comment",
+    "review": "diff",
+    "stop": "stop",
+}
+"""Labels for when the full ones do not fit into two lines."""
+
+
+class Hint(NamedTuple):
+    """A key, what it does, and the action that a click runs."""
+
+    action: str
+    key: str
+    label: str
+
+    @property
+    def width(self) -> int:
+        """Cells it takes."""
+        return cells(self.key) + 1 + cells(self.label)
+
+
+def flow(hints: Collection[Hint], width: int, gap: int = GAP) -> list[list[tuple[int, Hint]]]:
+    """Hints in lines of a width, each with its column; one that is wider than a line has a line of its own."""
+    lines: list[list[tuple[int, Hint]]] = []
+    column = 0
+    for hint in hints:
+        if lines and column + hint.width <= width:
+            lines[-1].append((column, hint))
+        else:
+            lines.append([(0, hint)])
+            column = 0
+        column += hint.width + gap
+    return lines
+
+
+class KeyHints(Widget):
+    """The keys of a question, a line or more; dim until they work, then also clickable."""
+
+    DEFAULT_CSS = """
+    KeyHints {
+        height: auto;
+        color: $tui-faint;
+        &.-armed { color: $tui-muted; }
+        .hints--key { color: $tui-faint; }
+        .hints--armed { color: $accent; text-style: bold; }
+    }
+    """
+    COMPONENT_CLASSES = {"hints--key", "hints--armed"}
+    ALLOW_SELECT = False
+
+    class Pressed(Message):
+        """A hint was clicked: mouse button down and up again, `at` when it went down."""
+
+        def __init__(self, action: str, event: events.MouseEvent) -> None:
+            super().__init__()
+            self.action = action
+            self.event = event
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hints: tuple[Hint, ...] = ()
+        self.short: tuple[Hint, ...] = ()
+        self._down: events.MouseDown | None = None
+
+    def lines(self, width: int) -> list[list[tuple[int, Hint]]]:
+        """The full labels when two lines hold them, else the short ones."""
+        lines = flow(self.hints, width)
+        if len(lines) <= 2 and all(hint.width <= width for hint in self.hints):
+            return lines
+        return flow(self.short, width, gap=2)
+
+    def fits(self, width: int) -> bool:
+        """True when the full labels are shown at a width."""
+        return any(hint in self.hints and hint not in self.short for line in self.lines(width) for _, hint in line)
+
+    def get_content_height(self, container: object, viewport: object, width: int) -> int:
+        """Lines at a width."""
+        return max(1, len(self.lines(width)))
+
+    def render_line(self, y: int) -> Strip:
+        """One line of hints."""
+        width = self.size.width
+        lines = self.lines(width)
+        armed = self.has_class("-armed")
+        style = self.get_visual_style("hints--armed" if armed else "hints--key", partial=True)
+        parts: list[Content] = []
+        column = 0
+        for start, hint in lines[y] if y < len(lines) else ():
+            parts.append(Content.assemble(" " * (start - column), (hint.key, style), " ", hint.label))
+            column = start + hint.width
+        line = Content.assemble(*parts).truncate(width, pad=True)
+        return Strip(line.render_segments(self.visual_style), line.cell_length)
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Remember when the button went down: a click is as old as that."""
+        self._down = event
+
+    def on_click(self, event: events.Click) -> None:
+        """Answer for the hint under the pointer."""
+        event.stop()
+        down, self._down = self._down, None
+        lines = self.lines(self.size.width)
+        if down is None or not 0 <= event.y < len(lines):
+            return
+        for start, hint in lines[event.y]:
+            if start <= event.x < start + hint.width:
+                self.post_message(self.Pressed(hint.action, down))
+
+
+class AnswerBar(Widget):
+    """Shows the keys of one question and lets only those through that were meant for it.
+
+    Until `ArmingGuard` opens it has no focus and takes nothing; then it takes the focus and brightens. A key answers
+    only when it was pressed, by the clock, while the guard was open: one that waited in a queue is as old as it is.
+    Keys of ours reach their action through `on_key` alone, so that no key which another widget passed on can answer.
+    Any other printable key or paste is given back (`Typed`) and closes the gate again.
+    """
+
+    DEFAULT_CSS = """
+    AnswerBar {
+        height: auto;
+        Input { display: none; height: 1; border: none; padding: 0; background: $tui-raised; }
+        &.-commenting Input { display: block; }
+        &.-commenting KeyHints { display: none; }
+    }
+    """
+    BINDINGS = [replace(binding, show=False) for binding in bindings_for("approval") if isinstance(binding, Binding)]
+
+    class Answered(Message):
+        """The user decided."""
+
+        def __init__(self, request: ApprovalRequest, decision: ApprovalDecision) -> None:
+            super().__init__()
+            self.request = request
+            self.decision = decision
+
+    class ReviewWanted(Message):
+        """The user wants to see the whole diff."""
+
+        def __init__(self, request: ApprovalRequest) -> None:
+            super().__init__()
+            self.request = request
+
+    class Typed(Message):
+        """Text that was meant for the prompt."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class Armed(Message):
+        """The gate opened or closed."""
+
+        def __init__(self, armed: bool) -> None:
+            super().__init__()
+            self.armed = armed
+
+    def __init__(
+        self,
+        guard: ArmingGuard,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        symbols: Symbols = UNICODE,
+        beside: str = "",
+        id: str | None = None,
+    ) -> None:
+        super().__init__(id=id)
+        self.guard = guard
+        self._clock = clock
+        self._symbols = symbols
+        self._beside = beside  # the place whose keys work too and are not meant for the prompt
+        self._request: ApprovalRequest | None = None
+        self._asked = 0
+        self._admitted = False
+        self._timer: Timer | None = None
+        self._hints = KeyHints()
+        self._comment = Input(compact=True, placeholder="why not? the model reads this")
+
+    def compose(self) -> ComposeResult:
+        """Keys, or the line for a comment."""
+        yield self._hints
+        yield self._comment
+
+    def on_mount(self) -> None:
+        """The terminal's focus closes the gate, coming or going."""
+        self.watch(self.app, "app_focus", self.refocused, init=False)
+
+    # ---- for the widget around ----
+
+    @property
+    def hints(self) -> KeyHints:
+        """The line of keys."""
+        return self._hints
+
+    @property
+    def armed(self) -> bool:
+        """True when the keys are shown as working."""
+        return self.has_class("-armed")
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """Key names and the action each runs for the question shown."""
+        return {key: method for key, method in self._keys_of("approval").items() if self.check_action(method, ())}
+
+    def _keys_of(self, place: str) -> dict[str, str]:
+        # Textual 8.2.8 has no public way to read the keymap that `App.set_keymap` was given.
+        keymap = self.app._keymap
+        return {key: action.method for action in ACTIONS if action.owner == place for key in keys_of(action, keymap)}
+
+    def ask(self, request: ApprovalRequest) -> None:
+        """Show the keys for a question; they work when it has been painted and the guard says so."""
+        self._reset()
+        self._request = request
+        self._asked += 1
+        self._hints.hints = self._made(short=False)
+        self._hints.short = self._made(short=True)
+        self._hints.refresh(layout=True)
+        self.call_after_refresh(self._painted, self._asked)
+
+    def clear(self) -> None:
+        """Nothing is asked any more."""
+        self._reset()
+
+    def prompt_key(self) -> None:
+        """A key or paste went to the prompt."""
+        self.guard.prompt_key(self._clock())
+        self._wait()
+
+    def refocused(self) -> None:
+        """The terminal's focus changed."""
+        self.guard.refocused(self._clock())
+        self._wait()
+
+    def arm_if_due(self) -> None:
+        """Take the focus when the guard is open; the timer calls this, and calling it early does nothing."""
+        self._timer = None
+        if self._request is None or self.has_class("-commenting"):
+            return
+        if not self.guard.armed(self._clock()):
+            self._wait()
+            return
+        self._look(armed=True)
+        self.can_focus = True
+        self.focus(scroll_visible=False)
+
+    # ---- the gate ----
+
+    def _painted(self, asked: int) -> None:
+        if asked == self._asked and self._request is not None:
+            self.guard.shown(self._clock())
+            self._wait()
+
+    def _wait(self) -> None:
+        """Look closed, and open when it is time; one timer, none when nothing is shown."""
+        if self._request is None:
+            return
+        now, opens = self._clock(), self.guard.opens_at()
+        if now < opens:
+            self._look(armed=False)
+        if self._timer is None and opens != float("inf"):
+            self._timer = self.set_timer(max(0.001, opens - now), self.arm_if_due)
+
+    def _look(self, armed: bool) -> None:
+        if armed != self.armed:
+            self.set_class(armed, "-armed")
+            self._hints.set_class(armed, "-armed")
+            self.post_message(self.Armed(armed))
+
+    def _reset(self) -> None:
+        self.guard.hidden()
+        if self.has_class("-commenting") and self._comment.value:
+            self.post_message(self.Typed(self._comment.value))
+        self._request = None
+        self._admitted = False
+        self.can_focus = False
+        self._look(armed=False)
+        self.remove_class("-commenting")
+        self._comment.value = ""
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+
+    def _open_for(self, event: events.Event) -> bool:
+        """True when the guard was open at the moment the key or button was pressed."""
+        waited = max(0.0, time.monotonic() - event.time)
+        return self.armed and self.app.app_focus and self.guard.armed(self._clock() - waited)
+
+    def on_key(self, event: events.Key) -> None:
+        """Let a key of ours through when it was pressed in time; give back what was meant for the prompt."""
+        if self.has_class("-commenting"):
+            if event.key == "escape":
+                event.stop()
+                self._close_comment()
+            return
+        opened, own = self._open_for(event), event.key in self.keys
+        if opened and own:
+            self._admitted = True
+        elif event.key == "enter" and opened:
+            event.stop()
+        elif not own and event.key in self._keys_of(self._beside):
+            return
+        elif event.is_printable and event.character:
+            event.stop()
+            self.prompt_key()
+            self.post_message(self.Typed(event.character))
+        elif not opened and (own or event.key == "enter"):
+            event.stop()
+            self.prompt_key()
+
+    def on_paste(self, event: events.Paste) -> None:
+        """A paste never answers."""
+        event.stop()
+        self.prompt_key()
+        self.post_message(self.Typed(event.text))
+
+    @on(KeyHints.Pressed)
+    async def _clicked(self, event: KeyHints.Pressed) -> None:
+        event.stop()
+        if self._open_for(event.event):
+            self._admitted = True
+            await self.run_action(event.action)
+
+    # ---- answers ----
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Not every question can be allowed for the session, and only writes have a diff."""
+        request = self._request
+        if action == "allow_session":
+            return request is not None and bool(request.session_grant)
+        if action == "review":
+            return self._beside != "review" and request is not None and isinstance(request.access, WriteAccess)
+        return True
+
+    def _take(self) -> ApprovalRequest | None:
+        """The question, when a key or click has just been admitted for it."""
+        admitted, self._admitted = self._admitted, False
+        return self._request if admitted and self.guard.armed(self._clock()) else None
+
+    def _answer(self, request: ApprovalRequest, decision: ApprovalDecision) -> None:
+        self._comment.value = ""
+        self._reset()
+        self.post_message(self.Answered(request, decision))
+
+    def action_allow(self) -> None:
+        """Allow this call."""
+        if request := self._take():
+            self._answer(request, AllowOnce(request.digest))
+
+    def action_allow_session(self) -> None:
+        """Allow it for the rest of the session."""
+        if request := self._take():
+            self._answer(request, AllowForSession(request.digest))
+
+    def action_deny(self) -> None:
+        """Deny this call."""
+        if request := self._take():
+            self._answer(request, Denied())
+
+    def action_stop(self) -> None:
+        """Deny and stop the turn."""
+        if request := self._take():
+            self._answer(request, Denied(stop=True))
+
+    def action_review(self) -> None:
+        """Ask for the diff review."""
+        if request := self._take():
+            self.post_message(self.ReviewWanted(request))
+
+    def action_deny_comment(self) -> None:
+        """Open the line for the comment."""
+        if self._take():
+            self.add_class("-commenting")
+            self._comment.focus(scroll_visible=False)
+
+    def _close_comment(self) -> None:
+        self.remove_class("-commenting")
+        self._comment.value = ""
+        self.can_focus = True
+        self.focus(scroll_visible=False)
+        self.prompt_key()
+
+    @on(Input.Submitted)
+    def _comment_sent(self, event: Input.Submitted) -> None:
+        event.stop()
+        if self._request is not None:
+            self._answer(self._request, Denied(comment=event.value.strip()))
+
+    def _made(self, *, short: bool) -> tuple[Hint, ...]:
+        assert self._request is not None
+        keymap = self.app._keymap
+        grant = sanitize(self._request.session_grant, "approval")
+        out = []
+        for action in ACTIONS:
+            if action.owner != "approval" or not self.check_action(action.method, ()):
+                continue
+            label = _SHORT.get(action.method, action.label) if short else action.label
+            if action.method == "allow_session" and not short:
+                label = f"{action.label}: {grant}"
+            keys = keys_of(action, keymap)
+            out.append(Hint(action.method, key_name(keys[0]) if keys else "", label))
+        return tuple(out)

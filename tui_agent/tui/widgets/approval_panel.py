@@ -1,0 +1,319 @@
+"""The question above the prompt: what a call wants to do, shown exactly, and the keys that answer it."""
+
+import time
+from collections.abc import Callable, Sequence
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.geometry import Size
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tui_agent.permissions.approval import (
+    ApprovalDecision,
+    ApprovalRequest,
+    CommandAccess,
+    ForeignAccess,
+    ReadAccess,
+    WriteAccess,
+)
+from tui_agent.text.sanitize import hidden_count, sanitize
+from tui_agent.tui.arming import ArmingGuard
+from tui_agent.tui.theming import UNICODE, Symbols
+from tui_agent.tui.widgets.answer_bar import AnswerBar
+from tui_agent.tui.widgets.diff_items import Item, Note, counts_text, json_items, text_items
+from tui_agent.tui.widgets.diff_view import DiffView
+from tui_agent.workspace.diff import FileDiff, diff_plan
+
+SMALLEST = 5
+"""Lines the panel may always take, so that its keys and a line of its content fit into a terminal of ten."""
+
+SCROLL = {
+    "up": "scroll_up",
+    "down": "scroll_down",
+    "pageup": "page_up",
+    "pagedown": "page_down",
+    "home": "scroll_home",
+    "end": "scroll_end",
+}
+"""Keys that move through what is asked while the key line has the focus, and the action of the view for each."""
+
+
+class QuestionHead(Widget):
+    """One line: who wants what, and how much is waiting or out of sight."""
+
+    DEFAULT_CSS = """
+    QuestionHead {
+        height: 1;
+        color: $tui-muted;
+        .head--tool { color: $foreground; text-style: bold; }
+        .head--below { color: $accent; }
+    }
+    """
+    COMPONENT_CLASSES = {"head--tool", "head--below"}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._parts = ("", "", "", "")
+
+    def show(self, tool: str, wants: str, below: str, place: str) -> None:
+        """Set the parts: the tool's name, what it wants, what is out of sight, "1 of 2"."""
+        if self._parts != (tool, wants, below, place):
+            self._parts = (tool, wants, below, place)
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """The line; the left side is cut first."""
+        width = self.size.width
+        tool, wants, below, place = self._parts
+        right = Content("   ").join(
+            [
+                Content.styled(text, style)
+                for text, style in (
+                    (below, self.get_visual_style("head--below", partial=True)),
+                    (place, ""),
+                )
+                if text
+            ]
+        )
+        left = Content.assemble((tool, self.get_visual_style("head--tool", partial=True)), " ", wants)
+        room = max(0, width - right.cell_length - 2 if right else width)
+        line = Content.assemble(left.truncate(room, ellipsis=True, pad=True), "  " if right else "", right)
+        return Strip(line.render_segments(self.visual_style), line.cell_length).adjust_cell_length(width)
+
+
+class ApprovalPanel(Widget):
+    """One question at a time, never modal: the prompt keeps the keys until the panel is allowed to take them.
+
+    Sits above the prompt and takes at most half of the screen; its key line is always in view and the rest scrolls.
+    """
+
+    DEFAULT_CSS = """
+    ApprovalPanel {
+        display: none;
+        height: auto;
+        layout: vertical;
+        background: $surface;
+        border-left: outer $tui-line;
+        padding: 0 1 0 1;
+        &.-asking { display: block; }
+        &.-armed { border-left: outer $accent; }
+        DiffView { height: 1fr; min-height: 1; background: $surface; scrollbar-background: $surface; }
+        AnswerBar { dock: bottom; }
+        QuestionHead.-hidden { display: none; }
+    }
+    """
+
+    class Answered(Message):
+        """The user decided; the panel is hidden."""
+
+        def __init__(self, request: ApprovalRequest, decision: ApprovalDecision) -> None:
+            super().__init__()
+            self.request = request
+            self.decision = decision
+
+    class ReviewWanted(Message):
+        """The user wants the diff review of this request."""
+
+        def __init__(self, request: ApprovalRequest) -> None:
+            super().__init__()
+            self.request = request
+
+    class Typed(Message):
+        """Typed or pasted while the panel had the focus, but meant for the prompt: focus it and insert the text."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        symbols: Symbols = UNICODE,
+        id: str | None = None,
+    ) -> None:
+        super().__init__(id=id)
+        self._symbols = symbols
+        self._request: ApprovalRequest | None = None
+        self._place = ""
+        self._wants = ""
+        self._head = QuestionHead()
+        self._body = DiffView("unified", symbols=symbols)
+        self._body.can_focus = False
+        self._bar = AnswerBar(ArmingGuard(), clock, symbols=symbols)
+
+    def compose(self) -> ComposeResult:
+        """Head, what is asked, keys."""
+        yield self._head
+        yield self._body
+        yield self._bar
+
+    # ---- for the screen ----
+
+    @property
+    def request(self) -> ApprovalRequest | None:
+        """What is asked now."""
+        return self._request
+
+    @property
+    def armed(self) -> bool:
+        """True when a key pressed now would answer."""
+        return self._bar.armed
+
+    def ask(self, request: ApprovalRequest, waiting: int = 1) -> None:
+        """Show a request; `waiting` counts the questions in line, this one included."""
+        self._request = request
+        self._place = f"{request.position} of {request.total}" if request.total > 1 else ""
+        if not self._place and waiting > 1:
+            self._place = f"1 of {waiting}"
+        diffs = diff_plan(request.access.plan) if isinstance(request.access, WriteAccess) else ()
+        self._wants = _wants(request, diffs)
+        self._bar.ask(request)
+        self._show(request, diffs)
+        self.add_class("-asking")
+        self._tell_head()
+
+    def clear(self) -> None:
+        """Nothing waits for an answer any more."""
+        self._request = None
+        self._bar.clear()
+        self.remove_class("-asking")
+        self._body.show(lambda width: ())
+
+    def prompt_key_pressed(self) -> None:
+        """A key or paste went to the prompt: no answer counts until it has been silent."""
+        self._bar.prompt_key()
+
+    def refocused(self) -> None:
+        """The terminal has the focus again: what gave it back answers nothing."""
+        self._bar.refocused()
+
+    def arm_if_due(self) -> None:
+        """Open for answers if it is time; a timer does this by itself."""
+        self._bar.arm_if_due()
+
+    # ---- layout ----
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """As much as the content needs, at most half of the screen, but never less than the keys."""
+        keys = self._bar.hints.get_content_height(container, viewport, width)
+        limit = min(max(SMALLEST, viewport.height // 2), max(keys, viewport.height - 3))
+        body = self._body.get_content_height(container, viewport, width)
+        return min(limit, 1 + body + keys)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """In a very low terminal the content is worth more than the head."""
+        keys = self._bar.hints.get_content_height(event.container_size, event.size, self.content_size.width)
+        self._head.set_class(self.content_size.height < keys + 2, "-hidden")
+
+    # ---- content ----
+
+    def _show(self, request: ApprovalRequest, diffs: Sequence[FileDiff]) -> None:
+        access = request.access
+        facts = self._facts(request, diffs)
+        if diffs:
+            self._body.show_diff(diffs[0], facts)
+            return
+        if isinstance(access, CommandAccess):
+            content = text_items(access.command)
+        elif isinstance(access, ForeignAccess):
+            content = json_items(access.arguments)
+        elif isinstance(access, ReadAccess):
+            content = text_items("\n".join(access.paths))
+        else:
+            content = [Note(request.title, "text")]
+        items: list[Item] = [*content, *facts]
+        self._body.show(lambda width: items if self._bar.hints.fits(width) else [*items, *_grant(request)])
+
+    def _facts(self, request: ApprovalRequest, diffs: Sequence[FileDiff]) -> list[Item]:
+        """What is known about it besides the content, and why it asks."""
+        access = request.access
+        dot = f" {self._symbols.separator} "
+        facts: list[Item] = []
+        if isinstance(access, CommandAccess):
+            hidden = hidden_count(access.command)
+            facts.append(Note(dot.join(_measures(access.command)), "warning" if hidden else "muted"))
+            ends = "runs in the background" if access.background else f"stopped after {access.timeout:g} s"
+            facts.append(Note(f"in {access.working_directory}{dot}{ends}"))
+        elif isinstance(access, ForeignAccess):
+            facts.append(Note("what this tool does cannot be seen from here"))
+        if len(diffs) > 1:
+            facts += (Note(f"{diff.name}  {counts_text(diff, self._symbols)}") for diff in diffs)
+        facts += (Note(f"ask because: {reason}") for reason in request.reasons)
+        return facts
+
+    def _tell_head(self) -> None:
+        if self._request is None:
+            return
+        below = self._body.lines - self._body.scroll_offset.y - self._body.size.height
+        more = f"{self._symbols.down} {below:,} more" if below > 0 else ""
+        self._head.show(sanitize(self._request.tool, "approval"), self._wants, more, self._place)
+
+    @on(DiffView.Scrolled)
+    def _scrolled(self, event: DiffView.Scrolled) -> None:
+        event.stop()
+        self._tell_head()
+
+    # ---- keys ----
+
+    def on_key(self, event: events.Key) -> None:
+        """Move through the content."""
+        if event.key in SCROLL and not self._bar.has_class("-commenting"):
+            event.stop()
+            getattr(self._body, f"action_{SCROLL[event.key]}")()
+
+    @on(AnswerBar.Armed)
+    def _armed(self, event: AnswerBar.Armed) -> None:
+        event.stop()
+        self.set_class(event.armed, "-armed")
+
+    @on(AnswerBar.Answered)
+    def _answered(self, event: AnswerBar.Answered) -> None:
+        event.stop()
+        if event.request is self._request:
+            self.clear()
+            self.post_message(self.Answered(event.request, event.decision))
+
+    @on(AnswerBar.ReviewWanted)
+    def _review_wanted(self, event: AnswerBar.ReviewWanted) -> None:
+        event.stop()
+        self.post_message(self.ReviewWanted(event.request))
+
+    @on(AnswerBar.Typed)
+    def _typed(self, event: AnswerBar.Typed) -> None:
+        event.stop()
+        self.post_message(self.Typed(event.text))
+
+
+def _wants(request: ApprovalRequest, diffs: Sequence[FileDiff]) -> str:
+    access = request.access
+    title = sanitize(request.title.replace("\n", " "), "approval")
+    if isinstance(access, CommandAccess):
+        return "wants to run a command"
+    if isinstance(access, ForeignAccess):
+        return "wants to run"
+    if isinstance(access, ReadAccess):
+        return f"wants to read {title}"
+    if len(diffs) == 1:
+        verb = "create" if diffs[0].kind == "created" else "change"
+        return f"wants to {verb} {sanitize(diffs[0].name, 'approval')}  {counts_text(diffs[0], UNICODE)}"
+    if diffs:
+        return f"wants to write {len(diffs)} files"
+    return f"asks for {title}"
+
+
+def _measures(command: str) -> list[str]:
+    lines, characters, hidden = command.count("\n") + 1, len(command), hidden_count(command)
+    said = [
+        f"{lines:,} line{'' if lines == 1 else 's'}",
+        f"{characters:,} character{'' if characters == 1 else 's'}",
+    ]
+    return [*said, f"{hidden:,} hidden"] if hidden else said
+
+
+def _grant(request: ApprovalRequest) -> list[Item]:
+    """What the session key covers, for when the key line has no room to say it."""
+    return [Note(f"for this session: {request.session_grant}", "faint")] if request.session_grant else []

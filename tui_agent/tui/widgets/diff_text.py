@@ -1,0 +1,184 @@
+"""Turn one line of foreign text into what is painted: nothing hidden, tabs expanded, cut to the width of a column."""
+
+import itertools
+import re
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from rich.cells import get_character_cell_size
+from rich.segment import Segment
+from rich.style import Style
+
+from tui_agent.text.sanitize import sanitize
+
+TAB = 4
+_PLAIN = re.compile(r"[ -~]*")
+_LONG_BLANK = " " * 32
+_CODE = re.compile(r"<U\+([0-9A-F]{4,6})(?: ×(\d+))?>")
+_ONE_CELL = re.compile("[ -~¡-¬®-ʯ‐-―‘-‧→⇥–—…×]*")
+
+
+class Piece(NamedTuple):
+    """Characters `raw` to `raw_end` of the source appear as `shown` to `shown_end`; `marked` when spelled out."""
+
+    raw: int
+    raw_end: int
+    shown: int
+    shown_end: int
+    marked: bool
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A line as it is painted, and where each character of the source went."""
+
+    text: str
+    pieces: tuple[Piece, ...]
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [piece.raw for piece in self.pieces]
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Where the source characters `start` to `end` are painted."""
+        if not self.pieces:
+            return min(start, len(self.text)), min(end, len(self.text))
+        return self._place(start), self._place(end)
+
+    def _place(self, raw: int) -> int:
+        index = bisect_right(self._starts, raw) - 1
+        if index < 0:
+            return 0
+        piece = self.pieces[index]
+        if raw >= piece.raw_end:
+            return piece.shown_end
+        return piece.shown if piece.marked else piece.shown + raw - piece.raw
+
+    @property
+    def marks(self) -> tuple[tuple[int, int], ...]:
+        """The painted spans that stand for something else than themselves."""
+        return tuple((piece.shown, piece.shown_end) for piece in self.pieces if piece.marked)
+
+    @cached_property
+    def breaks(self) -> "_Breaks":
+        """How the painted text is cut into columns."""
+        return _Breaks(self.text)
+
+
+def is_plain(line: str) -> bool:
+    """True when a line is painted as it is, one cell a character."""
+    return _PLAIN.fullmatch(line) is not None and _LONG_BLANK not in line
+
+
+def show(line: str, tab: str = "→") -> Shown:
+    """How to paint one line without its LF; `tab` is the one-cell mark at the beginning of an expanded tab."""
+    if is_plain(line):
+        return Shown(line, ())
+    parts: list[str] = []
+    pieces: list[Piece] = []
+    raw = shown = column = 0
+    for index, part in enumerate(line.split("\t")):
+        if index:
+            width = TAB - column % TAB
+            parts.append(tab + " " * (width - 1))
+            pieces.append(Piece(raw, raw + 1, shown, shown + width, True))
+            raw, shown, column = raw + 1, shown + width, column + width
+        # The character before tells the sanitiser that blanks here do not indent.
+        text = sanitize("." + part, "approval")[1:] if index else sanitize(part, "approval")
+        pieces += _pieces(part, text, raw, shown)
+        parts.append(text)
+        raw, shown, column = raw + len(part), shown + len(text), column + cells(text)
+    return Shown("".join(parts), tuple(pieces))
+
+
+def _pieces(source: str, text: str, raw: int, shown: int) -> list[Piece]:
+    """Match a sanitised text to its source: a code stands for its characters unless the source spells it itself."""
+    if source == text:
+        return [Piece(raw, raw + len(source), shown, shown + len(text), False)] if source else []
+    pieces: list[Piece] = []
+    i = k = 0
+    for match in _CODE.finditer(text):
+        plain = match.start() - k
+        at = i + plain
+        if source.startswith(match[0], at):
+            continue
+        if plain:
+            pieces.append(Piece(raw + i, raw + at, shown + k, shown + match.start(), False))
+        i, k = at + int(match[2] or 1), match.end()
+        pieces.append(Piece(raw + at, raw + i, shown + match.start(), shown + k, True))
+    if k < len(text):
+        pieces.append(Piece(raw + i, raw + len(source), shown + k, shown + len(text), False))
+    return pieces
+
+
+def cells(text: str) -> int:
+    """How many columns of a terminal a text takes."""
+    return len(text) if _ONE_CELL.fullmatch(text) else sum(map(get_character_cell_size, text))
+
+
+class _Breaks:
+    """Where a text is cut when it is painted in columns of a width; the last width asked for is kept."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._narrow = _ONE_CELL.fullmatch(text) is not None
+        self._width = 0
+        self._starts: list[int] = []
+
+    def count(self, width: int) -> int:
+        """How many columns the text fills; at least one."""
+        if self._narrow:
+            return max(1, -(-len(self._text) // width))
+        return len(self._cut(width))
+
+    def piece(self, width: int, index: int) -> tuple[int, int]:
+        """The character span of one column."""
+        if self._narrow:
+            return index * width, min(len(self._text), (index + 1) * width)
+        starts = self._cut(width)
+        return starts[index], starts[index + 1] if index + 1 < len(starts) else len(self._text)
+
+    def _cut(self, width: int) -> list[int]:
+        if self._width != width:
+            self._width, self._starts = width, [0]
+            used = 0
+            for index, character in enumerate(self._text):
+                size = get_character_cell_size(character)
+                if used + size > width and index:
+                    self._starts.append(index)
+                    used = 0
+                used += size
+        return self._starts
+
+
+class Layer(NamedTuple):
+    """A style over a span of characters."""
+
+    start: int
+    end: int
+    style: Style
+
+
+def segments(text: str, start: int, end: int, base: Style, layers: Sequence[Layer]) -> list[Segment]:
+    """The characters `start` to `end` of a text, later layers over earlier ones over `base`."""
+    cuts = {start, end}
+    inside = []
+    for layer in layers:
+        if layer.start < end and layer.end > start:
+            inside.append(layer)
+            cuts.add(max(start, layer.start))
+            cuts.add(min(end, layer.end))
+    if not inside:
+        return [Segment(text[start:end], base)] if end > start else []
+    ordered = sorted(cuts)
+    out = []
+    for left, right in itertools.pairwise(ordered):
+        style = base
+        for layer in inside:
+            if layer.start <= left and layer.end >= right:
+                style += layer.style
+        out.append(Segment(text[left:right], style))
+    return out

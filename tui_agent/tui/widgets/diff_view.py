@@ -1,0 +1,91 @@
+"""The difference of one file: unified or side by side, painted line by line however long it is."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from textual.message import Message
+
+from tui_agent.tui.theming import UNICODE, Symbols
+from tui_agent.tui.widgets.diff_items import HunkHead, Item, diff_items
+from tui_agent.tui.widgets.diff_lines import LineView
+from tui_agent.tui.widgets.diff_syntax import Syntax
+from tui_agent.workspace.diff import FileDiff
+
+Layout = Literal["auto", "unified", "split"]
+
+SPLIT_WIDTH = 118
+"""From this width of the pane on, `auto` puts before and after side by side (a terminal of 120 columns)."""
+
+
+class DiffView(LineView):
+    """Shows one `FileDiff`."""
+
+    class Moved(Message):
+        """Another hunk is at the top, or the layout is another."""
+
+    def __init__(self, layout: Layout = "auto", *, symbols: Symbols = UNICODE, id: str | None = None) -> None:
+        super().__init__(symbols=symbols, id=id)
+        self._wished: Layout = layout
+        self._split = False
+        self._hunk = 0
+
+    def show_diff(self, diff: FileDiff, lead: Sequence[Item] = ()) -> None:
+        """Show a diff from its beginning, below the items of `lead`."""
+        syntax = Syntax(diff.name, diff.old_lines, diff.new_lines)
+        first = max((item.place for item in lead), default=-1) + 1
+
+        def build(width: int) -> list[Item]:
+            self._split = self._splits(width)
+            return [*lead, *diff_items(diff, self._split, syntax, first)]
+
+        self._hunk = 0
+        self.show(build, [syntax])
+
+    @property
+    def split(self) -> bool:
+        """True when before and after stand side by side."""
+        return self._split
+
+    @property
+    def hunk(self) -> int:
+        """The hunk that was gone to, or that the top of the view is in; 0-based."""
+        return self._hunk
+
+    def _splits(self, width: int) -> bool:
+        return self._wished == "split" or (self._wished == "auto" and width >= SPLIT_WIDTH)
+
+    def toggle_layout(self) -> None:
+        """Change between unified and side by side, keeping the place."""
+        self._wished = "unified" if self._split else "split"
+        self.rebuild()
+        self.post_message(self.Moved())
+
+    def go_to_hunk(self, number: int) -> None:
+        """Bring the head of a hunk to the top, or as near as the end allows."""
+        heads = self._heads()
+        if heads:
+            number = max(0, min(number, len(heads) - 1))
+            self.go_to_line(self.line_of(heads[number]) if number else 0)
+            self._hunk = number
+            self.post_message(self.Moved())
+
+    def next_hunk(self) -> None:
+        """Go to the hunk after the present one."""
+        self.go_to_hunk(self._hunk + 1)
+
+    def previous_hunk(self) -> None:
+        """Go to the hunk before the present one."""
+        self.go_to_hunk(self._hunk - 1)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Scrolling by hand makes the hunk at the top the present one."""
+        super().watch_scroll_y(old_value, new_value)
+        line = round(new_value)
+        above = [number for number, index in enumerate(self._heads()) if self.line_of(index) <= line]
+        hunk = above[-1] if above else 0
+        if hunk != self._hunk:
+            self._hunk = hunk
+            self.post_message(self.Moved())
+
+    def _heads(self) -> list[int]:
+        return [index for index, item in enumerate(self.items) if isinstance(item, HunkHead)]
