@@ -3,8 +3,9 @@
 import os
 import re
 import stat
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct
 
 from tui_agent.config.problems import InvalidConfig, Problem
 
@@ -14,8 +15,7 @@ MAX_DEPTH = 12
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-@dataclass(slots=True)
-class Scalar:
+class Scalar(Struct):
     """A single value as it was written; `plain` means without quotes."""
 
     line: int
@@ -23,20 +23,18 @@ class Scalar:
     plain: bool = False
 
 
-@dataclass(slots=True)
-class Sequence:
+class Sequence(Struct):
     """A list."""
 
     line: int
-    items: "list[Node]" = field(default_factory=list)
+    items: "list[Node]" = []
 
 
-@dataclass(slots=True)
-class Mapping:
+class Mapping(Struct):
     """Keys and values in the order of the file, doubles included."""
 
     line: int
-    pairs: "list[tuple[Node, Node]]" = field(default_factory=list)
+    pairs: "list[tuple[Node, Node]]" = []
 
 
 Node = Scalar | Sequence | Mapping

@@ -1,7 +1,7 @@
 """The one owner of paths: where settings, themes, sessions and shipped defaults are. Nothing is created here."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from msgspec import Struct
@@ -64,14 +64,14 @@ def locations(environ: Mapping[str, str] | None = None) -> Locations:
 
     dirs = PlatformDirs(APP, appauthor=False)
     return Locations(
-        _absolute(config) if config else _or_nowhere(dirs.user_config_path, "config"),
+        _absolute(config) if config else _or_nowhere(lambda: dirs.user_config_path, "config"),
         *(
             _below(data)
             if data
             else (
-                _or_nowhere(dirs.user_data_path, "data"),
-                _or_nowhere(dirs.user_state_path, "state"),
-                _or_nowhere(dirs.user_cache_path, "cache"),
+                _or_nowhere(lambda: dirs.user_data_path, "data"),
+                _or_nowhere(lambda: dirs.user_state_path, "state"),
+                _or_nowhere(lambda: dirs.user_cache_path, "cache"),
             )
         ),
     )
@@ -112,6 +112,10 @@ def _absolute(path: str) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100 - Path.absolute keeps `..`, resolve reads the disk
 
 
-def _or_nowhere(path: Path, kind: str) -> Path:
-    # platformdirs answers `~/.config/…`, unexpanded, when there is no home folder at all.
+def _or_nowhere(find: Callable[[], Path], kind: str) -> Path:
+    # Without any home folder platformdirs raises, or answers `~/.config/…` unexpanded.
+    try:
+        path = find()
+    except RuntimeError:
+        return _NOWHERE / kind
     return path if path.is_absolute() else _NOWHERE / kind

@@ -79,7 +79,7 @@ async def watch_settings(
 
 async def _stirrings(files: Collection[Path], theme_folders: Collection[Path]) -> AsyncIterator[None]:
     """Step once when a watch stands, then whenever something may have changed."""
-    from watchfiles._rust_notify import RustNotify
+    from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
 
     folders = {path.parent for path in files} | set(theme_folders)
     # Names, not paths: some systems report the path that a link leads to.
@@ -89,7 +89,14 @@ async def _stirrings(files: Collection[Path], theme_folders: Collection[Path]) -
 
     while True:
         roots = _roots(folders)
-        with RustNotify([str(root) for root in roots], False, False, 0, False, True) as notify:
+        try:
+            notify = RustNotify([str(root) for root in roots], False, False, 0, False, True)
+        except (OSError, WatchfilesRustInternalError):
+            # No watches left in the system, or a folder went this moment: look again later.
+            yield
+            await asyncio.sleep(CHECK_MS / 1000)
+            continue
+        with notify:
             yield
             moved = False
             while not moved:
