@@ -16,14 +16,17 @@ _SECRET_NAME: Final = re.compile(
 )
 _SECRET_FOLDERS: Final = frozenset({".ssh", ".gnupg", ".aws", ".kube"})
 
+# fmt: off
 _CONTROL_NAMES: Final = frozenset(
-    """
-    .envrc .mcp.json .gitmodules .gitconfig .git .tui-agent
-    .bashrc .bash_profile .bash_login .bash_logout .bash_aliases .profile .zshrc .zshenv .zprofile .zlogin .kshrc
-    .inputrc .vimrc .exrc .nvimrc .lvimrc .tmux.conf .xinitrc .xprofile
-    .npmrc .yarnrc .yarnrc.yml .pypirc .netrc .curlrc .wgetrc .pre-commit-config.yaml
-    """.split()
+    {
+        ".envrc", ".mcp.json", ".gitmodules", ".gitconfig", ".git", ".tui-agent", ".bashrc", ".bash_profile",
+        ".bash_login", ".bash_logout", ".bash_aliases", ".profile", ".zshrc", ".zshenv", ".zprofile",
+        ".zlogin", ".kshrc", ".inputrc", ".vimrc", ".exrc", ".nvimrc", ".lvimrc", ".tmux.conf", ".xinitrc",
+        ".xprofile", ".npmrc", ".yarnrc", ".yarnrc.yml", ".pypirc", ".netrc", ".curlrc", ".wgetrc",
+        ".pre-commit-config.yaml",
+    }
 )
+# fmt: on
 _CONTROL_FOLDERS: Final = frozenset({".git", ".husky", ".githooks", ".vscode", ".idea", ".devcontainer", ".tui-agent"})
 
 

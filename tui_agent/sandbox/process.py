@@ -157,8 +157,8 @@ class Running:
         """Wait until the shell has ended; returns its exit code."""
         if hasattr(os, "pidfd_open") and self._process.poll() is None:
             await self._readable(os.pidfd_open(self.pid))
-        while self._process.poll() is None:
-            await asyncio.sleep(POLL_SECONDS)  # noqa: ASYNC110 - where there is no pidfd, nothing tells us
+        while self._process.poll() is None:  # noqa: ASYNC110 - where there is no pidfd, nothing tells us
+            await asyncio.sleep(POLL_SECONDS)
         return self.exit_code
 
     async def _readable(self, descriptor: int) -> None:

@@ -22,6 +22,10 @@ class ToolResult(Struct, frozen=True):
     files: tuple[FileDelta, ...] = ()
     exit_code: int | None = None
 
+    def __str__(self) -> str:
+        """What the model is told, so that a program can print it."""
+        return self.content
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:

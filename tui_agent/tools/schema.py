@@ -7,6 +7,11 @@ from typing import Any, Final
 
 from tui_agent.conversation.errors import ToolError
 
+
+class ArgumentsError(ToolError):
+    """The arguments could not be understood; nothing was prepared."""
+
+
 MAX_CHARACTERS: Final = 2_000_000
 
 # A JSON value is whatever the model wrote; nothing narrower than Any is true of it before it was validated.
@@ -26,17 +31,17 @@ def parse_arguments(raw: str) -> dict[str, Json]:
     """The arguments as an object; empty text and `null` mean none, and an object inside a JSON string is taken out.
 
     Raises:
-        ToolError: too long, not JSON (NaN, Infinity and duplicate keys are not), or not an object.
+        ArgumentsError: too long, not JSON (NaN, Infinity and duplicate keys are not), or not an object.
     """
     if len(raw) > MAX_CHARACTERS:
-        raise ToolError(f"the arguments are too long: {len(raw):,} characters; the limit is {MAX_CHARACTERS:,}")
+        raise ArgumentsError(f"the arguments are too long: {len(raw):,} characters; the limit is {MAX_CHARACTERS:,}")
     value = _loads(raw) if raw.strip() else {}
     if isinstance(value, str):
         value = _loads(value) if value.strip() else {}
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise ToolError(f"the arguments must be a JSON object, not {_kind(value)}")
+        raise ArgumentsError(f"the arguments must be a JSON object, not {_kind(value)}")
     return value
 
 
@@ -50,7 +55,7 @@ def validate(
     argument as left out.
 
     Raises:
-        ToolError: one message that names everything wrong with them.
+        ArgumentsError: one message that names everything wrong with them.
     """
     properties: Mapping[str, Json] = parameters.get("properties", {})
     faults: list[str] = []
@@ -73,7 +78,9 @@ def validate(
         elif name in required:
             faults.append(f"missing argument {name} ({schema.get('type', 'any')})")
     if faults:
-        raise ToolError("invalid arguments: " + "; ".join(faults) + f". Expected: {_signature(properties, required)}")
+        raise ArgumentsError(
+            "invalid arguments: " + "; ".join(faults) + f". Expected: {_signature(properties, required)}"
+        )
     return result
 
 
@@ -91,7 +98,7 @@ def _checked(name: str, value: Json, schema: Mapping[str, Json], faults: list[st
     elif kind == "object" and "properties" in schema:
         try:
             return validate(schema, value, {})
-        except ToolError as error:
+        except ArgumentsError as error:
             faults.append(f"{name}: {error.message.removeprefix('invalid arguments: ')}")
     return value
 
@@ -129,16 +136,18 @@ def _is(value: Json, kind: str) -> bool:
 def _loads(text: str) -> Json:
     try:
         return json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
-    except ToolError:
+    except ArgumentsError:
         raise
     except json.JSONDecodeError as error:
         near = text[max(0, error.pos - 20) : error.pos + 20]
         place = f"line {error.lineno} column {error.colno}"
-        raise ToolError(f"the arguments are not valid JSON: {error.msg} at {place}, near {_shown(near)}") from error
+        raise ArgumentsError(
+            f"the arguments are not valid JSON: {error.msg} at {place}, near {_shown(near)}"
+        ) from error
     except RecursionError as error:
-        raise ToolError("the arguments are not usable JSON: nested too deeply") from error
+        raise ArgumentsError("the arguments are not usable JSON: nested too deeply") from error
     except ValueError as error:
-        raise ToolError("the arguments are not usable JSON: a number is too long") from error
+        raise ArgumentsError("the arguments are not usable JSON: a number is too long") from error
 
 
 def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
@@ -146,12 +155,12 @@ def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     if len(result) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ToolError(f"the arguments are not valid JSON: the key {_shown(twice)} is there twice")
+        raise ArgumentsError(f"the arguments are not valid JSON: the key {_shown(twice)} is there twice")
     return result
 
 
 def _constant(name: str) -> None:
-    raise ToolError(f"the arguments are not valid JSON: {name} is not a JSON number")
+    raise ArgumentsError(f"the arguments are not valid JSON: {name} is not a JSON number")
 
 
 def _nearest(name: str, known: Mapping[str, Json]) -> str:

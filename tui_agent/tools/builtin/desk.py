@@ -1,0 +1,46 @@
+"""What the built-in tools of one session share: workspace, which files were read, what runs in the background."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from tui_agent.conversation.errors import ToolError
+from tui_agent.sandbox.background import BackgroundCommands
+from tui_agent.workspace.changes import FileIdentity
+from tui_agent.workspace.paths import Location, Workspace
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Desk:
+    """One per executor."""
+
+    workspace: Workspace
+    background: BackgroundCommands = field(default_factory=BackgroundCommands)
+    _read: dict[Path, str] = field(default_factory=dict)
+
+    def note(self, path: Path, sha256: str) -> None:
+        """Remember that the model knows this content of the file."""
+        self._read[path] = sha256
+
+    def require_read(self, location: Location, identity: FileIdentity) -> None:
+        """Raise ToolError unless the model has read the file as it is now."""
+        known = self._read.get(location.path)
+        if known is None:
+            raise ToolError(f"{location.name} exists and was not read in this session: read it with read_file first")
+        if known != identity.sha256:
+            raise ToolError(f"{location.name} has changed since it was read: read it again with read_file")
+
+
+async def in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run blocking file work in a thread; being cancelled waits for it, so that nothing is written afterwards."""
+    work = asyncio.ensure_future(asyncio.to_thread(function, *args, **kwargs))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait([work])
+        raise

@@ -1,0 +1,155 @@
+"""Glob patterns and .gitignore rules as regular expressions: pure, and the same wherever a search runs."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+MAX_PATTERN: Final = 1_000
+MAX_ALTERNATIVES: Final = 100
+
+
+def compile_glob(pattern: str) -> Callable[[str], bool]:
+    """A test for relative paths with `/` between components.
+
+    `*` and `?` stay inside a component, `**` spans any number of them, `[a-z]` and `[!a-z]` are sets, `{a,b}` are
+    alternatives, a backslash takes the next character as it is. A pattern without `/` is looked for in every
+    directory, as in .gitignore.
+
+    Raises:
+        ValueError: the pattern is empty, too long, has too many alternatives, or could leave the directory.
+    """
+    if not pattern or len(pattern) > MAX_PATTERN:
+        raise ValueError("the pattern is empty" if not pattern else "the pattern is too long")
+    alternatives = _alternatives(pattern.removeprefix("./"))
+    if any(alternative.startswith("/") or ".." in alternative.split("/") for alternative in alternatives):
+        raise ValueError("the pattern must stay inside the directory")
+    expressions = (_expression(each if "/" in each else f"**/{each}") for each in alternatives)
+    matches = re.compile("|".join(f"(?:{expression})" for expression in expressions), re.DOTALL).fullmatch
+    return lambda path: matches(path) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoreRule:
+    """One line of a .gitignore, over paths relative to its directory."""
+
+    expression: re.Pattern[str]
+    ignores: bool
+    directories_only: bool
+
+
+def parse_gitignore(text: str) -> tuple[IgnoreRule, ...]:
+    """The rules of a .gitignore, gitignore(5); lines that are no pattern are passed over."""
+    rules = []
+    for line in text.split("\n"):
+        line = line.removesuffix("\r")
+        if not line.endswith("\\ "):
+            line = line.rstrip(" ")
+        if not line or line.startswith("#"):
+            continue
+        ignores = not line.startswith("!")
+        pattern = line if ignores else line[1:]
+        if pattern.startswith(("\\!", "\\#")):
+            pattern = pattern[1:]
+        directories_only = pattern.endswith("/")
+        pattern = pattern.removesuffix("/")
+        anchored = "/" in pattern
+        pattern = pattern.removeprefix("/")
+        if not pattern:
+            continue
+        if not anchored:
+            pattern = f"**/{pattern}"
+        if pattern.endswith("/**"):
+            pattern += "/*"
+        rules.append(IgnoreRule(re.compile(_expression(pattern), re.DOTALL), ignores, directories_only))
+    return tuple(rules)
+
+
+def judge(rules: Sequence[IgnoreRule], path: str, is_directory: bool) -> bool | None:
+    """True: ignored; False: taken back by a `!` rule; None: no rule speaks of it. The last rule wins."""
+    for rule in reversed(rules):
+        if (is_directory or not rule.directories_only) and rule.expression.fullmatch(path):
+            return rule.ignores
+    return None
+
+
+def _alternatives(pattern: str) -> list[str]:
+    """The pattern with its `{a,b}` written out; an unclosed brace is an ordinary character."""
+    open_at = -1
+    depth = 0
+    commas: list[int] = []
+    position = 0
+    while position < len(pattern):
+        character = pattern[position]
+        if character == "\\":
+            position += 1
+        elif character == "{":
+            if depth == 0:
+                open_at, commas = position, []
+            depth += 1
+        elif character == "," and depth == 1:
+            commas.append(position)
+        elif character == "}" and depth:
+            depth -= 1
+            if depth == 0:
+                return _written_out(pattern, [open_at, *commas, position])
+        position += 1
+    return [pattern]
+
+
+def _written_out(pattern: str, marks: list[int]) -> list[str]:
+    head, tail = pattern[: marks[0]], pattern[marks[-1] + 1 :]
+    choices = [pattern[start + 1 : end] for start, end in pairwise(marks)]
+    result = [each for choice in choices for each in _alternatives(head + choice + tail)]
+    if len(result) > MAX_ALTERNATIVES:
+        raise ValueError("the pattern has too many alternatives")
+    return result
+
+
+def _expression(pattern: str) -> str:
+    """One glob without braces as a regular expression for `fullmatch`."""
+    parts = pattern.split("/")
+    out = []
+    for index, part in enumerate(parts):
+        last = index == len(parts) - 1
+        if part == "**":
+            out.append(".*" if last else "(?:[^/]+/)*")
+        else:
+            out.append(_component(part) + ("" if last else "/"))
+    return "".join(out)
+
+
+def _component(part: str) -> str:
+    out: list[str] = []
+    position = 0
+    while position < len(part):
+        character = part[position]
+        position += 1
+        if character == "*":
+            if not (out and out[-1] == "[^/]*"):
+                out.append("[^/]*")
+        elif character == "?":
+            out.append("[^/]")
+        elif character == "\\" and position < len(part):
+            out.append(re.escape(part[position]))
+            position += 1
+        elif (
+            character == "["
+            and (end := part.find("]", position + 1 + (part[position : position + 1] in ("!", "^")))) > 0
+        ):
+            out.append(_set(part[position:end]))
+            position = end + 1
+        else:
+            out.append(re.escape(character))
+    return "".join(out)
+
+
+def _set(inside: str) -> str:
+    negated = inside[:1] in ("!", "^")
+    body = inside[negated:]
+    ranges = re.sub(r"(.)-(.)", lambda m: m[0] if m[1] <= m[2] else "", body)
+    escaped = re.sub(r"[\\\[\]^&~|]", lambda m: "\\" + m[0], ranges)
+    if not escaped:
+        return r"[^/]" if negated else r"(?!)"
+    return f"(?!/)[{'^' if negated else ''}{escaped}]"

@@ -1,0 +1,324 @@
+"""The one way a call takes: understood, prepared, decided, asked about, done, and its result bounded."""
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+
+from tui_agent.conversation.errors import TuiAgentError
+from tui_agent.conversation.events import DecisionMade, ToolStatus
+from tui_agent.conversation.messages import ToolCall, ToolSpec
+from tui_agent.permissions.approval import (
+    Access,
+    Allow,
+    AllowForSession,
+    ApprovalDecision,
+    ApprovalRequest,
+    Approver,
+    Ask,
+    CommandAccess,
+    Denied,
+    ForeignAccess,
+    Refuse,
+    WriteAccess,
+)
+from tui_agent.permissions.policy import COMMANDS_DISABLED, BasicPolicy, Policy, SessionGrants, grant_text
+from tui_agent.text.bounds import bound
+from tui_agent.tools.builtin.desk import Desk
+from tui_agent.tools.builtin.provider import BuiltinTools
+from tui_agent.tools.protocol import Prepared, PreparingProvider, ToolContext, ToolProvider, ToolResult
+from tui_agent.tools.schema import ArgumentsError, parse_arguments
+from tui_agent.tools.threads import LoopThread
+from tui_agent.workspace.changes import StaleChange
+from tui_agent.workspace.paths import Workspace
+
+MAX_RESULT_CHARACTERS: Final = 100_000
+MAX_RESULT_LINES: Final = 5_000
+"""No result is longer; the built-in tools have narrower bounds of their own."""
+
+ROUNDS: Final = 3
+"""How often one call is prepared and asked about, when files change or an answer is to something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolOutcome:
+    """One call from beginning to end.
+
+    `tool` is the tool's own name (or the name as called when there is no such tool), `title` a short line for people.
+    `understood` is False when the name or arguments were not; `stop` is True when the user denied and ended the turn.
+    `decision` is None when it did not come to one. `seconds` counts the work, not the waiting for an answer.
+    """
+
+    tool: str
+    title: str
+    status: ToolStatus
+    result: ToolResult
+    decision: DecisionMade | None
+    seconds: float
+    understood: bool = True
+    stop: bool = False
+
+
+class ToolExecutor:
+    """Runs calls under a policy.
+
+    Without `approver` whatever asks is denied, unless `approve_all`: then whoever made the executor answers yes to all
+    that the policy does not refuse. `policy` may be replaced at any time, for instance when the mode changes.
+
+    `providers` are asked after the built-in tools; `tools` names the ones on offer (default: all).
+
+    Raises:
+        WorkspaceError: the working directory or an allowed one is missing.
+    """
+
+    def __init__(
+        self,
+        working_directory: str | Path = ".",
+        allow_commands: bool = True,
+        allowed_directories: Iterable[str | Path] = (),
+        *,
+        policy: Policy | None = None,
+        approver: Approver | None = None,
+        approve_all: bool = False,
+        providers: Sequence[ToolProvider] = (),
+        tools: Iterable[str] | None = None,
+    ) -> None:
+        self.policy: Policy = policy or BasicPolicy(commands_enabled=allow_commands)
+        self.approver = approver
+        self._approve_all = approve_all
+        self._allow_commands = allow_commands
+        self._desk = Desk(Workspace(working_directory, allowed_directories))
+        self._builtin = BuiltinTools(self._desk, commands=allow_commands)
+        self._providers: tuple[ToolProvider, ...] = (self._builtin, *providers)
+        self._grants = SessionGrants()
+        self._loop_thread: LoopThread | None = None
+        self._offered = None if tools is None else frozenset(map(self.canonical, tools))
+
+    @property
+    def workspace(self) -> Workspace:
+        """Where the tools work."""
+        return self._desk.workspace
+
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """The tools on offer, as a model is told of them."""
+        offered = self._offered
+        return tuple(
+            spec
+            for provider in self._providers
+            for spec in provider.get_tools()
+            if offered is None or spec.name in offered
+        )
+
+    def canonical(self, name: str) -> str:
+        """A tool's own name for a name or alias; other names as they are."""
+        return self._builtin.canonical(name) if self._builtin.can_handle(name) else name
+
+    async def run(
+        self,
+        call: ToolCall,
+        *,
+        position: int = 1,
+        total: int = 1,
+        on_prepared: Callable[[str], None] = lambda title: None,
+        on_decision: Callable[[DecisionMade], Awaitable[None]] | None = None,
+        on_output: Callable[[str], None] = lambda text: None,
+    ) -> ToolOutcome:
+        """Carry out one call; whatever is wrong with it becomes a result for the model.
+
+        `position` and `total` place it among the calls of its reply. `on_prepared` gets the title before anything is
+        asked, `on_decision` the decision before anything is done, `on_output` pieces of what a command prints.
+        Cancelling stops it: processes are killed, a write that has begun is finished.
+        """
+        attempt = _Attempt(call, self.canonical(call.name), position, total, on_decision)
+        provider = self._provider_of(call.name, attempt.tool)
+        if provider is None:
+            names = ", ".join(spec.name for spec in self.specs())
+            return attempt.failed(f"unknown tool {call.name[:100]!a}; the tools are: {names}", understood=False)
+        context = ToolContext(call.id, on_output)
+        stale = ""
+        for _ in range(ROUNDS):
+            try:
+                prepared = await _prepared(provider, call, context)
+                attempt.title = prepared.title
+                if not stale:
+                    on_prepared(prepared.title)
+                if not await self._allowed(attempt, prepared.access):
+                    return attempt.denied()
+                return attempt.finished(await attempt.timed(prepared.perform))
+            except StaleChange as error:
+                stale = f"{error.message}, so nothing was written. "
+            except TuiAgentError as error:
+                return attempt.failed(stale + _text(error), understood=not isinstance(error, ArgumentsError))
+            except Exception as error:  # a fault in a tool costs the call, not the turn
+                logging.getLogger(__name__).exception("tool %s failed", attempt.tool)
+                return attempt.failed(f"{stale}{attempt.tool} failed: {error}")
+        return attempt.failed(f"{stale}It kept changing; try again later")
+
+    def execute(self, name: str, arguments: Mapping[str, Any]) -> ToolResult:
+        """Run one tool and wait for it; for programs without an event loop, and inside one it blocks.
+
+        Reading works as it is; what writes or runs commands needs `approver` or `approve_all`.
+        """
+        call = ToolCall("call", name, json.dumps(dict(arguments)))
+        return self._thread().run(self.run(call)).result
+
+    async def aclose(self) -> None:
+        """Kill what still runs in the background."""
+        await self._desk.background.aclose()
+
+    def close(self) -> None:
+        """The same for users of `execute`; it also happens when the program ends."""
+        if self._loop_thread is not None:
+            self._loop_thread.close()
+            self._loop_thread = None
+
+    def _thread(self) -> LoopThread:
+        if self._loop_thread is None:
+            self._loop_thread = LoopThread(self._desk.background.aclose)
+        return self._loop_thread
+
+    def _provider_of(self, name: str, tool: str) -> ToolProvider | None:
+        if self._offered is not None and tool not in self._offered:
+            return None
+        return next((provider for provider in self._providers if provider.can_handle(name)), None)
+
+    async def _allowed(self, attempt: "_Attempt", access: Access) -> bool:
+        """Decide, ask if need be, and report the decision."""
+        verdict = self.policy.decide(attempt.tool, access)
+        if isinstance(access, CommandAccess) and not self._allow_commands:
+            verdict = Refuse(COMMANDS_DISABLED)
+        match verdict:
+            case Refuse(reason):
+                return await attempt.decide("denied", "policy", (reason,))
+            case Allow(because):
+                return await attempt.decide("allowed", "policy", (because,))
+            case Ask(reasons) if self._grants.covers(access):
+                return await attempt.decide("allowed", "session", (f"allowed for this session: {grant_text(access)}",))
+            case Ask(reasons) if self._approve_all:
+                return await attempt.decide("allowed", "policy", ("the caller approves all", *reasons))
+            case Ask(reasons) if self.approver is None:
+                nobody = "it needs approval and there is nobody to ask"
+                return await attempt.decide("denied", "policy", (nobody, *reasons))
+            case Ask(reasons):
+                return await self._asked(attempt, access, reasons)
+
+    async def _asked(self, attempt: "_Attempt", access: Access, reasons: tuple[str, ...]) -> bool:
+        request = attempt.request(access, reasons)
+        match await self._answer(request):
+            case Denied(comment, stop):
+                attempt.stop = stop
+                return await attempt.decide("denied", "user", reasons, comment, request.digest)
+            case AllowForSession() if request.session_grant:
+                self._grants.add(access)
+        return await attempt.decide("allowed", "user", reasons, "", request.digest)
+
+    async def _answer(self, request: ApprovalRequest) -> ApprovalDecision:
+        """The answer to this very request; one to something else is none, and it is asked again."""
+        assert self.approver is not None
+        for _ in range(ROUNDS):
+            decision = await self.approver.approve(request)
+            if isinstance(decision, Denied) or decision.digest == request.digest:
+                return decision
+        return Denied("the answers were to something else than was asked")
+
+
+class _Attempt:
+    """One call on its way, and what is known of it so far."""
+
+    def __init__(
+        self,
+        call: ToolCall,
+        tool: str,
+        position: int,
+        total: int,
+        on_decision: Callable[[DecisionMade], Awaitable[None]] | None,
+    ) -> None:
+        self.tool: Final = tool
+        self.title = ""
+        self.stop = False
+        self._call = call
+        self._place = (position, total)
+        self._on_decision = on_decision
+        self._decision: DecisionMade | None = None
+        self._seconds = 0.0
+
+    def request(self, access: Access, reasons: tuple[str, ...]) -> ApprovalRequest:
+        """The question about it."""
+        position, total = self._place
+        digest = access.plan.digest if isinstance(access, WriteAccess) else _digest(self.tool, access)
+        return ApprovalRequest(
+            self._call.id, self.tool, self.title, access, reasons, digest, position, total, grant_text(access)
+        )
+
+    async def decide(
+        self,
+        outcome: Literal["allowed", "denied"],
+        by: Literal["user", "session", "policy"],
+        reasons: tuple[str, ...],
+        comment: str = "",
+        digest: str = "",
+    ) -> bool:
+        """Note and report the decision; True when it was yes."""
+        self._decision = DecisionMade(self._call.id, self.tool, outcome, by, reasons, comment, digest)
+        if self._on_decision is not None:
+            await self._on_decision(self._decision)
+        return outcome == "allowed"
+
+    async def timed(self, perform: Callable[[], Awaitable[ToolResult]]) -> ToolResult:
+        """Do it, counting the time."""
+        started = time.monotonic()
+        try:
+            return await perform()
+        finally:
+            self._seconds += time.monotonic() - started
+
+    def finished(self, result: ToolResult) -> ToolOutcome:
+        """It was done, well or not."""
+        return self._outcome("ok" if result.ok else "failed", result)
+
+    def failed(self, text: str, *, understood: bool = True) -> ToolOutcome:
+        """It was not done, and this is why."""
+        return self._outcome("failed", ToolResult(False, text), understood)
+
+    def denied(self) -> ToolOutcome:
+        """It was not allowed."""
+        decision = self._decision
+        assert decision is not None
+        if decision.by == "user":
+            text = "denied by the user" + (f": {decision.comment}" if decision.comment else "; it was not done")
+        else:
+            text = f"refused: {decision.reasons[0]}"
+        return self._outcome("denied", ToolResult(False, text))
+
+    def _outcome(self, status: ToolStatus, result: ToolResult, understood: bool = True) -> ToolOutcome:
+        bounded = msgspec.structs.replace(result, content=_bounded(result.content))
+        return ToolOutcome(self.tool, self.title, status, bounded, self._decision, self._seconds, understood, self.stop)
+
+
+async def _prepared(provider: ToolProvider, call: ToolCall, context: ToolContext) -> Prepared:
+    if isinstance(provider, PreparingProvider):
+        return await provider.prepare(call, context)
+    access = ForeignAccess(parse_arguments(call.arguments))
+    return Prepared(call.name, access, lambda: provider.execute(call, context))
+
+
+def _digest(tool: str, access: Access) -> str:
+    """What an approval is bound to when nothing is written: every field that is shown."""
+    return hashlib.sha256(repr((tool, access)).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _text(error: TuiAgentError) -> str:
+    return f"{error.message}. {error.hint}" if error.hint else error.message
+
+
+def _bounded(text: str) -> str:
+    """Within MAX_RESULT_CHARACTERS, and without the lone surrogates that no request can carry."""
+    return bound(
+        text.encode("utf-8", "replace").decode(), max_lines=MAX_RESULT_LINES, max_characters=MAX_RESULT_CHARACTERS
+    )
