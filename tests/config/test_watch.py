@@ -3,7 +3,7 @@
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 
 import pytest
@@ -228,6 +228,25 @@ async def test_a_file_that_cannot_be_read_is_a_mistake(watched: Watched) -> None
     failed = await watched.next()
     assert isinstance(failed, ReloadFailed)
     assert "cannot be read" in failed.error.message
+
+
+async def test_a_device_given_as_the_settings_file_is_not_watched(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Whoever writes to /dev/null stirs its folder, all day long.
+    looked_at: set[Path] = set()
+    original = watch._stirrings
+
+    def noted(files: Collection[Path], folders: Collection[Path]) -> AsyncIterator[None]:
+        looked_at.update(files)
+        return original(files, folders)
+
+    monkeypatch.setattr(watch, "_stirrings", noted)
+    device = Path("/dev/null")
+    settings = load_settings(config_file=device, project_dir=watched.project, environ=watched.environ, flags={})
+    await watched.start(settings)
+    assert device in settings.files
+    assert looked_at == set(settings.files) - {device}
 
 
 async def test_cancelling_ends_the_watch_and_its_thread(watched: Watched) -> None:

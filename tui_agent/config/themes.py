@@ -122,9 +122,9 @@ def find_theme(name: str, folders: Iterable[Path]) -> ThemeData:
     """
     folders = tuple(folders)
     for folder in reversed(folders):
-        path = folder / f"{name}{SUFFIX}"
-        if path.is_file():
-            return load_theme(path)
+        for path in theme_files(folder):
+            if path.stem == name:
+                return load_theme(path)
     known = sorted({path.stem for folder in folders for path in theme_files(folder)})
     raise ConfigError(f"no theme is called {shown(name)}{nearest(name, known)}", f"valid are {', '.join(known)}")
 

@@ -50,7 +50,9 @@ async def watch_settings(
     files, which are small, are looked at every 5 seconds. Only a changed content hash counts. `load` runs in a
     thread. Cancelling ends the watch within a twentieth of a second.
     """
-    files, folders = current.files, tuple(theme_folders)
+    # `--config /dev/null`: a device never changes, but its folder stirs whenever anyone writes to it.
+    files = tuple(path for path in current.files if not _is_device(path))
+    folders = tuple(theme_folders)
     good = current
     failed = False
     seen = await asyncio.to_thread(_fingerprints, files, folders)
@@ -112,6 +114,13 @@ async def _stirrings(files: Collection[Path], theme_folders: Collection[Path]) -
                 moved = not names.isdisjoint(folder_names) or _roots(folders) != roots
                 if not moved and (not isinstance(found, set) or _concerns(names, file_names)):
                     yield
+
+
+def _is_device(path: Path) -> bool:
+    try:
+        return path.is_char_device()
+    except OSError:
+        return False
 
 
 def _concerns(names: Collection[str], file_names: Collection[str]) -> bool:
