@@ -18,6 +18,7 @@ from tui_agent.conversation.events import (
     Record,
     SessionStarted,
 )
+from tui_agent.permissions.policy import BasicPolicy
 from tui_agent.providers.protocol import LLMProvider
 from tui_agent.store.log import GENESIS, SessionLog, StoreConflictError, seal
 from tui_agent.tools.executor import ToolExecutor
@@ -63,6 +64,7 @@ class Session(Journal):
         self._records: list[Record] = []
         self._steering: list[str] = []
         self._turn: asyncio.Task[None] | None = None
+        executor.policy = BasicPolicy(mode)
 
     @property
     def records(self) -> Sequence[Record]:
@@ -138,6 +140,7 @@ class Session(Journal):
     async def set_mode(self, mode: Mode) -> list[LoggedEvent]:
         """Change the approval mode from the next call on."""
         self.mode = mode
+        self.executor.policy = BasicPolicy(mode)
         if not self._records:
             return []
         return await self.record(ModeChanged(mode))

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from tui_agent.agent.context import messages, text_of
@@ -252,11 +253,10 @@ class Turn:
                 call,
                 position=place,
                 total=len(calls),
-                on_prepared=lambda title, call=call: self._emit(CallStarted(call, title)),
-                on_output=lambda text, call=call: self._emit(ToolOutput(call.id, text)),
+                on_prepared=partial(self._prepared, call),
+                on_decision=self._log,
+                on_output=partial(self._output, call.id),
             )
-            if outcome.decision is not None:
-                await self._log(outcome.decision)
             self._open_calls.remove(call)
             await self._log(
                 ToolFinished(
@@ -274,6 +274,12 @@ class Turn:
             if outcome.stop:
                 raise _TurnDenied
         return outcomes
+
+    def _prepared(self, call: ToolCall, title: str) -> None:
+        self._emit(CallStarted(call, title))
+
+    def _output(self, call_id: str, text: str) -> None:
+        self._emit(ToolOutput(call_id, text))
 
     async def _log(self, event: LoggedEvent) -> None:
         for logged in await self._session.record(event):

@@ -3,7 +3,9 @@
 import argparse
 import os
 import platform
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +23,14 @@ if TYPE_CHECKING:
     from tui_agent.store.log import SessionLog, SessionSummary
     from tui_agent.store.sqlite import SqliteLog
     from tui_agent.tools.executor import ToolExecutor
+
+
+FILE_LIST_AGE = 5.0
+"""Seconds that a listing of the project's files serves the completion of `@`."""
+
+FILE_LIST_LENGTH = 50_000
+
+READING_TOOLS = ("read_file", "list_directory", "glob_files", "grep_search", "update_plan")
 
 
 def working_directory(args: argparse.Namespace) -> Path:
@@ -81,19 +91,33 @@ async def full_session_id(log: "SessionLog", beginning: str) -> str:
 
 
 def build_executor(
-    args: argparse.Namespace, loaded: LoadedSettings, approver: "Approver | None", tools: Sequence[str] | None = None
+    args: argparse.Namespace, approver: "Approver | None", tools: Sequence[str] | None = None
 ) -> "ToolExecutor":
-    """The executor for the command line's folders and policy; `tools` limits what is on offer."""
+    """An executor for the command line's folders; `tools` limits what is on offer.
+
+    Raises:
+        UsageError: an unknown tool is named.
+        WorkspaceError: a folder cannot be used.
+    """
     from tui_agent.tools.executor import ToolExecutor
 
-    return ToolExecutor(
-        working_directory=working_directory(args),
-        allow_commands=not args.no_commands,
-        allowed_directories=[Path(folder) for folder in args.allowed_dirs],
-        approver=approver,
-        mode=loaded.settings.mode,
-        tools=tools,
-    )
+    def build(tools: Sequence[str] | None) -> ToolExecutor:
+        return ToolExecutor(
+            working_directory(args),
+            allow_commands=not args.no_commands,
+            allowed_directories=args.allowed_dirs,
+            approver=approver,
+            tools=tools,
+        )
+
+    if tools is None:
+        return build(None)
+    everything = build(None)
+    known = {spec.name for spec in everything.specs()}
+    names = [everything.canonical(name.strip()) for name in tools]
+    if unknown := [name for name in names if name not in known]:
+        raise UsageError(f"no tool is called {unknown[0]!r}", f"tools are {', '.join(sorted(known))}")
+    return build(names)
 
 
 class Engine:
@@ -102,7 +126,7 @@ class Engine:
     def __init__(
         self,
         loaded: LoadedSettings,
-        executor: "ToolExecutor",
+        new_executor: "Callable[[], ToolExecutor]",
         provider: "LLMProvider",
         model: str,
         directory: Path,
@@ -112,7 +136,7 @@ class Engine:
     ) -> None:
         self.loaded = loaded
         self.directory = directory
-        self._executor = executor
+        self._new_executor = new_executor
         self._log = log
         self._tools = tools
         self.explanation = ""
@@ -120,6 +144,8 @@ class Engine:
         self.trouble: ProviderError | None = None
         """Why there is no provider that answers."""
         self._providers: dict[str, LLMProvider] = {provider.name: provider}
+        self._files: list[str] = []
+        self._files_at = float("-inf")
         self.session = self._session(provider, model)
 
     def _options(self) -> "TurnOptions":
@@ -138,9 +164,10 @@ class Engine:
         from tui_agent.agent.session import Session
 
         settings = self.loaded.settings
+        # Each session has an executor of its own: what was allowed or read in one counts for no other.
         return Session(
             log=self._log,
-            executor=self._executor,
+            executor=self._new_executor(),
             provider=provider,
             model=model,
             options=self._options(),
@@ -174,10 +201,14 @@ class Engine:
             del self._providers[self.session.provider.name]
             self.session.provider = self.provider(self.session.provider.name)
 
-    def fresh_session(self) -> "Session":
+    async def fresh_session(self) -> "Session":
         """Start a new session with the same model; the old one stays in the log."""
-        self.session = self._session(self.session.provider, self.session.model)
+        await self._take(self._session(self.session.provider, self.session.model))
         return self.session
+
+    async def _take(self, session: "Session") -> None:
+        await self.session.executor.aclose()
+        self.session = session
 
     async def resume(self, beginning: str) -> "Sequence[Record]":
         """Continue the session whose id begins so, in place of the present one.
@@ -190,7 +221,7 @@ class Engine:
         records = await self._log.read(await full_session_id(self._log, beginning))
         session = self._session(self.session.provider, self.session.model)
         session.continue_from(records)
-        self.session = session
+        await self._take(session)
         return records
 
     async def latest(self) -> str:
@@ -225,6 +256,22 @@ class Engine:
         found = await probe(session.provider.name, provider, os.environ)
         return next((model.context_length for model in found.models if model.id == session.model), None)
 
+    async def project_files(self, typed: str) -> list[str]:
+        """Paths below the project that contain what was typed, shortest first; ignored and hidden ones left out."""
+        from tui_agent.tools.builtin.finder import list_files
+
+        now = time.monotonic()
+        if now - self._files_at > FILE_LIST_AGE:
+            names: list[str] = []
+            async with aclosing(list_files(self.session.executor.workspace.resolve("."), "*")) as found:
+                async for name in found:
+                    names.append(name)
+                    if len(names) == FILE_LIST_LENGTH:
+                        break
+            self._files, self._files_at = names, time.monotonic()
+        wanted = typed.lower()
+        return sorted((name for name in self._files if wanted in name.lower()), key=lambda name: (len(name), name))[:50]
+
     def mode_problem(self, mode: "Mode") -> str:
         """Why a mode cannot be chosen; empty when it can."""
         from tui_agent.permissions.policy import mode_available
@@ -233,7 +280,7 @@ class Engine:
 
     async def aclose(self) -> None:
         """Stop what still runs and close connections and log."""
-        await self._executor.aclose()
+        await self.session.executor.aclose()
         for provider in self._providers.values():
             await provider.aclose()
         if self._log is not None:
@@ -268,10 +315,10 @@ async def open_engine(
             raise
         name = next(iter(settings.providers))
         trouble = error
-    named = getattr(args, "tools", None)
+    tools = _offered(args)
     engine = Engine(
         loaded,
-        build_executor(args, loaded, approver, named.split(",") if named else None),
+        lambda: build_executor(args, approver, tools),
         create_provider(name, settings, os.environ),
         settings.model or settings.providers[name].default_model,
         working_directory(args),
@@ -280,6 +327,15 @@ async def open_engine(
     )
     engine.explanation, engine.trouble = explanation, trouble
     return engine
+
+
+def _offered(args: argparse.Namespace) -> list[str] | None:
+    """The tools that the command line leaves on offer; None means all."""
+    named: str | None = getattr(args, "tools", None)
+    names = named.split(",") if named else None
+    if getattr(args, "approve", "") == "read-only":
+        return [name for name in names or READING_TOOLS if name in READING_TOOLS]
+    return names
 
 
 def import_engine() -> None:

@@ -28,7 +28,7 @@ from tui_agent.conversation.messages import Usage
 from tui_agent.text.sanitize import sanitize
 
 OutputFormat = Literal["text", "json", "stream-json"]
-Write = Callable[[str], None]
+Write = Callable[[str], object]
 
 
 class Writer(Protocol):

@@ -12,6 +12,7 @@ from tui_agent.config.load import LoadedSettings
 from tui_agent.config.themes import ThemeData, find_theme, load_themes
 from tui_agent.conversation.errors import ConfigError
 from tui_agent.tui.bindings import bindings_for, keymap
+from tui_agent.tui.commands import completions
 from tui_agent.tui.host import Launch
 from tui_agent.tui.screens.chat import ChatScreen
 from tui_agent.tui.theming import Palette, textual_theme
@@ -88,12 +89,33 @@ class TuiAgent(App[int]):
 
         return palette_commands(self, screen)
 
+    def action_help(self) -> None:
+        """All keys and commands."""
+        from tui_agent.tui.screens.help import HelpScreen
+
+        self.push_screen(HelpScreen(keymap(self.loaded.settings.ui.keys), completions()))
+
     # ---- themes ----
 
     def themes(self) -> dict[str, ThemeData]:
         """All themes that can be read."""
         found, _ = load_themes(self.launch.themes)
         return found
+
+    def action_themes(self) -> None:
+        """Choose a theme; the highlighted one is shown at once."""
+        from tui_agent.tui.screens.themes import ThemeRow, ThemesScreen
+
+        themes = self.themes()
+        rows = [ThemeRow(data.name, data.dark) for data in themes.values()]
+        self.push_screen(
+            ThemesScreen(rows, self.theme_data.name, lambda name: self.apply_theme(themes[name]), self.chat.symbols)
+        )
+
+    def reload_theme(self) -> None:
+        """The file of a theme has changed: show the present one as it is now, if it can be read."""
+        with suppress(ConfigError):  # the watcher names what is wrong with it
+            self.apply_theme(find_theme(self.theme_data.name, self.launch.themes))
 
     def apply_theme(self, data: ThemeData) -> None:
         """Repaint everything with a theme, whether it is new, changed or known."""

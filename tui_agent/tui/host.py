@@ -33,7 +33,7 @@ class Host(Protocol):
         """Take over changed settings."""
         ...
 
-    def fresh_session(self) -> "Session":
+    async def fresh_session(self) -> "Session":
         """Start a new session."""
         ...
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from functools import partial
+from typing import Any
 
 from textual.app import App, SystemCommand
 from textual.screen import Screen
@@ -9,7 +10,7 @@ from textual.screen import Screen
 from tui_agent.tui.actions import ACTIONS
 
 
-def palette_commands(app: App[object], screen: Screen[object]) -> Iterable[SystemCommand]:
+def palette_commands(app: App[Any], screen: Screen[object]) -> Iterable[SystemCommand]:
     """Each action with `palette=True` whose owner, the app or `screen`, is here and lets it run now."""
     for action in ACTIONS:
         if not action.palette:

@@ -76,17 +76,17 @@ class ChatScreen(Screen[None]):
         """Status, transcript, and at the foot: question, activity, prompt, keys."""
         ui = self._launch.loaded.settings.ui
         signs = symbols(ui.symbols, os.environ, getattr(sys.__stdout__, "encoding", None) or "")
-        self._ascii = signs.prompt == ">"
-        self._status = StatusBar(self._status_info(), home=os.environ.get("HOME", ""), ascii=self._ascii)
+        self.symbols = signs
+        self._status = StatusBar(self._status_info(), home=os.environ.get("HOME", ""), symbols=signs)
         self._view = TranscriptView(self._document, palette=self.app.palette, symbols=signs)
-        self._panel = ApprovalPanel()
-        self._activity = ActivityLine(marker=signs.bullet)
+        self._panel = ApprovalPanel(symbols=signs)
+        self._activity = ActivityLine(symbols=signs)
         self._prompt = PromptArea(
             commands=completions(),
             files=self._files,
             history=PromptHistory(self._launch.history),
             placeholder="ask, or / for commands, @ for files",
-            marker=signs.prompt,
+            symbols=signs,
         )
         yield self._status
         yield self._view
@@ -332,7 +332,7 @@ class ChatScreen(Screen[None]):
             host.probe_all,
             provider=session.provider.name,
             model=session.model,
-            ascii=self._ascii,
+            symbols=self.symbols,
         )
         chosen = await self.app.push_screen_wait(screen)
         if chosen is not None:
@@ -372,7 +372,7 @@ class ChatScreen(Screen[None]):
         except TuiAgentError as error:
             self._notice("error", error.message, error.hint)
             return
-        chosen = await self.app.push_screen_wait(SessionsScreen(rows, current=host.session.id))
+        chosen = await self.app.push_screen_wait(SessionsScreen(rows, current=host.session.id, symbols=self.symbols))
         if chosen is not None and chosen != host.session.id:
             try:
                 await self._show_session(chosen)
@@ -400,7 +400,7 @@ class ChatScreen(Screen[None]):
         if host.session.busy:
             self._notice("info", "a turn is running", "stop it with esc first")
             return
-        host.fresh_session()
+        await host.fresh_session()
         self._reset()
         self._welcome()
         self._update_status()
@@ -422,11 +422,18 @@ class ChatScreen(Screen[None]):
             request = self._questions[0].request
             if not isinstance(request.access, WriteAccess):
                 return
-            decision = await self.app.push_screen_wait(ReviewScreen(request.access.plan, request=request))
+            decision = await self.app.push_screen_wait(
+                ReviewScreen(request.access.plan, request=request, symbols=self.symbols)
+            )
             if decision is not None:
                 self._decide(request, decision)
             return
         self._notice("info", "nothing waits for an answer", "unfold a change in the transcript with enter")
+
+    @on(ApprovalPanel.Typed)
+    def _typed_into_panel(self, event: ApprovalPanel.Typed) -> None:
+        self._prompt.focus()
+        self._prompt.insert(event.text)
 
     @on(ApprovalPanel.ReviewWanted)
     def _review_wanted(self) -> None:
