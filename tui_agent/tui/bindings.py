@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import lru_cache
 
+from textual import events
 from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
 from textual.keys import key_to_character
+from textual.widget import Widget
 
 from tui_agent.tui.actions import ACTIONS, PLACES, Action
 
 _BY_ID = {action.id: action for action in ACTIONS}
-
-# Places with a line of text that takes what is typed: their keys must come before that line sees them.
-_PRIORITY = frozenset({"prompt", "picker", "sessions"})
 
 _KEY_NAMES = {
     "escape": "esc",
@@ -41,7 +41,11 @@ _ABOVE: Mapping[str, tuple[str, ...]] = {
 
 
 def bindings_for(place: str) -> list[BindingType]:
-    """The bindings of one place, for the `BINDINGS` of its widget, screen or app; binding ids are action ids."""
+    """The bindings of one place, for the `BINDINGS` of its widget, screen or app; binding ids are action ids.
+
+    None has priority: Textual runs priority bindings before the keys that were typed ahead of them have arrived in
+    the focused widget, so a quick "x, enter" would send without the x. See `run_in_order`.
+    """
     return [
         Binding(
             action.keys,
@@ -49,11 +53,27 @@ def bindings_for(place: str) -> list[BindingType]:
             action.label,
             show=action.footer,
             id=action.id,
-            priority=place in _PRIORITY,
         )
         for action in ACTIONS
         if action.owner == place and not action.fixed
     ]
+
+
+async def run_in_order(event: events.Key, widget: Widget, owner: DOMNode) -> bool:
+    """Run the binding of `owner` for a key that reached `widget`, at once and before the next key; False without one.
+
+    A binding that is found by bubbling runs after keys that were typed behind it. A widget that takes text calls
+    this first in its key handler.
+    """
+    if event.is_printable:
+        return False
+    active = widget.screen.active_bindings.get(event.key)
+    if active is None or active.node is not owner or not active.enabled:
+        return False
+    event.stop()
+    event.prevent_default()
+    await widget.app.run_action(active.binding.action, owner)
+    return True
 
 
 def canonical_keys(keys: str) -> tuple[str, ...]:

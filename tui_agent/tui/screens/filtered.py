@@ -9,6 +9,7 @@ from textual.screen import Screen, ScreenResultType
 from textual.widgets import Input, Static
 
 from tui_agent.text.sanitize import sanitize
+from tui_agent.tui.bindings import run_in_order
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.choices import ChoiceList, Row
 from tui_agent.tui.widgets.key_footer import KeyFooter
@@ -25,8 +26,13 @@ def one_line(text: str) -> str:
     return " ".join(sanitize(text).split())
 
 
-class FilterInput(Input):
-    """One line of typed filter; a paste enters it sanitised."""
+class FilterInput(Input, inherit_bindings=False):
+    """One line of typed filter; the keys of its screen run in the order in which they are typed."""
+
+    BINDINGS = [binding for binding in Input.BINDINGS if not isinstance(binding, tuple) and binding.key != "enter"]
+
+    async def _on_key(self, event: events.Key) -> None:
+        await run_in_order(event, self, self.screen)
 
     def _on_paste(self, event: events.Paste) -> None:
         event.stop()
@@ -95,10 +101,13 @@ class FilteredScreen(Screen[ScreenResultType]):
 
     def rebuild(self, select: Hashable = None) -> None:
         """Build the rows again; the cursor stays where it is, or goes to `select`."""
-        words = self.query_one(FilterInput).value
-        self._list.show(self.rows(words), self._list.selected if select is None else select)
+        self._filter(select)
         self._draw_title()
         self._draw_note()
+
+    def _filter(self, select: Hashable = None) -> None:
+        words = self.query_one(FilterInput).value
+        self._list.show(self.rows(words), self._list.selected if select is None else select)
 
     def warn(self, text: str) -> None:
         """Say why something was not done, until the cursor moves."""
@@ -122,7 +131,7 @@ class FilteredScreen(Screen[ScreenResultType]):
         """Filter."""
         event.stop()
         self.touched = True
-        self._list.show(self.rows(event.value), self._list.selected)
+        self._filter()
         self._draw_note()
 
     def on_choice_list_highlighted(self) -> None:
@@ -139,6 +148,7 @@ class FilteredScreen(Screen[ScreenResultType]):
 
     def choose_selected(self) -> None:
         """Choose what the cursor is on."""
+        self._filter()  # what was typed last may not have been filtered yet
         if self._list.selected is not None:
             self.choose(self._list.selected)
 

@@ -1,13 +1,12 @@
 """What the prompt offers while a `/command` or an `@file` is typed, and the list above it that shows it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from textual import events
 from textual.content import Content
 from textual.geometry import Size
-from textual.message import Message
 from textual.strip import Strip
 from textual.style import Style
 from textual.widget import Widget
@@ -79,15 +78,10 @@ class CompletionList(Widget):
     COMPONENT_CLASSES = {"completion--remark", "completion--selected", "completion--selected-label"}
     can_focus = False
 
-    class Clicked(Message):
-        """A candidate was clicked."""
-
-        def __init__(self, candidate: Candidate) -> None:
-            super().__init__()
-            self.candidate = candidate
-
-    def __init__(self) -> None:
+    def __init__(self, take: Callable[[Candidate], None]) -> None:
+        """`take` is called with a candidate that is clicked."""
         super().__init__()
+        self._take = take
         self._candidates: tuple[Candidate, ...] = ()
         self._index = 0
         self._label_width = 0
@@ -144,7 +138,7 @@ class CompletionList(Widget):
         row = self._top() + event.y
         if row < len(self._candidates):
             event.stop()
-            self.post_message(self.Clicked(self._candidates[row]))
+            self._take(self._candidates[row])
 
 
 def command_candidates(commands: Sequence[Command], typed: str) -> list[Candidate]:

@@ -13,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import TextArea
 
 from tui_agent.text.sanitize import sanitize
-from tui_agent.tui.bindings import bindings_for
+from tui_agent.tui.bindings import bindings_for, run_in_order
 from tui_agent.tui.history import PromptHistory
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.completion import (
@@ -38,7 +38,7 @@ _LOCK_KEYS = frozenset(
     | {f"{side}_{key}" for side in ("left", "right") for key in ("shift", "control", "alt", "super", "hyper", "meta")}
 )
 # The VS Code terminal sends this for a mouse move it cannot place; Textual hands it on key by key (xtermjs noise).
-_MOUSE_NOISE = re.compile(r"\[<\d+;NaN;NaN[Mm]\Z")
+_MOUSE_NOISE = re.compile(r"\^?\[<\d+;NaN;NaN[Mm]\Z")
 
 
 class PromptArea(TextArea, inherit_bindings=False):
@@ -114,7 +114,8 @@ class PromptArea(TextArea, inherit_bindings=False):
         self._files = files
         self._marker = symbols.prompt
         self._completions: CompletionList | None = None
-        self._closed_at: str | None = None  # the line for which the user closed the list
+        self._offered_for: str | None = None  # the line before the cursor that the list belongs to
+        self._closed_at: str | None = None  # the one for which the user closed it
 
     # ---- text ----
 
@@ -171,6 +172,8 @@ class PromptArea(TextArea, inherit_bindings=False):
             event.prevent_default()
             self._closed_at = self._line_before_cursor()
             self._offer([])
+        elif await run_in_order(event, self, self):
+            return
         elif event.character in ("M", "m") and (
             noise := _MOUSE_NOISE.search(self._line_before_cursor() + event.character)
         ):
@@ -190,7 +193,7 @@ class PromptArea(TextArea, inherit_bindings=False):
 
     def action_send(self) -> None:
         """Send; or take the selected completion; or, after a backslash at the end of a line, start a new one."""
-        self.post_message(self.KeyPressed())
+        self._look_up()
         if self._open_list is not None and self._open_list.selected is not None:
             self._take(self._open_list.selected)
             return
@@ -209,7 +212,6 @@ class PromptArea(TextArea, inherit_bindings=False):
 
     def action_newline(self) -> None:
         """Start a new line."""
-        self.post_message(self.KeyPressed())
         self._insert("\n")
 
     def action_cursor_up(self, select: bool = False) -> None:
@@ -247,12 +249,14 @@ class PromptArea(TextArea, inherit_bindings=False):
 
     @property
     def _open_list(self) -> CompletionList | None:
+        """The list, while it is open and for what stands before the cursor now."""
         completions = self._completions
-        return completions if completions is not None and completions.selected is not None else None
+        if completions is None or completions.selected is None or self._offered_for != self._line_before_cursor():
+            return None
+        return completions
 
     def action_complete(self) -> None:
         """Take the selected completion, or open the list for the word before the cursor."""
-        self.post_message(self.KeyPressed())
         if self._open_list is not None and self._open_list.selected is not None:
             self._take(self._open_list.selected)
         else:
@@ -287,10 +291,11 @@ class PromptArea(TextArea, inherit_bindings=False):
             self._offer([candidate for candidate in file_candidates(paths) if candidate.insert != f"@{typed}"])
 
     def _offer(self, candidates: Sequence[Candidate]) -> None:
+        self._offered_for = self._line_before_cursor()
         if self._completions is None:
             if not candidates or not isinstance(self.parent, Widget):
                 return
-            self._completions = CompletionList()
+            self._completions = CompletionList(self._take)
             self.parent.mount(self._completions, before=self)
         self._completions.show(candidates)
 
@@ -300,10 +305,6 @@ class PromptArea(TextArea, inherit_bindings=False):
         self._offer([])
         if word is not None:
             self.replace(candidate.insert, (row, word.start), (row, column), maintain_selection_offset=False)
-
-    def _on_completion_list_clicked(self, event: CompletionList.Clicked) -> None:
-        event.stop()
-        self._take(event.candidate)
 
     def _on_blur(self, event: events.Blur) -> None:
         self._offer([])
