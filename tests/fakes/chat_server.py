@@ -129,8 +129,8 @@ class ChatServer:
     `script` is a list of replies, one a chat request, the last one repeating, or a function of (body, number).
     `models` are ids or whole objects for `/v1/models`; `models_reply` replaces that answer. `show` answers
     `/api/show` by model. `api_key` refuses other keys with 401. `strict` refuses invalid histories with 400 as the
-    large vendors do. `requests` are the chat requests, `others` everything else, `left_early` counts replies whose
-    client disconnected before the end (`wait_for_disconnect` waits for one).
+    large vendors do. `requests` are the chat requests, `others` everything else, `connections` how many were opened,
+    `left_early` counts replies whose client disconnected before the end (`wait_for_disconnect` waits for one).
     """
 
     def __init__(
@@ -149,7 +149,8 @@ class ChatServer:
         self.requests: list[Seen] = []
         self.others: list[Seen] = []
         self.left_early = 0
-        self._disconnect = threading.Condition()
+        self.connections = 0
+        self._changed = threading.Condition()
         self._respond = _responder(script)
         self._models = [m if isinstance(m, dict) else {"id": m, "object": "model"} for m in models]
         self._models_reply = models_reply
@@ -159,7 +160,8 @@ class ChatServer:
         self._pace = pace
         self._loop = asyncio.new_event_loop()
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._socket = socket.socket(family, socket.SOCK_STREAM)
+        # With the protocol named, asyncio switches Nagle's algorithm off, which costs 40 ms a reply.
+        self._socket = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind((host, port))
         self._socket.listen(128)
@@ -199,8 +201,13 @@ class ChatServer:
 
     def wait_for_disconnect(self, timeout: float) -> bool:
         """True when a client has left before the end of its reply, within `timeout` seconds."""
-        with self._disconnect:
-            return self._disconnect.wait_for(lambda: self.left_early > 0, timeout)
+        with self._changed:
+            return self._changed.wait_for(lambda: self.left_early > 0, timeout)
+
+    def wait_for_requests(self, count: int, timeout: float) -> bool:
+        """True when so many chat requests have arrived, within `timeout` seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: len(self.requests) >= count, timeout)
 
     # ---- the thread ----
 
@@ -219,9 +226,10 @@ class ChatServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         early = b""
+        self.connections += 1
         try:
             while True:
-                seen = await _read_request(reader, early)
+                seen = await _read_request(reader, writer, early)
                 if seen is None:
                     return
                 reply = self._choose(seen)
@@ -230,9 +238,9 @@ class ChatServer:
                 try:
                     await asyncio.wait({left, sending}, return_when=asyncio.FIRST_COMPLETED)
                     if not sending.done() and left.result() == b"":
-                        with self._disconnect:
+                        with self._changed:
                             self.left_early += 1
-                            self._disconnect.notify_all()
+                            self._changed.notify_all()
                         return
                     if not await sending:
                         return
@@ -248,8 +256,10 @@ class ChatServer:
 
     def _choose(self, seen: Seen) -> Reply:
         if seen.path.endswith("/chat/completions"):
-            number = len(self.requests)
-            self.requests.append(seen)
+            with self._changed:
+                number = len(self.requests)
+                self.requests.append(seen)
+                self._changed.notify_all()
         else:
             self.others.append(seen)
         if self._api_key is not None and seen.headers.get("authorization") != f"Bearer {self._api_key}":
@@ -352,9 +362,16 @@ def _reset(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
-async def _read_request(reader: asyncio.StreamReader, early: bytes) -> Seen | None:
-    """The next request, of which `early` was read already; None at the end of the connection."""
+async def _read_request(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, early: bytes) -> Seen | None:
+    """The next request, of which `early` was read already; None at the end of the connection.
+
+    What does not begin like HTTP (TLS does not) is answered with 400.
+    """
     try:
+        early = early or await reader.readexactly(1)
+        if not early.isalpha():
+            writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+            return None
         head = early + await reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError:
         return None

@@ -6,7 +6,7 @@ filled in; `bytes` go out as they are; the small classes below pause, hang, cut 
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -124,13 +124,19 @@ def usage(prompt: Any = 10, completion: Any = 5, cached: Any = 0, thinking: Any 
     }
 
 
-def cut(whole: str, size: int) -> list[str]:
-    """The text in pieces of `size` characters."""
+Cutting = int | Callable[[str], list[str]]
+"""How a text is cut into pieces: so many characters each, or by a function."""
+
+
+def cut(whole: str, size: Cutting) -> list[str]:
+    """The text in pieces."""
+    if callable(size):
+        return size(whole)
     return [whole[i : i + size] for i in range(0, len(whole), size)]
 
 
 def call_chunks(
-    calls: Sequence[Call], style: CallStyle = "indexed", chunk: int = 6, first: int = 1
+    calls: Sequence[Call], style: CallStyle = "indexed", chunk: Cutting = 6, first: int = 1
 ) -> list[dict[str, Any]]:
     """The chunks of these tool calls in a server's style, without the finish chunk.
 
@@ -146,7 +152,7 @@ def call_chunks(
 
 
 def _call_deltas(
-    name: str, arguments: dict[str, Any] | str, position: int, style: CallStyle, chunk: int, number: int
+    name: str, arguments: dict[str, Any] | str, position: int, style: CallStyle, chunk: Cutting, number: int
 ) -> list[dict[str, Any]]:
     written = arguments if isinstance(arguments, str) else json.dumps(arguments)
     call_id = "call_1" if style == "duplicate_ids" else f"call_{number}"
@@ -207,7 +213,7 @@ def reply_calls(
     parallel_style: CallStyle = "indexed",
     answer: str = "",
     reason: str = "tool_calls",
-    chunk: int = 6,
+    chunk: Cutting = 6,
     first: int = 1,
 ) -> Reply:
     """Tool calls in a server's style, after an optional text; `first` numbers the ids."""

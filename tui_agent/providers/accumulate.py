@@ -103,12 +103,13 @@ class CallAccumulator:
         place = self._find(index, call_id, name)
         if place is not None and name and self._open[place].pieces:
             call = self._open[place]
-            if arguments and call.is_whole():
-                if name == call.name and arguments == call.written():
+            if call.name not in ("", name):
+                place = None
+            elif arguments and call.is_whole():
+                if arguments == call.written():
                     return place
-                place = None
-            elif name != call.name and call.name:
-                place = None
+                if not call_id or call_id != call.id:
+                    place = None
         if place is None:
             self._open.append(_Open(index, call_id))
             place = len(self._open) - 1

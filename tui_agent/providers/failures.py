@@ -143,7 +143,7 @@ def from_transport(endpoint: Endpoint, error: BaseException, connect_timeout: fl
             return unreachable(
                 f"{where} ({name}) does not speak TLS", f"write http:// instead of https:// in `base_url` of {name}"
             )
-        if isinstance(cause, ssl.SSLError):
+        if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLWantReadError | ssl.SSLWantWriteError):
             return unreachable(f"TLS with {where} ({name}) failed: {endpoint.shown(str(cause.reason or cause))}", check)
     for cause in causes:
         if isinstance(cause, ConnectionRefusedError):
@@ -178,6 +178,13 @@ def unknown_model(
         hints.append("it has: " + ", ".join(endpoint.shown(other, 80) for other in known))
     hint = "; ".join(hints) or f"see: tui-agent providers models {endpoint.name}"
     return ProviderError("model", f"Unknown model {endpoint.shown(model, 80)} on {endpoint.name}", hint, status)
+
+
+def no_models(endpoint: Endpoint) -> ProviderError:
+    """The server answers but has nothing to answer with."""
+    fetch = endpoint.settings.fetch_hint.replace("{model}", "MODEL")
+    hint = f"fetch one: {fetch}" if fetch else f"name one: `default_model:` under `providers: {endpoint.name}:`"
+    return ProviderError("model", f"{endpoint.name} ({endpoint.address}) has no models", hint)
 
 
 def error_text(body: str) -> str:

@@ -20,6 +20,7 @@ from tui_agent.providers.failures import (
     from_silence,
     from_status,
     from_transport,
+    no_models,
     unknown_model,
 )
 from tui_agent.providers.frames import FrameDecoder, NotAStream, decode_frame, is_done
@@ -91,6 +92,8 @@ class OpenAIChatProvider:
         if self._settings.tool_calls == "off":
             request = replace(request, tools=())
         endpoint = await self._located()
+        if not request.model:
+            request = replace(request, model=await self._default_model(endpoint))
         attempt = 0
         while True:
             try:
@@ -184,6 +187,15 @@ class OpenAIChatProvider:
             self._endpoint = Endpoint(self._name, self._settings, self._base_url, key)
         return self._endpoint
 
+    async def _default_model(self, endpoint: Endpoint) -> str:
+        """The configured model, else the first one that the server lists."""
+        if model := self._settings.default_model or next(iter(self._settings.models), ""):
+            return model
+        listed = await fetch_models(endpoint, self._settings.timeout)
+        if not listed:
+            raise no_models(endpoint)
+        return listed[0].id
+
     async def _final(
         self, endpoint: Endpoint, request: ChatRequest, error: ProviderError, retries: int
     ) -> ProviderError:
@@ -244,7 +256,7 @@ async def _watched(
             yield frames
             if reader.finished and until is None:
                 until = last_frame + SECONDS_AFTER_FINISH
-        elif clock() - last_frame > patience:
+        elif clock() - last_frame > patience and not reader.finished:
             raise from_silence(endpoint, patience, keep_alives=True)
         if chunk is None:
             return
