@@ -69,6 +69,7 @@ class FilteredScreen(Screen[ScreenResultType]):
     def __init__(self, symbols: Symbols = UNICODE) -> None:
         super().__init__()
         self._symbols = symbols
+        self._warned: tuple[Hashable] | None = None  # the choice that the warning is about
         self.touched = False
         """Whether the user has moved the cursor or typed: from then on only they move it."""
         self._list = ChoiceList(marker=symbols.prompt)
@@ -110,7 +111,8 @@ class FilteredScreen(Screen[ScreenResultType]):
         self._list.show(self.rows(words), self._list.selected if select is None else select)
 
     def warn(self, text: str) -> None:
-        """Say why something was not done, until the cursor moves."""
+        """Say why something was not done, until the cursor is on another choice or something is typed."""
+        self._warned = (self._list.selected,)
         self._note.update(Content(text))
         self._note.add_class("-warning")
 
@@ -120,6 +122,9 @@ class FilteredScreen(Screen[ScreenResultType]):
         self._title.update(Content.assemble(left, " " * gap, right))
 
     def _draw_note(self) -> None:
+        if self._warned == (self._list.selected,):
+            return
+        self._warned = None
         self._note.remove_class("-warning")
         self._note.update(self.note(self._list.selected))
 
@@ -131,6 +136,7 @@ class FilteredScreen(Screen[ScreenResultType]):
         """Filter."""
         event.stop()
         self.touched = True
+        self._warned = None
         self._filter()
         self._draw_note()
 

@@ -1,0 +1,284 @@
+"""The provider picker: live states as they come in, filtering, and no silent choice of a server that is down."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.tui.stage import Stage
+from tui_agent.config.model import ProviderSettings, Settings
+from tui_agent.conversation.errors import ProviderError
+from tui_agent.providers.protocol import ModelInfo, ProbeResult
+from tui_agent.tui.screens.picker import Choice, PickerScreen, ProviderRow, provider_rows
+from tui_agent.tui.theming import ASCII
+
+ROWS = (
+    ProviderRow("llamacpp", "http://localhost:8080/v1", local=True),
+    ProviderRow("ollama", "http://localhost:11434/v1/", local=True),
+    ProviderRow("openai", "https://api.openai.com/v1", key_variable="OPENAI_API_KEY", key_present=False),
+    ProviderRow("openrouter", "https://openrouter.ai/api/v1", key_variable="OPENROUTER_API_KEY", key_present=True),
+    ProviderRow("silent", "http://localhost:1", local=True),
+)
+OLLAMA = ProbeResult(
+    "ollama",
+    "up",
+    0.003,
+    (
+        ModelInfo("qwen2.5:latest", 32_768, True),
+        ModelInfo("llama3.2:latest", 131_072, True),
+        ModelInfo("phi3\x1b[31m:mini", None, False),
+        ModelInfo("strange", None, None),
+    ),
+)
+DOWN = ProbeResult(
+    "llamacpp", "down", None, (), "Connection refused to localhost:8080", "start it: `llama-server -m M`"
+)
+NO_KEY = ProbeResult("openai", "no key", None, (), "API key not found", "export OPENAI_API_KEY=…\nor: a\n  b: c")
+MANY = ProbeResult("openrouter", "up", 1.25, tuple(ModelInfo(f"vendor-{n % 50}/model-{n}", 8192) for n in range(2000)))
+
+
+def answers(*results: ProbeResult) -> AsyncIterator[ProbeResult]:
+    async def stream() -> AsyncIterator[ProbeResult]:
+        for result in results:
+            yield result
+
+    return stream()
+
+
+class Picking(Stage):
+    def __init__(self, *results: ProbeResult, rows: Sequence[ProviderRow] = ROWS, **more: object) -> None:
+        super().__init__()
+        self.picker = PickerScreen(rows, lambda: answers(*results), provider="ollama", model="qwen2.5:latest", **more)  # type: ignore[arg-type]
+        self.chosen: object = "nothing yet"
+
+    def on_mount(self) -> None:
+        self.push_screen(self.picker, lambda chosen: setattr(self, "chosen", chosen))
+
+    @property
+    def text(self) -> str:
+        choices = self.picker._list
+        return "\n".join(choices.render_line(y).text for y in range(choices.size.height))
+
+    @property
+    def note(self) -> str:
+        return str(self.picker._note.render())
+
+
+async def settle(pilot: Pilot[object]) -> None:
+    await pilot.app.workers.wait_for_complete()
+    await pilot.pause()
+
+
+async def test_states_models_and_advice_are_shown() -> None:
+    app = Picking(DOWN, OLLAMA, NO_KEY, MANY)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        lines = {line.split()[0]: line for line in app.text.splitlines() if line.strip(" ›")}
+        assert "3 ms" in lines["ollama"] and "localhost:11434" in lines["ollama"]
+        assert "1.2 s" in lines["openrouter"] and "OPENROUTER_API_KEY set" in lines["openrouter"]
+        assert "tools" in lines["llama3.2:latest"] and "128k" in lines["llama3.2:latest"]
+        assert "no tools" in lines["phi3:mini"] and "context unknown" in lines["phi3:mini"]
+        assert "tools unknown" in lines["strange"]
+        assert "down" in lines["llamacpp"] and "llama-server" in lines["llamacpp"]
+        assert "no key" in lines["openai"] and "export OPENAI_API_KEY=…" in lines["openai"]
+        assert "no answer" in lines["silent"]
+        assert "1,990 more: type to filter" in app.text
+        assert "2 of 5 up" in str(app.picker._title.render())
+        assert "\x1b" not in app.text
+
+
+async def test_the_model_in_use_is_marked_and_highlighted() -> None:
+    app = Picking(DOWN, MANY, OLLAMA)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        line = next(line for line in app.text.splitlines() if "in use" in line)
+        assert line.startswith("› ") and "qwen2.5:latest" in line
+
+
+async def test_enter_gives_provider_and_model() -> None:
+    app = Picking(DOWN, OLLAMA)
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("down", "enter")
+        await pilot.pause()
+        assert app.chosen == ("ollama", "llama3.2:latest")
+
+
+async def test_escape_gives_none() -> None:
+    app = Picking(OLLAMA)
+    async with app.run_test() as pilot:
+        await pilot.press("escape")
+        await pilot.pause()
+        assert app.chosen is None
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("llamacpp", ["Connection refused to localhost:8080", "start it: `llama-server -m M`"]),
+        ("openai", ["API key not found", "export OPENAI_API_KEY=…", "  b: c"]),
+        ("silent", ["silent did not answer at localhost:1"]),
+    ],
+)
+async def test_choosing_a_provider_that_cannot_be_used_says_why(words: str, told: list[str]) -> None:
+    app = Picking(DOWN, OLLAMA, NO_KEY)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press(*words, "enter")
+        await pilot.pause()
+        assert app.chosen == "nothing yet" and app.screen is app.picker
+        for piece in told:
+            assert piece in app.note
+        await pilot.press("backspace")
+        assert told[0] not in app.note, "gone when something else is done"
+
+
+async def test_a_provider_that_is_up_without_models_cannot_be_chosen() -> None:
+    app = Picking(ProbeResult("ollama", "up", 0.1, (), hint="ollama pull qwen2.5"))
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press(*"ollama", "enter")
+        assert "serves no model\nollama pull qwen2.5" in app.note
+
+
+async def test_words_filter_by_provider_and_model_in_any_order() -> None:
+    app = Picking(OLLAMA, MANY)
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press(*"199 OpenRouter")
+        await pilot.pause()
+        shown = [row.key for row in app.picker._list._rows if row.key is not None]
+        assert shown == [Choice("openrouter", f"vendor-{n % 50}/model-{n}") for n in (199, 1199, *range(1990, 2000))]
+        await pilot.press(*"zzz")
+        await pilot.pause()
+        assert "nothing fits the filter" in app.text
+
+
+async def test_a_quick_enter_chooses_from_what_was_typed_before_it() -> None:
+    app = Picking(OLLAMA, MANY)
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        for key in [*"1234", "enter"]:
+            app.simulate_key(key)
+        await pilot.pause()
+        assert app.chosen == ("openrouter", "vendor-34/model-1234")
+
+
+async def test_answers_that_come_later_leave_the_cursor_where_the_user_put_it() -> None:
+    go = asyncio.Event()
+
+    async def slowly() -> AsyncIterator[ProbeResult]:
+        yield OLLAMA
+        await go.wait()
+        yield MANY
+        yield DOWN
+
+    app = Picking()
+    app.picker._probe = slowly
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        assert "asking 4" in str(app.picker._title.render())
+        await pilot.press("down")
+        go.set()
+        await settle(pilot)
+        assert app.picker._list.selected == Choice("ollama", "llama3.2:latest")
+
+
+async def test_refresh_asks_again_and_a_second_refresh_replaces_the_first() -> None:
+    asked: list[int] = []
+    never = asyncio.Event()
+
+    async def probe() -> AsyncIterator[ProbeResult]:
+        asked.append(len(asked))
+        if len(asked) == 1:
+            await never.wait()
+        yield OLLAMA
+
+    app = Picking()
+    app.picker._probe = probe
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("f5")
+        await settle(pilot)
+        assert asked == [0, 1]
+        assert "1 of 5 up" in str(app.picker._title.render())
+
+
+@pytest.mark.parametrize("error", [ProviderError("protocol", "not JSON"), RuntimeError("odd"), OSError("no route")])
+async def test_a_probe_that_fails_leaves_the_picker_usable(error: Exception) -> None:
+    async def probe() -> AsyncIterator[ProbeResult]:
+        yield OLLAMA
+        raise error
+
+    app = Picking()
+    app.picker._probe = probe
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        assert f"the servers could not all be asked: {error}" in app.note
+        await pilot.press("enter")
+        await pilot.pause()
+        assert app.chosen == ("ollama", "qwen2.5:latest")
+
+
+async def test_leaving_stops_asking() -> None:
+    closed = asyncio.Event()
+
+    async def probe() -> AsyncIterator[ProbeResult]:
+        try:
+            await asyncio.Event().wait()
+            yield OLLAMA
+        finally:
+            closed.set()
+
+    app = Picking()
+    app.picker._probe = probe
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("escape")
+        await asyncio.wait_for(closed.wait(), 5)
+
+
+async def test_a_click_moves_and_a_second_click_chooses() -> None:
+    app = Picking(OLLAMA)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        y = next(y for y, line in enumerate(app.text.splitlines()) if "llama3.2" in line)
+        await pilot.click("ChoiceList", offset=(6, y))
+        assert app.picker._list.selected == Choice("ollama", "llama3.2:latest")
+        await pilot.click("ChoiceList", offset=(6, y))
+        await pilot.pause()
+        assert app.chosen == ("ollama", "llama3.2:latest")
+
+
+async def test_it_works_at_forty_by_ten() -> None:
+    app = Picking(DOWN, OLLAMA, NO_KEY, MANY)
+    async with app.run_test(size=(40, 10)) as pilot:
+        await settle(pilot)
+        assert app.picker._list.size.height >= 4
+        assert all(len(line) <= 40 for line in app.text.splitlines())
+        for _ in range(12):
+            await pilot.press("pagedown")
+        assert "silent" in app.text
+
+
+async def test_ascii_symbols_draw_ascii_only() -> None:
+    app = Picking(DOWN, OLLAMA, symbols=ASCII)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await settle(pilot)
+        assert app.text.isascii()
+
+
+def test_provider_rows_tell_where_a_key_comes_from() -> None:
+    settings = Settings(
+        providers={
+            "ollama": ProviderSettings(base_url="http://localhost:11434/v1", requires_api_key=False),
+            "open-ai": ProviderSettings(base_url="https://api.openai.com/v1"),
+            "groq": ProviderSettings(base_url="https://api.groq.com/openai/v1", api_key_env="MY_KEY"),
+        }
+    )
+    assert provider_rows(settings, {"MY_KEY": "secret"}) == [
+        ProviderRow("ollama", "http://localhost:11434/v1", True, "OLLAMA_API_KEY", None),
+        ProviderRow("open-ai", "https://api.openai.com/v1", False, "OPEN_AI_API_KEY", False),
+        ProviderRow("groq", "https://api.groq.com/openai/v1", False, "MY_KEY", True),
+    ]
