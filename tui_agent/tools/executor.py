@@ -5,14 +5,14 @@ import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
 
-from tui_agent.conversation.errors import TuiAgentError
-from tui_agent.conversation.events import DecisionMade, ToolStatus
+from tui_agent.conversation.errors import RefusedError, TuiAgentError, UsageError
+from tui_agent.conversation.events import DecisionMade, Mode, ToolStatus
 from tui_agent.conversation.messages import ToolCall, ToolSpec
 from tui_agent.permissions.approval import (
     Access,
@@ -28,7 +28,14 @@ from tui_agent.permissions.approval import (
     Refuse,
     WriteAccess,
 )
-from tui_agent.permissions.policy import COMMANDS_DISABLED, BasicPolicy, Policy, SessionGrants, grant_text
+from tui_agent.permissions.policy import (
+    COMMANDS_DISABLED,
+    BasicPolicy,
+    Policy,
+    SessionGrants,
+    grant_text,
+    mode_available,
+)
 from tui_agent.text.bounds import bound
 from tui_agent.tools.builtin.desk import Desk
 from tui_agent.tools.builtin.provider import BuiltinTools
@@ -69,7 +76,7 @@ class ToolExecutor:
     """Runs calls under a policy.
 
     Without `approver` whatever asks is denied, unless `approve_all`: then whoever made the executor answers yes to all
-    that the policy does not refuse. `policy` may be replaced at any time, for instance when the mode changes.
+    that the policy does not refuse. `mode` is the mode of the basic policy; with a `policy` of its own it means nothing.
 
     `providers` are asked after the built-in tools; `tools` names the ones on offer (default: all).
 
@@ -83,13 +90,14 @@ class ToolExecutor:
         allow_commands: bool = True,
         allowed_directories: Iterable[str | Path] = (),
         *,
+        mode: Mode = "ask",
         policy: Policy | None = None,
         approver: Approver | None = None,
         approve_all: bool = False,
         providers: Sequence[ToolProvider] = (),
         tools: Iterable[str] | None = None,
     ) -> None:
-        self.policy: Policy = policy or BasicPolicy(commands_enabled=allow_commands)
+        self.policy: Policy = policy or BasicPolicy(mode, allow_commands)
         self.approver = approver
         self._approve_all = approve_all
         self._allow_commands = allow_commands
@@ -114,6 +122,17 @@ class ToolExecutor:
             for spec in provider.get_tools()
             if offered is None or spec.name in offered
         )
+
+    def set_mode(self, mode: Mode) -> None:
+        """Decide in this mode from the next call on.
+
+        Raises:
+            UsageError: the mode cannot be had here.
+        """
+        if reason := mode_available(mode):
+            raise UsageError(f"mode {mode} is not available: {reason}")
+        if isinstance(self.policy, BasicPolicy):
+            self.policy = replace(self.policy, mode=mode)
 
     def canonical(self, name: str) -> str:
         """A tool's own name for a name or alias; other names as they are."""
@@ -153,6 +172,8 @@ class ToolExecutor:
                 return attempt.finished(await attempt.timed(prepared.perform))
             except StaleChange as error:
                 stale = f"{error.message}, so nothing was written. "
+            except RefusedError as error:
+                return attempt.refused(stale + _text(error))
             except TuiAgentError as error:
                 return attempt.failed(stale + _text(error), understood=not isinstance(error, ArgumentsError))
             except Exception as error:  # a fault in a tool costs the call, not the turn
@@ -161,12 +182,17 @@ class ToolExecutor:
         return attempt.failed(f"{stale}It kept changing; try again later")
 
     def execute(self, name: str, arguments: Mapping[str, Any]) -> ToolResult:
-        """Run one tool and wait for it; for programs without an event loop, and inside one it blocks.
+        """Run one tool and wait for it; for programs without an event loop (inside one it blocks).
 
         Reading works as it is; what writes or runs commands needs `approver` or `approve_all`.
         """
-        call = ToolCall("call", name, json.dumps(dict(arguments)))
-        return self._thread().run(self.run(call)).result
+        return self.run_and_wait(ToolCall("call", name, json.dumps(dict(arguments)))).result
+
+    def run_and_wait(self, call: ToolCall) -> ToolOutcome:
+        """As `run`, for programs without an event loop."""
+        if self._loop_thread is None:
+            self._loop_thread = LoopThread(self._desk.background.aclose)
+        return self._loop_thread.run(self.run(call))
 
     async def aclose(self) -> None:
         """Kill what still runs in the background."""
@@ -177,11 +203,6 @@ class ToolExecutor:
         if self._loop_thread is not None:
             self._loop_thread.close()
             self._loop_thread = None
-
-    def _thread(self) -> LoopThread:
-        if self._loop_thread is None:
-            self._loop_thread = LoopThread(self._desk.background.aclose)
-        return self._loop_thread
 
     def _provider_of(self, name: str, tool: str) -> ToolProvider | None:
         if self._offered is not None and tool not in self._offered:
@@ -285,6 +306,10 @@ class _Attempt:
     def failed(self, text: str, *, understood: bool = True) -> ToolOutcome:
         """It was not done, and this is why."""
         return self._outcome("failed", ToolResult(False, text), understood)
+
+    def refused(self, text: str) -> ToolOutcome:
+        """It may not be done, whoever is asked."""
+        return self._outcome("denied", ToolResult(False, text))
 
     def denied(self) -> ToolOutcome:
         """It was not allowed."""
