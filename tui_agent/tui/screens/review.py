@@ -17,10 +17,10 @@ from tui_agent.text.sanitize import sanitize
 from tui_agent.tui.arming import ArmingGuard
 from tui_agent.tui.bindings import bindings_for
 from tui_agent.tui.theming import UNICODE, Symbols
-from tui_agent.tui.widgets.answer_bar import AnswerBar
+from tui_agent.tui.widgets.answer_bar import ROOMY, AnswerBar
 from tui_agent.tui.widgets.approval_panel import SCROLL
 from tui_agent.tui.widgets.diff_items import counts_text
-from tui_agent.tui.widgets.diff_text import cells
+from tui_agent.tui.widgets.diff_text import cells, shortened
 from tui_agent.tui.widgets.diff_view import DiffView, Layout
 from tui_agent.tui.widgets.key_footer import KeyFooter
 from tui_agent.workspace.changes import ChangePlan
@@ -59,9 +59,7 @@ class ReviewHead(Widget):
         width = self.content_size.width
         name, counts, place = self._parts
         tail = f"  {counts}   {place}"
-        room = max(8, width - cells(tail))
-        while cells(name) > room:
-            name = "…" + name[2:]
+        name = shortened(name, max(8, width - cells(tail)))
         line = Content.assemble(
             (name, self.get_visual_style("review--name", partial=True)),
             f"  {counts}",
@@ -114,9 +112,7 @@ class FileList(Widget):
         if index >= len(self._rows):
             return Strip.blank(width, self.rich_style)
         name, counts = self._rows[index]
-        room = max(4, width - cells(counts) - 1)
-        while cells(name) > room:
-            name = "…" + name[2:]
+        name = shortened(name, max(4, width - cells(counts) - 1))
         style = self.get_visual_style("files--present", partial=True) if index == self._present else ""
         gap = " " * max(1, width - cells(name) - cells(counts))
         line = Content.assemble((name, style), gap, counts).truncate(width, pad=True)
@@ -139,8 +135,9 @@ class ReviewScreen(Screen[ApprovalDecision | None]):
     ReviewScreen {
         background: $background;
         layout: vertical;
-        Horizontal { height: 1fr; }
-        DiffView { width: 1fr; height: 1fr; overflow-y: scroll; }
+        Horizontal { height: 1fr; padding: 1 0 0 0; }
+        &.-low Horizontal { padding: 0; }
+        DiffView { width: 1fr; height: 1fr; padding: 0 0 0 2; overflow-y: scroll; }
         &.-several.-wide FileList { display: block; }
         AnswerBar {
             dock: bottom;
@@ -198,6 +195,7 @@ class ReviewScreen(Screen[ApprovalDecision | None]):
     def on_resize(self, event: events.Resize) -> None:
         """The list of files needs room."""
         self.set_class(event.size.width >= WIDE, "-wide")
+        self.set_class(event.size.height < ROOMY, "-low")
 
     def on_key(self, event: events.Key) -> None:
         """Scroll from everywhere; before its time a key of the question does nothing, whatever else it means here."""
@@ -245,6 +243,14 @@ class ReviewScreen(Screen[ApprovalDecision | None]):
         self.dismiss(event.decision)
 
     # ---- actions ----
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys that have nowhere to go are not offered."""
+        if action in ("next_file", "previous_file"):
+            return len(self._diffs) > 1
+        if action in ("next_hunk", "previous_hunk"):
+            return sum(len(diff.hunks) for diff in self._diffs) > 1
+        return True
 
     def action_next_hunk(self) -> None:
         """Go to the next hunk, and after the last one to the next file."""

@@ -9,6 +9,7 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.content import Content
+from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 from textual.timer import Timer
@@ -31,6 +32,9 @@ from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.diff_text import cells
 
 GAP = 3
+
+ROOMY = 20
+"""From this height of the screen on, an empty line stands above the keys."""
 
 _SHORT = {
     "allow": "once",
@@ -97,6 +101,7 @@ class KeyHints(Widget):
         super().__init__()
         self.hints: tuple[Hint, ...] = ()
         self.short: tuple[Hint, ...] = ()
+        self._above = 0
         self._down: events.MouseDown | None = None
 
     def lines(self, width: int) -> list[list[tuple[int, Hint]]]:
@@ -110,19 +115,21 @@ class KeyHints(Widget):
         """True when the full labels are shown at a width."""
         return any(hint in self.hints and hint not in self.short for line in self.lines(width) for _, hint in line)
 
-    def get_content_height(self, container: object, viewport: object, width: int) -> int:
-        """Lines at a width."""
-        return max(1, len(self.lines(width)))
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Lines at a width, with an empty one above where the screen has room for it."""
+        self._above = int(viewport.height >= ROOMY)
+        return self._above + max(1, len(self.lines(width)))
 
     def render_line(self, y: int) -> Strip:
         """One line of hints."""
         width = self.size.width
         lines = self.lines(width)
+        y -= self._above
         armed = self.has_class("-armed")
         style = self.get_visual_style("hints--armed" if armed else "hints--key", partial=True)
         parts: list[Content] = []
         column = 0
-        for start, hint in lines[y] if y < len(lines) else ():
+        for start, hint in lines[y] if 0 <= y < len(lines) else ():
             parts.append(Content.assemble(" " * (start - column), (hint.key, style), " ", hint.label))
             column = start + hint.width
         line = Content.assemble(*parts).truncate(width, pad=True)
@@ -137,9 +144,10 @@ class KeyHints(Widget):
         event.stop()
         down, self._down = self._down, None
         lines = self.lines(self.size.width)
-        if down is None or not 0 <= event.y < len(lines):
+        y = event.y - self._above
+        if down is None or not 0 <= y < len(lines):
             return
-        for start, hint in lines[event.y]:
+        for start, hint in lines[y]:
             if start <= event.x < start + hint.width:
                 self.post_message(self.Pressed(hint.action, down))
 

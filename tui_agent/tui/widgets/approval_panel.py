@@ -24,6 +24,7 @@ from tui_agent.tui.arming import ArmingGuard
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.answer_bar import AnswerBar
 from tui_agent.tui.widgets.diff_items import Item, Note, counts_text, json_items, text_items
+from tui_agent.tui.widgets.diff_text import cells, shortened
 from tui_agent.tui.widgets.diff_view import DiffView
 from tui_agent.workspace.diff import FileDiff, diff_plan
 
@@ -56,18 +57,19 @@ class QuestionHead(Widget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._parts = ("", "", "", "")
+        self._parts = ("", "", "", "", "", "")
 
-    def show(self, tool: str, wants: str, below: str, place: str) -> None:
-        """Set the parts: the tool's name, what it wants, what is out of sight, "1 of 2"."""
-        if self._parts != (tool, wants, below, place):
-            self._parts = (tool, wants, below, place)
+    def show(self, tool: str, wants: str, what: str, counts: str, below: str, place: str) -> None:
+        """Set the parts: who, "wants to change", which file, "+3 −1", what is out of sight, "1 of 2"."""
+        parts = (tool, wants, what, counts, below, place)
+        if self._parts != parts:
+            self._parts = parts
             self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        """The line; the left side is cut first."""
+        """The line; when it is too long, "wants to" goes first, then the beginning of the file's name."""
         width = self.size.width
-        tool, wants, below, place = self._parts
+        tool, wants, what, counts, below, place = self._parts
         right = Content("   ").join(
             [
                 Content.styled(text, style)
@@ -78,8 +80,12 @@ class QuestionHead(Widget):
                 if text
             ]
         )
-        left = Content.assemble((tool, self.get_visual_style("head--tool", partial=True)), " ", wants)
         room = max(0, width - right.cell_length - 2 if right else width)
+        if what and cells(f"{tool} {wants} {what}  {counts}") > room:
+            wants = ""
+            what = shortened(what, room - cells(f"{tool}   {counts}"))
+        said = " ".join(part for part in (wants, what) if part) + (f"  {counts}" if counts else "")
+        left = Content.assemble((tool, self.get_visual_style("head--tool", partial=True)), " ", said)
         line = Content.assemble(left.truncate(room, ellipsis=True, pad=True), "  " if right else "", right)
         return Strip(line.render_segments(self.visual_style), line.cell_length).adjust_cell_length(width)
 
@@ -100,7 +106,8 @@ class ApprovalPanel(Widget):
         padding: 0 1 0 1;
         &.-asking { display: block; }
         &.-armed { border-left: outer $accent; }
-        DiffView { height: 1fr; min-height: 1; background: $surface; scrollbar-background: $surface; }
+        DiffView { height: auto; background: $surface; scrollbar-background: $surface; }
+        QuestionHead { dock: top; }
         AnswerBar { dock: bottom; }
         QuestionHead.-hidden { display: none; }
     }
@@ -139,7 +146,7 @@ class ApprovalPanel(Widget):
         self._symbols = symbols
         self._request: ApprovalRequest | None = None
         self._place = ""
-        self._wants = ""
+        self._wants = ("", "", "")
         self._head = QuestionHead()
         self._body = DiffView("unified", symbols=symbols)
         self._body.can_focus = False
@@ -163,6 +170,11 @@ class ApprovalPanel(Widget):
         """True when a key pressed now would answer."""
         return self._bar.armed
 
+    @property
+    def opens_at(self) -> float:
+        """The moment from which a key would answer, if nothing disturbs; infinity before the question is painted."""
+        return self._bar.guard.opens_at()
+
     def ask(self, request: ApprovalRequest, waiting: int = 1) -> None:
         """Show a request; `waiting` counts the questions in line, this one included."""
         self._request = request
@@ -170,7 +182,7 @@ class ApprovalPanel(Widget):
         if not self._place and waiting > 1:
             self._place = f"1 of {waiting}"
         diffs = diff_plan(request.access.plan) if isinstance(request.access, WriteAccess) else ()
-        self._wants = _wants(request, diffs)
+        self._wants = _wants(request, diffs, self._symbols)
         self._bar.ask(request)
         self._show(request, diffs)
         self.add_class("-asking")
@@ -201,7 +213,7 @@ class ApprovalPanel(Widget):
         """As much as the content needs, at most half of the screen, but never less than the keys."""
         keys = self._bar.hints.get_content_height(container, viewport, width)
         limit = min(max(SMALLEST, viewport.height // 2), max(keys, viewport.height - 3))
-        body = self._body.get_content_height(container, viewport, width)
+        body = self._body.lines_at(width - self._body.scrollbar_size_vertical)
         return min(limit, 1 + body + keys)
 
     def on_resize(self, event: events.Resize) -> None:
@@ -215,7 +227,7 @@ class ApprovalPanel(Widget):
         access = request.access
         facts = self._facts(request, diffs)
         if diffs:
-            self._body.show_diff(diffs[0], facts)
+            self._body.show_diff(diffs[0], tail=facts)
             return
         if isinstance(access, CommandAccess):
             content = text_items(access.command)
@@ -240,8 +252,10 @@ class ApprovalPanel(Widget):
             facts.append(Note(f"in {access.working_directory}{dot}{ends}"))
         elif isinstance(access, ForeignAccess):
             facts.append(Note("what this tool does cannot be seen from here"))
-        if len(diffs) > 1:
-            facts += (Note(f"{diff.name}  {counts_text(diff, self._symbols)}") for diff in diffs)
+        elif isinstance(access, WriteAccess):
+            for change, diff in zip(access.plan.changes, diffs, strict=True):
+                counts = f"  {counts_text(diff, self._symbols)}" if len(diffs) > 1 else ""
+                facts.append(Note(f"writes {change.path}{counts}"))
         facts += (Note(f"ask because: {reason}") for reason in request.reasons)
         return facts
 
@@ -250,7 +264,7 @@ class ApprovalPanel(Widget):
             return
         below = self._body.lines - self._body.scroll_offset.y - self._body.size.height
         more = f"{self._symbols.down} {below:,} more" if below > 0 else ""
-        self._head.show(sanitize(self._request.tool, "approval"), self._wants, more, self._place)
+        self._head.show(sanitize(self._request.tool, "approval"), *self._wants, more, self._place)
 
     @on(DiffView.Scrolled)
     def _scrolled(self, event: DiffView.Scrolled) -> None:
@@ -288,21 +302,20 @@ class ApprovalPanel(Widget):
         self.post_message(self.Typed(event.text))
 
 
-def _wants(request: ApprovalRequest, diffs: Sequence[FileDiff]) -> str:
+def _wants(request: ApprovalRequest, diffs: Sequence[FileDiff], symbols: Symbols) -> tuple[str, str, str]:
+    """What is wanted, of which file, and how many lines of it."""
     access = request.access
     title = sanitize(request.title.replace("\n", " "), "approval")
     if isinstance(access, CommandAccess):
-        return "wants to run a command"
+        return "wants to run a command", "", ""
     if isinstance(access, ForeignAccess):
-        return "wants to run"
+        return "wants to run", "", ""
     if isinstance(access, ReadAccess):
-        return f"wants to read {title}"
+        return "wants to read", title, ""
     if len(diffs) == 1:
         verb = "create" if diffs[0].kind == "created" else "change"
-        return f"wants to {verb} {sanitize(diffs[0].name, 'approval')}  {counts_text(diffs[0], UNICODE)}"
-    if diffs:
-        return f"wants to write {len(diffs)} files"
-    return f"asks for {title}"
+        return f"wants to {verb}", sanitize(diffs[0].name, "approval"), counts_text(diffs[0], symbols)
+    return (f"wants to write {len(diffs)} files", "", "") if diffs else ("asks for", title, "")
 
 
 def _measures(command: str) -> list[str]:

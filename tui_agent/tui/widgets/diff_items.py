@@ -68,8 +68,7 @@ class Note:
         style = paint.ground + _role(paint.palette, self.role)
         inner = max(1, width - self.indent)
         start, end = self._shown.breaks.piece(inner, index)
-        marks = [Layer(*span, _hidden(paint.palette)) for span in self._shown.marks]
-        line = segments(self._shown.text, start, end, style, marks)
+        line = segments(self._shown.text, start, end, style, list(_marks(self._shown, paint.palette)))
         return Strip([Segment(" " * self.indent, paint.ground), *line]).adjust_cell_length(width, paint.ground)
 
 
@@ -112,11 +111,11 @@ class HunkHead:
 class Cell:
     """One line of a file on one side, with its numbers.
 
-    `numbers` are the columns of the gutter, right-aligned to `digits`; `partner` is the line it replaced or that
-    replaced it; `tail` is said after the text in place of characters that have no shape.
+    `numbers` are the columns of the gutter, right-aligned to `digits`; a `side` other than "text" has a column for its
+    sign. `partner` is the line it replaced or that replaced it; `tail` is said after the text.
     """
 
-    side: Side
+    side: Side | Literal["text"]
     numbers: tuple[int, ...]
     digits: int
     source: str
@@ -129,7 +128,7 @@ class Cell:
     @property
     def gutter(self) -> int:
         """Cells before the text."""
-        return (self.digits + 1) * len(self.numbers) + 2
+        return (self.digits + 1) * len(self.numbers) + (1 if self.side == "text" else 2)
 
     @cached_property
     def shown(self) -> Shown:
@@ -170,7 +169,7 @@ class Cell:
             gutter = " " * self.gutter
             if not index:
                 columns = (f"{value or '':>{self.digits}}" for value in self.numbers)
-                gutter = f"{' '.join(columns)} {sign} "[-self.gutter :]
+                gutter = f"{' '.join(columns)} {sign} "[: self.gutter]
             room = max(1, width - self.gutter)
             start, end = self.shown.breaks.piece(room, index)
             out = [Segment(gutter, ground + number)]
@@ -186,9 +185,7 @@ class Cell:
             emphasis = palette.added_emphasis if self.side == "added" else palette.removed_emphasis
             for span in self.changed:
                 yield Layer(*shown.span(*span), emphasis)
-        for start, end in shown.marks:
-            tab = shown.text[start] == "→"
-            yield Layer(start, end, palette.faint if tab else _hidden(palette))
+        yield from _marks(shown, palette)
         if self.tail:
             yield Layer(len(shown.text) - len(self.tail), len(shown.text), palette.faint)
 
@@ -249,7 +246,8 @@ def diff_items(diff: FileDiff, split: bool, syntax: Syntax | None, place: int = 
     digits = len(str(max(len(diff.old_lines), len(diff.new_lines), 1)))
     hide_cr = line_ending(diff.after) == "CRLF" and line_ending(diff.before) in ("", "CRLF")
     cells_of = _Cells(diff, digits, hide_cr, syntax if diff.encoding != "binary" else None)
-    out: list[Item] = [Note(text, "warning", place) for text in headline(diff)]
+    said = headline(diff)
+    out: list[Item] = [Note(", ".join(said), "warning", place)] if said else []
     seen = 0
     for number, hunk in enumerate(diff.hunks):
         first = hunk.old_start - bool(hunk.old_lines)
@@ -292,10 +290,8 @@ def counts_text(diff: FileDiff, symbols: Symbols) -> str:
 def text_items(text: str, place: int = 0) -> list[Item]:
     """A numbered text, every line of it."""
     lines = text.split("\n")
-    digits = max(2, len(str(len(lines))))
-    return [
-        Line(Cell("context", (number,), digits, line), place + number) for number, line in enumerate(lines, start=1)
-    ]
+    digits = len(str(len(lines)))
+    return [Line(Cell("text", (number,), digits, line), place + number) for number, line in enumerate(lines, start=1)]
 
 
 def json_items(arguments: Mapping[str, Any]) -> list[Item]:
@@ -367,7 +363,7 @@ class _Cells:
             numbers,
             self.digits,
             text,
-            "" if row.ends else "  (no newline at end)",
+            "" if row.ends else "  (no newline)",
             partner,
             self.syntax,
             version,
@@ -384,6 +380,8 @@ def _role(palette: Palette, role: Role) -> Style:
     return style
 
 
-def _hidden(palette: Palette) -> Style:
-    """How a character is painted that is spelled out because nobody would see it."""
-    return palette.warning + Style(reverse=True)
+def _marks(shown: Shown, palette: Palette) -> Iterator[Layer]:
+    """Tabs are quiet; characters that nobody would see stand out."""
+    for piece in shown.marks:
+        style = palette.faint if piece.mark == "tab" else palette.warning + Style(reverse=True)
+        yield Layer(piece.shown, piece.shown_end, style)

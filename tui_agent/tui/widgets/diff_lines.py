@@ -40,6 +40,7 @@ class LineView(ScrollView, can_focus=True):
         overflow-y: auto;
         scrollbar-gutter: stable;
         scrollbar-size-vertical: 1;
+        scrollbar-size-horizontal: 0;
     }
     """
 
@@ -122,8 +123,11 @@ class LineView(ScrollView, can_focus=True):
         self.post_message(self.Scrolled())
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """Lines at a width, for `height: auto`."""
-        width -= self.scrollbar_size_vertical
+        """For `height: auto`: what it needs, but never more than its container has."""
+        return min(self.lines_at(width - self.scrollbar_size_vertical), max(1, container.height))
+
+    def lines_at(self, width: int) -> int:
+        """Lines at a width of the text, at least one; it is laid out for that width then."""
         if width != self._width:
             self._lay_out(width)
         return max(1, self.lines)

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from rich.cells import get_character_cell_size
 from rich.segment import Segment
@@ -22,13 +22,16 @@ _ONE_CELL = re.compile("[ -~¡-¬®-ʯ‐-―‘-‧→⇥–—…×]*")
 
 
 class Piece(NamedTuple):
-    """Characters `raw` to `raw_end` of the source appear as `shown` to `shown_end`; `marked` when spelled out."""
+    """Characters `raw` to `raw_end` of the source appear as `shown` to `shown_end`.
+
+    `mark` says what they became: nothing else, an expanded tab, or a code like `<U+202E>`.
+    """
 
     raw: int
     raw_end: int
     shown: int
     shown_end: int
-    marked: bool
+    mark: Literal["", "tab", "code"] = ""
 
 
 @dataclass(frozen=True)
@@ -55,12 +58,12 @@ class Shown:
         piece = self.pieces[index]
         if raw >= piece.raw_end:
             return piece.shown_end
-        return piece.shown if piece.marked else piece.shown + raw - piece.raw
+        return piece.shown if piece.mark else piece.shown + raw - piece.raw
 
     @property
-    def marks(self) -> tuple[tuple[int, int], ...]:
-        """The painted spans that stand for something else than themselves."""
-        return tuple((piece.shown, piece.shown_end) for piece in self.pieces if piece.marked)
+    def marks(self) -> tuple[Piece, ...]:
+        """What stands for something else than itself."""
+        return tuple(piece for piece in self.pieces if piece.mark)
 
     @cached_property
     def breaks(self) -> "_Breaks":
@@ -84,7 +87,7 @@ def show(line: str, tab: str = "→") -> Shown:
         if index:
             width = TAB - column % TAB
             parts.append(tab + " " * (width - 1))
-            pieces.append(Piece(raw, raw + 1, shown, shown + width, True))
+            pieces.append(Piece(raw, raw + 1, shown, shown + width, "tab"))
             raw, shown, column = raw + 1, shown + width, column + width
         # The character before tells the sanitiser that blanks here do not indent.
         text = sanitize("." + part, "approval")[1:] if index else sanitize(part, "approval")
@@ -97,7 +100,7 @@ def show(line: str, tab: str = "→") -> Shown:
 def _pieces(source: str, text: str, raw: int, shown: int) -> list[Piece]:
     """Match a sanitised text to its source: a code stands for its characters unless the source spells it itself."""
     if source == text:
-        return [Piece(raw, raw + len(source), shown, shown + len(text), False)] if source else []
+        return [Piece(raw, raw + len(source), shown, shown + len(text))] if source else []
     pieces: list[Piece] = []
     i = k = 0
     for match in _CODE.finditer(text):
@@ -106,17 +109,26 @@ def _pieces(source: str, text: str, raw: int, shown: int) -> list[Piece]:
         if source.startswith(match[0], at):
             continue
         if plain:
-            pieces.append(Piece(raw + i, raw + at, shown + k, shown + match.start(), False))
+            pieces.append(Piece(raw + i, raw + at, shown + k, shown + match.start()))
         i, k = at + int(match[2] or 1), match.end()
-        pieces.append(Piece(raw + at, raw + i, shown + match.start(), shown + k, True))
+        pieces.append(Piece(raw + at, raw + i, shown + match.start(), shown + k, "code"))
     if k < len(text):
-        pieces.append(Piece(raw + i, raw + len(source), shown + k, shown + len(text), False))
+        pieces.append(Piece(raw + i, raw + len(source), shown + k, shown + len(text)))
     return pieces
 
 
 def cells(text: str) -> int:
     """How many columns of a terminal a text takes."""
     return len(text) if _ONE_CELL.fullmatch(text) else sum(map(get_character_cell_size, text))
+
+
+def shortened(name: str, room: int) -> str:
+    """A name that fits into `room` cells; it loses its beginning, which says least of a path."""
+    if cells(name) <= room:
+        return name
+    while name and cells(name) + 1 > room:
+        name = name[1:]
+    return f"…{name}"
 
 
 class _Breaks:

@@ -13,8 +13,8 @@ from tui_agent.workspace.diff import FileDiff
 
 Layout = Literal["auto", "unified", "split"]
 
-SPLIT_WIDTH = 118
-"""From this width of the pane on, `auto` puts before and after side by side (a terminal of 120 columns)."""
+SPLIT_WIDTH = 116
+"""From this width of the text on, `auto` puts before and after side by side: a terminal of 120 columns has it."""
 
 
 class DiffView(LineView):
@@ -29,14 +29,13 @@ class DiffView(LineView):
         self._split = False
         self._hunk = 0
 
-    def show_diff(self, diff: FileDiff, lead: Sequence[Item] = ()) -> None:
-        """Show a diff from its beginning, below the items of `lead`."""
+    def show_diff(self, diff: FileDiff, tail: Sequence[Item] = ()) -> None:
+        """Show a diff from its beginning, and the items of `tail` below it."""
         syntax = Syntax(diff.name, diff.old_lines, diff.new_lines)
-        first = max((item.place for item in lead), default=-1) + 1
 
         def build(width: int) -> list[Item]:
             self._split = self._splits(width)
-            return [*lead, *diff_items(diff, self._split, syntax, first)]
+            return [*diff_items(diff, self._split, syntax), *tail]
 
         self._hunk = 0
         self.show(build, [syntax])
