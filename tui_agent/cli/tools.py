@@ -66,13 +66,16 @@ def run(args: argparse.Namespace) -> int:
 
 def _executor(args: argparse.Namespace) -> "ToolExecutor":
     from tui_agent.cli import wiring
+    from tui_agent.permissions.policy import BasicPolicy
 
     approver: Approver | None = None
     if getattr(args, "yes", False):
         approver = _Yes()
     elif sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty():
         approver = _Asking()
-    return wiring.build_executor(args, wiring.settings_from(args), approver)
+    executor = wiring.build_executor(args, approver)
+    executor.policy = BasicPolicy(wiring.settings_from(args).settings.mode)
+    return executor
 
 
 def _list(executor: "ToolExecutor", *, as_json: bool) -> int:

@@ -19,7 +19,6 @@ from tui_agent.permissions.approval import (
 from tui_agent.permissions.sensitive import is_control, is_secret
 from tui_agent.workspace.changes import ChangePlan, FileChange
 
-COMMANDS_DISABLED: Final = "Command execution is disabled"
 PLAN_MODE: Final = "plan mode: nothing is written or run; say what you would do instead"
 
 
@@ -39,7 +38,6 @@ class BasicPolicy:
     """
 
     mode: Mode = "ask"
-    commands_enabled: bool = True
 
     def decide(self, tool: str, access: Access) -> Verdict:
         """As `Policy.decide`; paths of the access are taken to be inside the allowed directories."""
@@ -49,8 +47,6 @@ class BasicPolicy:
             case ReadAccess(paths):
                 secret = tuple(f"{path} may hold secrets that the model would see" for path in paths if is_secret(path))
                 return Ask(secret) if secret else Allow("reads inside the allowed directories")
-            case CommandAccess() if not self.commands_enabled:
-                return Refuse(COMMANDS_DISABLED)
             case WriteAccess() | CommandAccess() | ForeignAccess() if self.mode == "plan":
                 return Refuse(PLAN_MODE)
             case WriteAccess(plan):

@@ -5,14 +5,14 @@ import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
 
-from tui_agent.conversation.errors import RefusedError, TuiAgentError, UsageError
-from tui_agent.conversation.events import DecisionMade, Mode, ToolStatus
+from tui_agent.conversation.errors import RefusedError, TuiAgentError
+from tui_agent.conversation.events import DecisionMade, ToolStatus
 from tui_agent.conversation.messages import ToolCall, ToolSpec
 from tui_agent.permissions.approval import (
     Access,
@@ -29,12 +29,10 @@ from tui_agent.permissions.approval import (
     WriteAccess,
 )
 from tui_agent.permissions.policy import (
-    COMMANDS_DISABLED,
     BasicPolicy,
     Policy,
     SessionGrants,
     grant_text,
-    mode_available,
 )
 from tui_agent.text.bounds import bound
 from tui_agent.tools.builtin.desk import Desk
@@ -49,6 +47,7 @@ MAX_RESULT_CHARACTERS: Final = 100_000
 MAX_RESULT_LINES: Final = 5_000
 """No result is longer; the built-in tools have narrower bounds of their own."""
 
+COMMANDS_DISABLED: Final = "Command execution is disabled"
 ROUNDS: Final = 3
 """How often one call is prepared and asked about, when files change or an answer is to something else."""
 
@@ -76,7 +75,7 @@ class ToolExecutor:
     """Runs calls under a policy.
 
     Without `approver` whatever asks is denied, unless `approve_all`: then whoever made the executor answers yes to all
-    that the policy does not refuse. `mode` is the mode of the basic policy; with a `policy` of its own it means nothing.
+    that the policy does not refuse. `policy` may be replaced at any time, for instance when the mode changes.
 
     `providers` are asked after the built-in tools; `tools` names the ones on offer (default: all).
 
@@ -90,14 +89,13 @@ class ToolExecutor:
         allow_commands: bool = True,
         allowed_directories: Iterable[str | Path] = (),
         *,
-        mode: Mode = "ask",
         policy: Policy | None = None,
         approver: Approver | None = None,
         approve_all: bool = False,
         providers: Sequence[ToolProvider] = (),
         tools: Iterable[str] | None = None,
     ) -> None:
-        self.policy: Policy = policy or BasicPolicy(mode, allow_commands)
+        self.policy: Policy = policy or BasicPolicy()
         self.approver = approver
         self._approve_all = approve_all
         self._allow_commands = allow_commands
@@ -122,17 +120,6 @@ class ToolExecutor:
             for spec in provider.get_tools()
             if offered is None or spec.name in offered
         )
-
-    def set_mode(self, mode: Mode) -> None:
-        """Decide in this mode from the next call on.
-
-        Raises:
-            UsageError: the mode cannot be had here.
-        """
-        if reason := mode_available(mode):
-            raise UsageError(f"mode {mode} is not available: {reason}")
-        if isinstance(self.policy, BasicPolicy):
-            self.policy = replace(self.policy, mode=mode)
 
     def canonical(self, name: str) -> str:
         """A tool's own name for a name or alias; other names as they are."""
