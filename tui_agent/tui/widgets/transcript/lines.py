@@ -25,8 +25,8 @@ EMPTY = Line(())
 
 
 def width_of(spans: Iterable[Span]) -> int:
-    """Cells that the spans take."""
-    return sum(cell_len(text) for text, _ in spans)
+    """Cells that the spans take together; a joiner at the end of one acts on the next."""
+    return cell_len(text_of(spans))
 
 
 def text_of(spans: Iterable[Span]) -> str:
@@ -97,38 +97,39 @@ def _cut_cells(text: str, width: int, hard: bool) -> list[tuple[int, int]]:
     cuts: list[tuple[int, int]] = []
     start = 0  # where the row begins, in characters
     used = 0  # its cells
+    inked = False  # it holds more than blanks
     stop = after = -1  # the last place to break: the row ends at `stop`, the next begins at `after`
     after_used = 0  # cells up to `after`
     was_wide = False
     for begin, end, cells in graphemes:
-        blank = text[begin] == " "
+        blank = not hard and text[begin:end] == " "
         wide = cells == 2
-        if not hard and begin > start and (wide or was_wide) and text[begin - 1] != " " and not blank:
+        if not hard and not blank and begin > start and (wide or was_wide) and text[begin - 1] != " ":
             stop = after = begin
             after_used = used
-        if used + cells > width and not (blank and not hard):
-            if stop > start and not hard:
+        if used + cells > width and not (blank and inked):
+            if stop > start:
                 cuts.append((start, stop))
                 start, used = after, used - after_used
             if used + cells > width:
                 cuts.append((start, begin))
                 start, used = begin, 0
             stop = after = -1
+            inked = False
+        if blank and begin == start and cuts:
+            start, used = end, 0
+            continue
         used += cells
         was_wide = wide
-        if blank and not hard:
-            if begin == start:
-                if cuts:
-                    start, used = end, 0
-                continue
-            if text[begin - 1] != " ":
+        if not blank:
+            inked = True
+        elif inked:
+            if text[begin - 1] != " " or stop < 0:
                 stop = begin
             after, after_used = end, used
-            if stop <= start:
-                stop = -1
     if start < len(text) or not cuts:
         tail = text[start:]
-        cuts.append((start, len(text) if hard or used <= width else start + len(tail.rstrip(" "))))
+        cuts.append((start, len(text) if used <= width else start + len(tail.rstrip(" "))))
     return cuts
 
 

@@ -13,7 +13,7 @@ _AT_WORK = 20
 
 
 class Row(NamedTuple):
-    """A row of the transcript: its block, where that stands, and which of its rows this is (negative: the gap above)."""
+    """A row of the transcript: its block, where that stands, and which of its rows it is (negative: the gap above)."""
 
     place: int
     block: Block
