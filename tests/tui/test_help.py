@@ -1,5 +1,6 @@
 """The help screen and the key table, both from the registry."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,7 @@ async def test_it_scrolls_by_keys_and_closes() -> None:
         assert scroll.scroll_y > 10
         await pilot.press("f1")
         assert not isinstance(app.screen, HelpScreen)
+
+
+def test_help_looks(snap_compare: Callable[..., bool]) -> None:
+    assert snap_compare(Helping(), terminal_size=(80, 24))

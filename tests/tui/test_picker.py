@@ -1,7 +1,7 @@
 """The provider picker: live states as they come in, filtering, and no silent choice of a server that is down."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 from textual.pilot import Pilot
@@ -282,3 +282,11 @@ def test_provider_rows_tell_where_a_key_comes_from() -> None:
         ProviderRow("open-ai", "https://api.openai.com/v1", False, "OPEN_AI_API_KEY", False),
         ProviderRow("groq", "https://api.groq.com/openai/v1", False, "MY_KEY", True),
     ]
+
+
+SIZES = {"wide": (120, 40), "usual": (80, 24), "small": (40, 10)}
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+def test_picker_looks(snap_compare: Callable[..., bool], size: tuple[int, int]) -> None:
+    assert snap_compare(Picking(DOWN, OLLAMA, NO_KEY, MANY), terminal_size=size, run_before=settle)

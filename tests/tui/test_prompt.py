@@ -1,5 +1,6 @@
 """The prompt: sending, new lines, history, completion, pastes, and noise that must not become text."""
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import pytest
@@ -20,8 +21,11 @@ from tui_agent.tui.actions import ACTIONS
 from tui_agent.tui.bindings import bindings_for
 from tui_agent.tui.history import PromptHistory
 from tui_agent.tui.theming import ASCII
+from tui_agent.tui.widgets.activity import Activity, ActivityLine
 from tui_agent.tui.widgets.completion import Command, CompletionList, file_candidates, word_before
+from tui_agent.tui.widgets.key_footer import KeyFooter
 from tui_agent.tui.widgets.prompt import LARGEST_PASTE, PromptArea
+from tui_agent.tui.widgets.status_bar import StatusBar, StatusInfo
 
 COMMANDS = (
     Command("/model", "choose provider and model"),
@@ -375,3 +379,35 @@ async def test_rebound_keys_send_and_make_lines() -> None:
         await pilot.press(*"a", "enter", *"b", "ctrl+g")
         assert app.sent() == ["a\nb"]
     assert any(action.id == "chat.send" for action in ACTIONS)
+
+
+class Foot(Desk):
+    def get_default_screen(self) -> Screen[None]:
+        class Whole(Chat):
+            def compose(self) -> ComposeResult:
+                yield StatusBar(
+                    StatusInfo(
+                        project="/home/u/src/shop",
+                        branch="main",
+                        provider="ollama",
+                        model="qwen2.5:latest",
+                        mode="accept-edits",
+                        context_used=27_000,
+                        context_limit=32_768,
+                    ),
+                    home="/home/u",
+                )
+                yield Static("above", id="above")
+                with Vertical(id="foot"):
+                    activity = ActivityLine(clock=lambda: 4.0)
+                    activity.show(Activity("you", "run_command"))
+                    yield activity
+                    yield PromptArea(commands=COMMANDS)
+                    yield KeyFooter()
+
+        return Whole()
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 10)], ids=["usual", "small"])
+def test_bar_and_foot_look(snap_compare: Callable[..., bool], size: tuple[int, int]) -> None:
+    assert snap_compare(Foot("dawn"), terminal_size=size, press=["/", "m"])

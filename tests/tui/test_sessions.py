@@ -1,5 +1,7 @@
 """The list of earlier sessions."""
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.tui.stage import Stage
@@ -92,3 +94,7 @@ async def test_it_works_at_forty_by_ten() -> None:
 )
 def test_spans_of_time_are_told_in_their_largest_unit(seconds: float, told: str) -> None:
     assert ago(seconds) == told
+
+
+def test_session_list_looks(snap_compare: Callable[..., bool]) -> None:
+    assert snap_compare(Listing(*ROWS), terminal_size=(80, 24))

@@ -1,5 +1,7 @@
 """The theme picker and the command palette's entries."""
 
+from collections.abc import Callable
+
 from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widgets import Static
@@ -88,3 +90,7 @@ async def test_the_palette_offers_what_works_here_and_runs_it() -> None:
         await result  # type: ignore[misc]
         assert chat.pressed == "sessions"
     assert all(action.palette for action in ACTIONS if action.label in offered)
+
+
+def test_theme_list_looks(snap_compare: Callable[..., bool]) -> None:
+    assert snap_compare(Trying(), terminal_size=(40, 10), press=["up"])

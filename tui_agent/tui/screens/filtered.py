@@ -31,6 +31,10 @@ class FilterInput(Input, inherit_bindings=False):
 
     BINDINGS = [binding for binding in Input.BINDINGS if not isinstance(binding, tuple) and binding.key != "enter"]
 
+    def on_mount(self) -> None:
+        """A steady cursor: nothing is painted while nothing happens."""
+        self.cursor_blink = False
+
     async def _on_key(self, event: events.Key) -> None:
         await run_in_order(event, self, self.screen)
 

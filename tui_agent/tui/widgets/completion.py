@@ -64,9 +64,7 @@ class CompletionList(Widget):
     CompletionList {
         overlay: screen;
         width: 1fr;
-        max-width: 72;
         height: auto;
-        margin: 0 0 0 1;
         background: $surface;
         color: $text;
         display: none;
@@ -119,7 +117,7 @@ class CompletionList(Widget):
         remark_style = self.get_visual_style("completion--remark", partial=True)
         label = Content.styled(candidate.label, label_style)
         line = Content.assemble(
-            " ",
+            "  ",
             label,
             " " * (self._label_width - label.cell_length + 2),
             Content.styled(candidate.remark, remark_style),

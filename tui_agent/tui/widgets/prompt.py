@@ -28,7 +28,7 @@ from tui_agent.tui.widgets.completion import (
 FileCandidates = Callable[[str], Awaitable[list[str]]]
 """Paths in the project that match what follows the `@`; a folder ends with a slash."""
 
-LARGEST_PASTE = 1_000_000
+LARGEST_PASTE = 500_000
 """Characters of one paste that are kept."""
 
 _GUTTER = 2
