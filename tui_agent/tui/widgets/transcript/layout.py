@@ -183,7 +183,7 @@ def rows_of(block: Block, width: int, clock: Callable[[], float]) -> list[Line]:
                 rows += _wrapped(block.hint, "muted", width, (("→ ", "faint"),))
             return rows
         case SwitchBlock():
-            label = sanitize(f"{block.provider} · {block.model}").replace("\n", " ")
+            label = f"{_one_line(block.provider)} · {_one_line(block.model)}"
             return [Line(clip(((label, "muted"), ("  answers from here on", "faint")), width))]
         case WelcomeBlock():
             return [Line(row) for line in block.lines for row in wrap(_clean(line), width)] or [EMPTY]
@@ -334,4 +334,4 @@ def _one_line(text: str) -> str:
 
 
 def _clean(spans: Spans) -> Spans:
-    return tuple((_one_line(text) if not text.isspace() else text, role) for text, role in spans)
+    return tuple((sanitize(text).replace("\n", " ").expandtabs(1), role) for text, role in spans)

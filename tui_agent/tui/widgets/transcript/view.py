@@ -161,6 +161,8 @@ class TranscriptView(ScrollView, can_focus=True):
         port.settle()
         if port.place_of(self.cursor) is None:
             self.cursor = None
+            if self.has_focus and len(port):
+                self._cursor_index()
         self._place_view()
         shown = port.shown()
         counting = port.at_work()

@@ -1,0 +1,382 @@
+"""The transcript as the user meets it: following, folding, jumping, resizing, copying, and nothing raw on it."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from textual.app import ComposeResult
+
+from tests.tui.stage import THEMES, Stage
+from tui_agent.conversation.events import FileDelta
+from tui_agent.tui.theming import ASCII, UNICODE, Palette
+from tui_agent.tui.widgets.transcript.document import (
+    AgentBlock,
+    Document,
+    GrowingText,
+    NoticeBlock,
+    SwitchBlock,
+    ThoughtBlock,
+    ToolBlock,
+    UserBlock,
+    WelcomeBlock,
+)
+from tui_agent.tui.widgets.transcript.layout import duration
+from tui_agent.tui.widgets.transcript.view import TranscriptView
+from tui_agent.tui.widgets.transcript.viewport import Viewport
+
+ROWS = [json.loads(line) for line in (Path(__file__).parents[1] / "data" / "terminal.jsonl").read_text().splitlines()]
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069\u200e\u200f]")
+
+
+class Show(Stage):
+    """Only a transcript."""
+
+    def __init__(self, symbols=UNICODE) -> None:
+        super().__init__()
+        self.document = Document(clock=lambda: 100.0)
+        self.view = TranscriptView(self.document, palette=Palette(THEMES["slate"]), symbols=symbols)
+        self.copied: list[TranscriptView.Copied] = []
+        self.folded: list[TranscriptView.FoldToggled] = []
+
+    def compose(self) -> ComposeResult:
+        yield self.view
+
+    def on_transcript_view_copied(self, event: TranscriptView.Copied) -> None:
+        self.copied.append(event)
+
+    def on_transcript_view_fold_toggled(self, event: TranscriptView.FoldToggled) -> None:
+        self.folded.append(event)
+
+    def screen_text(self) -> list[str]:
+        return [self.view.render_line(y).text.rstrip() for y in range(self.view.size.height)]
+
+
+async def settled(pilot) -> None:
+    """Wait until the frame that a change asked for has been drawn."""
+    while pilot.app.view._frame is not None:
+        await pilot.pause(0.005)
+    await pilot.pause()
+
+
+def talk(document: Document, turns: int) -> None:
+    for turn in range(turns):
+        document.add(UserBlock(text=f"question {turn}"))
+        answer = AgentBlock()
+        answer.text.append(f"answer {turn}\n\n- a point\n- another\n\n" + "some more words " * 30)
+        document.add(answer)
+        document.add(ToolBlock(call_id=str(turn), name="run_command", title="ls", status="ok", content="a\nb\nc"))
+
+
+async def test_the_end_is_followed_until_the_user_goes_up_and_again_after_end():
+    app = Show()
+    async with app.run_test(size=(90, 12)) as pilot:
+        talk(app.document, 5)
+        app.view.focus()
+        await settled(pilot)
+        assert (
+            app.view.follow and app.screen_text()[-1].split()[:2] == ["▸", "run_command"]
+        ) or "run_command" in app.screen_text()[-1]
+        await pilot.press("pageup")
+        assert not app.view.follow
+        before = app.screen_text()
+        talk(app.document, 1)
+        await settled(pilot)
+        assert app.screen_text() == before
+        await pilot.press("end")
+        assert app.view.follow
+        app.document.add(UserBlock(text="the last one"))
+        await settled(pilot)
+        assert "the last one" in app.screen_text()[-1]
+
+
+async def test_growth_above_does_not_move_what_is_read():
+    app = Show()
+    async with app.run_test(size=(90, 12)) as pilot:
+        talk(app.document, 30)
+        app.view.focus()
+        await settled(pilot)
+        await pilot.press("pageup", "pageup")
+        before = app.screen_text()
+        app.document.fold_all(ToolBlock, False)
+        app.document.add(UserBlock(text="first of all"), before=app.document.blocks[0])
+        app.document.fold_all(ToolBlock, True)
+        await settled(pilot)
+        assert app.screen_text() == before
+
+
+async def test_scrolling_up_a_line_at_a_time_never_jumps_although_heights_above_were_estimates():
+    app = Show()
+    async with app.run_test(size=(90, 10)) as pilot:
+        talk(app.document, 40)
+        await settled(pilot)
+        before = app.screen_text()
+        for _ in range(120):
+            app.view.scroll_to(y=app.view.scroll_y - 1)
+            after = app.screen_text()
+            assert after[1:] == before[:-1]
+            before = after
+
+
+async def test_streaming_repaints_once_a_frame_and_no_timer_runs_when_idle():
+    app = Show()
+    async with app.run_test(size=(90, 12)) as pilot:
+        answer = app.document.add(AgentBlock(streaming=True))
+        await settled(pilot)
+        syncs = []
+        original = app.view._sync
+        app.view._sync = lambda: (syncs.append(1), original())
+        for _ in range(500):
+            app.document.append_text(answer, "word ")
+        await settled(pilot)
+        assert len(syncs) == 1
+        assert app.view._frame is None and app.view._second is None
+
+
+async def test_a_running_tool_counts_seconds_and_shows_the_end_of_its_output():
+    app = Show()
+    async with app.run_test(size=(90, 12)) as pilot:
+        output = "".join(f"line {n}\n" for n in range(20))
+        tool = app.document.add(ToolBlock(name="run_command", title="make", status="running", started=93.0))
+        app.document.append_output(tool, output)
+        await settled(pilot)
+        text = app.screen_text()
+        assert text[0].endswith("… 7 s")
+        assert [row.strip() for row in text[1:6]] == [f"line {n}" for n in range(15, 20)]
+        assert app.view._second is not None
+
+
+async def test_fold_and_unfold_by_key_and_by_click_keep_the_first_row_in_place():
+    app = Show()
+    async with app.run_test(size=(90, 12)) as pilot:
+        app.document.add(UserBlock(text="list"))
+        app.document.add(ToolBlock(name="run_command", title="ls", status="ok", content="alpha\nbeta", seconds=0.012))
+        app.view.focus()
+        await settled(pilot)
+        assert app.screen_text()[2].split() == ["▎", "▸", "run_command", "ls", "✓", "12", "ms"]
+        await pilot.press("enter")
+        await settled(pilot)
+        assert [row.split()[-1] for row in app.screen_text()[3:5]] == ["alpha", "beta"]
+        await pilot.click(app.view, offset=(20, 2))
+        await settled(pilot)
+        assert app.screen_text()[3] == ""
+        assert [event.folded for event in app.folded] == [False, True]
+
+
+async def test_unfolding_something_long_at_the_end_keeps_its_beginning_in_view():
+    app = Show()
+    async with app.run_test(size=(90, 10)) as pilot:
+        talk(app.document, 3)
+        app.document.add(ToolBlock(name="read_file", title="long", status="ok", content="\n".join(map(str, range(99)))))
+        app.view.focus()
+        await settled(pilot)
+        row = next(y for y, text in enumerate(app.screen_text()) if "read_file" in text)
+        await pilot.press("enter")
+        await settled(pilot)
+        assert "read_file" in app.screen_text()[row]
+
+
+async def test_jumping_goes_from_prompt_to_prompt():
+    app = Show()
+    async with app.run_test(size=(90, 9)) as pilot:
+        talk(app.document, 20)
+        app.view.focus()
+        await settled(pilot)
+        await pilot.press("left_square_bracket", "left_square_bracket", "left_square_bracket")
+        assert "question 17" in app.screen_text()[0]
+        await pilot.press("right_square_bracket")
+        assert "question 18" in app.screen_text()[0]
+        await pilot.press("home")
+        assert "question 0" in app.screen_text()[0]
+        await pilot.press("right_square_bracket")
+        assert "question 1" in app.screen_text()[0]
+
+
+async def test_up_and_down_reach_every_block_and_every_line():
+    app = Show()
+    async with app.run_test(size=(90, 7)) as pilot:
+        talk(app.document, 4)
+        app.view.focus()
+        await settled(pilot)
+        await pilot.press("home")
+        cursors, seen = [], set()
+        for _ in range(80):
+            cursors.append(app.view.cursor)
+            seen.update(app.screen_text())
+            app.view.action_line_down()
+        assert list(dict.fromkeys(cursors)) == [block.id for block in app.document]
+        assert app.view.follow
+        for _ in range(80):
+            app.view.action_line_up()
+        assert app.view.cursor == app.document.blocks[0].id
+        assert any("question 0" in row for row in app.screen_text())
+        assert any("question 2" in row for row in seen)
+
+
+async def test_copy_gives_the_source_of_the_block_under_the_cursor():
+    app = Show()
+    async with app.run_test(size=(90, 12)) as pilot:
+        app.document.add(UserBlock(text="before"))
+        app.document.add(AgentBlock(text=GrowingText("**bold** \x1b]52;c;eA==\x07text")))
+        app.view.focus()
+        await settled(pilot)
+        await pilot.press("c")
+        await pilot.pause()
+        assert [(event.text, event.what) for event in app.copied] == [("**bold** text", "answer")]
+
+
+async def test_selecting_by_mouse_gives_the_text_without_the_gutter():
+    app = Show()
+    async with app.run_test(size=(90, 12)) as pilot:
+        app.document.add(UserBlock(text="one two three"))
+        app.document.add(AgentBlock(text=GrowingText("four **five** six")))
+        await settled(pilot)
+        await pilot.mouse_down(app.view, offset=(15, 0))
+        await pilot.hover(app.view, offset=(19, 2))
+        await pilot.mouse_up(app.view, offset=(19, 2))
+        await pilot.pause()
+        selected = app.screen.get_selected_text()
+        assert selected is not None
+        assert selected.split("\n")[0] == "two three"
+        assert selected.split("\n")[2].startswith("four fiv")
+
+
+async def test_sizes_from_one_cell_to_a_wall_and_back_show_the_same():
+    app = Show()
+    async with app.run_test(size=(90, 20)) as pilot:
+        talk(app.document, 10)
+        app.document.add(AgentBlock(text=GrowingText("| a | 日本語 |\n|---|---|\n| 1 | 2 |\n\n```py\nx = 1\n```")))
+        await settled(pilot)
+        before = app.screen_text()
+        for size in [(1, 1), (500, 200), (40, 10), (2, 3), (15, 4), (16, 30), (79, 24), (80, 24), (10, 1), (90, 20)]:
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            for y in range(app.view.size.height):
+                app.view.render_line(y)
+        await settled(pilot)
+        assert app.view.follow
+        assert app.screen_text() == before
+
+
+async def test_a_resize_keeps_the_block_that_is_read_at_the_top():
+    app = Show()
+    async with app.run_test(size=(120, 10)) as pilot:
+        talk(app.document, 30)
+        app.view.focus()
+        await settled(pilot)
+        for _ in range(10):
+            await pilot.press("left_square_bracket")
+        assert "question 20" in app.screen_text()[0]
+        await pilot.resize_terminal(50, 14)
+        await pilot.pause()
+        assert "question 20" in app.screen_text()[0]
+
+
+async def test_another_theme_repaints_without_laying_out_again():
+    app = Show()
+    async with app.run_test(size=(90, 12)) as pilot:
+        talk(app.document, 2)
+        await settled(pilot)
+        before = app.view.render_line(0)
+        app.view.palette = Palette(THEMES["paper"])
+        await settled(pilot)
+        after = app.view.render_line(0)
+        assert after.text == before.text
+        assert [segment.style for segment in after] != [segment.style for segment in before]
+
+
+async def test_ascii_terminals_get_signs_they_can_draw():
+    app = Show(ASCII)
+    async with app.run_test(size=(90, 20)) as pilot:
+        talk(app.document, 1)
+        app.document.add(AgentBlock(text=GrowingText("> quote\n\n---\n")))
+        app.document.add(ToolBlock(name="edit_file", title="x", status="denied", files=(FileDelta("x", 1, 2, ""),)))
+        app.document.add(SwitchBlock(provider="a", model="b"))
+        await settled(pilot)
+        assert all(row.isascii() for row in app.screen_text())
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row["id"])
+async def test_hostile_text_is_only_text_in_every_kind_of_block(row):
+    text = row["text"]
+    app = Show()
+    async with app.run_test(size=(80, 24)) as pilot:
+        document = app.document
+        delta = FileDelta(text, 1, 1, f"@@ {text}\n+{text}\n-{text}")
+        blocks = [
+            UserBlock(text=text),
+            AgentBlock(text=GrowingText(text), note=text),
+            AgentBlock(text=GrowingText(f"```{text}\n{text}"), streaming=True),
+            AgentBlock(text=GrowingText(f"| {text} | [x]({text}) |\n|---|---|\n| {text} | `{text}` |")),
+            ThoughtBlock(text=GrowingText(text), folded=False),
+            ThoughtBlock(text=GrowingText(text), streaming=True),
+            ToolBlock(name=text, title=text, note=text, status="running", tail=text, started=1.0),
+            ToolBlock(name=text, title=text, note=text, status="denied", content=text, folded=False),
+            ToolBlock(name=text, title=text, status="failed", content=text),
+            ToolBlock(name=text, status="ok", files=(delta, delta), folded=False),
+            NoticeBlock(level="error", text=text, hint=text),
+            SwitchBlock(provider=text, model=text),
+            WelcomeBlock(lines=(((text, "text"),),)),
+        ]
+        for block in blocks:
+            document.clear()
+            document.add(block)
+            await settled(pilot)
+            assert len(app.view._port) == 1
+            for y in range(min(app.view._port.total, 500)):
+                strip = app.view._strip(y)
+                assert not CONTROL.search(strip.text)
+                assert strip.cell_length == app.view._area.width
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(0.012, "12 ms"), (2.13, "2.1 s"), (43.4, "43 s"), (125, "2 min 05 s")])
+def test_durations_are_short(seconds, shown):
+    assert duration(seconds) == shown
+
+
+ACTION = st.one_of(
+    st.tuples(st.just("go"), st.integers(-5, 400)),
+    st.tuples(st.just("add"), st.integers(1, 30)),
+    st.tuples(st.just("grow"), st.integers(1, 30)),
+    st.tuples(st.just("remove"), st.integers(0, 50)),
+    st.tuples(st.just("width"), st.integers(1, 60)),
+    st.tuples(st.just("height"), st.integers(1, 30)),
+)
+
+
+@given(st.lists(ACTION, max_size=30))
+@settings(deadline=None)
+def test_whatever_happens_the_view_is_full_and_its_heights_are_exact(actions):
+    document = Document()
+    port = Viewport(document)
+    document.on_change = port.changed
+    port.resize(40, 10)
+    for action, number in actions:
+        followed = port.follow
+        match action:
+            case "go":
+                port.go(number)
+            case "add":
+                document.add(AgentBlock(text=GrowingText("word " * number * 5)))
+            case "grow" if document.blocks:
+                block = document.blocks[number % len(document)]
+                assert isinstance(block, AgentBlock)
+                document.append_text(block, "more\n\n" * number)
+            case "remove" if document.blocks:
+                document.remove(document.blocks[number % len(document)])
+            case "width":
+                port.resize(number, port.height)
+            case "height":
+                port.resize(port.width, number)
+        port.settle()
+        assert action == "go" or port.follow == followed
+        assert 0 <= port.top <= port.last_top
+        if port.follow:
+            assert port.top == port.last_top
+        for number in range(port.top, min(port.top + port.height, port.total)):
+            row = port.row(number)
+            assert row is not None
+            assert row.row < len(port.rows_of(row.block).lines)
+            assert port.end_row(row.place) - port.first_row(row.place) == len(port.rows_of(row.block).lines)
