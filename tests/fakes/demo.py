@@ -1,7 +1,8 @@
 """The demo scenario of the fake chat server: it behaves like a small, eager coding model.
 
 A prompt with one of the words of `PLANS` gets tool calls, then a closing text; `fault NAME` gets that fault; `long N`
-a long Markdown answer of N paragraphs; anything else a short Markdown answer.
+a long Markdown answer of N paragraphs; "call the tool `NAME`" that call; anything else a short
+Markdown answer.
 """
 
 import json
@@ -136,12 +137,20 @@ def demo(body: dict[str, Any], number: int) -> Reply:
         thought = "The user wants something done; I will use a tool."
         calls = reply_calls(plan[rounds], answer="" if rounds else "Let me see. ", first=100 * number + 1)
         return calls.but(steps=[*[delta(reasoning_content=t + " ") for t in thought.split()], *calls.steps])
+    asked = re.search(r"[Cc]all the tool `(\w+)`", prompt)
+    if asked and asked[1] in offered and not since:
+        return reply_calls([(asked[1], _some_arguments(body, asked[1]))], first=100 * number + 1)
     results = [message for message in since if message.get("role") == "tool"]
     if results:
         return reply_text(_closing(results))
     if "think" in prompt:
         return reply_text(ANSWER.format(prompt=prompt[:60]), thought="First this, then that, " * 20)
     return reply_text(ANSWER.format(prompt=prompt[:60] or "nothing"))
+
+
+def _some_arguments(body: dict[str, Any], name: str) -> dict[str, str]:
+    tool = next(tool["function"] for tool in body["tools"] if tool["function"]["name"] == name)
+    return dict.fromkeys(tool["parameters"].get("properties", {}), "blue")
 
 
 def _closing(results: Sequence[dict[str, Any]]) -> str:

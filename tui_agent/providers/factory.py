@@ -2,27 +2,34 @@
 
 from collections.abc import Mapping
 
-from tui_agent.config.model import Settings
+from tui_agent.config.model import ProviderSettings, Settings
 from tui_agent.config.providers import base_url, resolve_key
 from tui_agent.conversation.errors import ConfigError
 from tui_agent.providers.openai_chat import OpenAIChatProvider
 from tui_agent.providers.protocol import LLMProvider
 
 
+def find_provider(name: str, settings: Settings) -> ProviderSettings:
+    """The settings of the provider `name`.
+
+    Raises:
+        ConfigError: there is none; the hint has the nearest names.
+    """
+    import difflib
+
+    if name in settings.providers:
+        return settings.providers[name]
+    near = difflib.get_close_matches(name, settings.providers, n=3, cutoff=0.5) or list(settings.providers)
+    raise ConfigError(f"Unknown provider {name!r}", f"there is: {', '.join(near)}" if near else "none is configured")
+
+
 def create_provider(name: str, settings: Settings, environ: Mapping[str, str]) -> LLMProvider:
     """The client for the provider `name`. Nothing is contacted and no key is looked up before its first use.
 
     Raises:
-        ConfigError: there is no such provider, or it speaks a protocol that this version does not.
+        ConfigError: there is no such provider, or it is set up for what this version does not have.
     """
-    import difflib
-
-    provider = settings.providers.get(name)
-    if provider is None:
-        near = difflib.get_close_matches(name, settings.providers, n=3, cutoff=0.5) or list(settings.providers)
-        raise ConfigError(
-            f"Unknown provider {name!r}", f"there is: {', '.join(near)}" if near else "none is configured"
-        )
+    provider = find_provider(name, settings)
     if provider.api != "chat":
         raise ConfigError(
             f"providers.{name}.api: {provider.api} is not part of this version",
