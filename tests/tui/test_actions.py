@@ -19,7 +19,7 @@ OWNERS = {
     "app": "tui_agent.tui.app",
     "chat": "tui_agent.tui.screens.chat",
     "prompt": "tui_agent.tui.widgets.prompt",
-    "approval": "tui_agent.tui.widgets.approval",
+    "approval": "tui_agent.tui.widgets.answer_bar",
     "transcript": "tui_agent.tui.widgets.transcript.view",
     "review": "tui_agent.tui.screens.review",
     "picker": "tui_agent.tui.screens.picker",

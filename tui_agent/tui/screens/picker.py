@@ -1,6 +1,6 @@
 """Choose provider and model among what really answers, with the state of every server as it comes in."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -100,18 +100,14 @@ class PickerScreen(FilteredScreen[tuple[str, str] | None]):
         self.run_worker(self._ask(), group="probe", exclusive=True)
 
     async def _ask(self) -> None:
-        results = self._probe()
         problem = ""
         try:
-            async for result in results:
+            async for result in self._probe():
                 self._asked.discard(result.provider)
                 self._results[result.provider] = result
                 self.rebuild(None if self.touched else self._current)
         except Exception as error:  # whatever goes wrong while asking, what has answered can be chosen
             problem = f"the servers could not all be asked: {one_line(str(error)) or type(error).__name__}"
-        finally:
-            if isinstance(results, AsyncGenerator):
-                await results.aclose()
         self._asked.clear()
         self.rebuild()
         if problem:
