@@ -1,8 +1,8 @@
 """The demo scenario of the fake chat server: it behaves like a small, eager coding model.
 
-A prompt with one of the words of `PLANS` gets tool calls, then a closing text; `fault NAME` gets that fault; `long N`
-a long Markdown answer of N paragraphs; "call the tool `NAME`" that call; anything else a short
-Markdown answer.
+A prompt with one of the words of `PLANS` gets tool calls (written as a bad server would with `style NAME`, see
+`CallStyle`), then a closing text; `fault NAME` gets that fault; `long N` a long Markdown answer of N paragraphs; "call
+the tool `NAME`" that call; anything else a short Markdown answer.
 """
 
 import json
@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tests.fakes.replies import (
+    ALL_STYLES,
     DONE,
     Call,
     Close,
@@ -135,7 +136,8 @@ def demo(body: dict[str, Any], number: int) -> Reply:
     rounds = sum(1 for message in since if message.get("tool_calls"))
     if offered and rounds < len(plan):
         thought = "The user wants something done; I will use a tool."
-        calls = reply_calls(plan[rounds], answer="" if rounds else "Let me see. ", first=100 * number + 1)
+        style = next((style for style in ALL_STYLES if f"style {style}" in prompt), "indexed")
+        calls = reply_calls(plan[rounds], style, answer="" if rounds else "Let me see. ", first=100 * number + 1)
         return calls.but(steps=[*[delta(reasoning_content=t + " ") for t in thought.split()], *calls.steps])
     asked = re.search(r"[Cc]all the tool `(\w+)`", prompt)
     if asked and asked[1] in offered and not since:

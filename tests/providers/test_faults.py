@@ -175,6 +175,7 @@ async def test_a_refused_key_names_its_variable() -> None:
         error = await error_of(server)
         assert "FAKE_API_KEY" in error.hint
         assert "MY_KEY" in (await error_of(server, api_key_env="MY_KEY")).hint
+        assert "export FAKE_API_KEY=…" in (await error_of(server, requires_api_key=False)).hint
 
 
 @pytest.mark.parametrize(
@@ -266,6 +267,13 @@ async def test_an_error_body_is_shown_bounded_safe_and_without_the_key() -> None
     assert len(error.message) < 500
     assert "bad key [key] and [key], red" in error.message
     assert KEY not in f"{error!r} {error.hint} {error.__cause__!r} {error.__context__!r}"
+
+
+async def test_the_key_is_in_no_log_at_any_level(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(0), ChatServer([reply_error(500, f"key {KEY}"), reply_text("yes")]) as server:
+        await ask(server)
+    assert caplog.records
+    assert KEY not in caplog.text
 
 
 # ---- concessions ----

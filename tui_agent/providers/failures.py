@@ -7,7 +7,6 @@ import ssl
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -208,6 +207,8 @@ def error_text(body: str) -> str:
 
 def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
     """Seconds to wait as `Retry-After` asks (seconds or an HTTP date), at most 60; None when it does not say."""
+    from email.utils import parsedate_to_datetime
+
     given = headers.get("retry-after", "").strip()
     if not given:
         return None
@@ -231,7 +232,10 @@ def _judge(endpoint: Endpoint, model: str, status: int, said: str, retry: bool) 
     if status in (401, 403) and not _MODEL.search(said):
         if status == 401:
             message = f"{name} refused the API key (401): {shown}"
-            hint = f"check the key in {endpoint.key_variable}"
+            if endpoint.settings.requires_api_key or endpoint.settings.api_key_command:
+                hint = f"check the key in {endpoint.key_variable}"
+            else:
+                hint = f"this server wants a key: export {endpoint.key_variable}=…"
         else:
             message, hint = (
                 f"{name} forbids this (403): {shown}",

@@ -27,12 +27,13 @@ def to_wire(request: ChatRequest, concessions: Set[Concession] = frozenset()) ->
     """The body for `POST chat/completions`: only fields that are needed, and always encodable as UTF-8.
 
     Servers parse the arguments and names of earlier calls again and refuse the whole conversation for one bad call, so
-    malformed ones are wrapped: `{"malformed": "…"}`, and `a b` becomes `a_b`.
+    malformed ones are wrapped: `{"malformed": "…"}`, and `a b` becomes `a_b`. Assistant messages without text and calls
+    (a reply that was only reasoning, or was cut at once) are left out: several servers refuse them.
     """
     short = "short ids" in concessions
     body: dict[str, Any] = {
         "model": request.model,
-        "messages": [_message(message, short) for message in request.messages],
+        "messages": [_message(message, short) for message in request.messages if not _is_blank(message)],
         "stream": True,
     }
     if "no usage" not in concessions:
@@ -61,6 +62,10 @@ def to_wire(request: ChatRequest, concessions: Set[Concession] = frozenset()) ->
 def concession_for(message: str, made: Set[Concession]) -> Concession | None:
     """What a refusal (400 or 422) asks for that was not conceded yet."""
     return next((found for pattern, found in DEMANDS if found not in made and pattern.search(message)), None)
+
+
+def _is_blank(message: Message) -> bool:
+    return message.role == "assistant" and not message.content and not message.tool_calls
 
 
 def _message(message: Message, short: bool) -> dict[str, Any]:
