@@ -13,14 +13,13 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui_agent.permissions.approval import ApprovalDecision, ApprovalRequest
-from tui_agent.text.sanitize import sanitize
 from tui_agent.tui.arming import ArmingGuard
 from tui_agent.tui.bindings import bindings_for
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.answer_bar import ROOMY, AnswerBar
 from tui_agent.tui.widgets.approval_panel import SCROLL
 from tui_agent.tui.widgets.diff_items import counts_text
-from tui_agent.tui.widgets.diff_text import cells, shortened
+from tui_agent.tui.widgets.diff_text import cells, one_line, shortened
 from tui_agent.tui.widgets.diff_view import DiffView, Layout
 from tui_agent.tui.widgets.key_footer import KeyFooter
 from tui_agent.workspace.changes import ChangePlan
@@ -93,7 +92,7 @@ class FileList(Widget):
 
     def __init__(self, diffs: Sequence[FileDiff], symbols: Symbols) -> None:
         super().__init__()
-        self._rows = [(sanitize(diff.name, "approval"), counts_text(diff, symbols)) for diff in diffs]
+        self._rows = [(one_line(diff.name), counts_text(diff, symbols)) for diff in diffs]
         self._present = 0
 
     def show(self, index: int) -> None:
@@ -164,7 +163,7 @@ class ReviewScreen(Screen[ApprovalDecision | None]):
     ) -> None:
         super().__init__()
         self._diffs = diff_plan(changes) if isinstance(changes, ChangePlan) else tuple(changes)
-        self._title = sanitize(title, "approval")
+        self._title = one_line(title)
         self._request = request
         self._symbols = symbols
         self._index = 0
@@ -223,7 +222,7 @@ class ReviewScreen(Screen[ApprovalDecision | None]):
         places = [f"file {self._index + 1} of {len(self._diffs)}"] if several else []
         if diff.hunks:
             places.append(f"hunk {self._view.hunk + 1} of {len(diff.hunks)}")
-        name = sanitize(diff.name, "approval")
+        name = one_line(diff.name)
         if self._title:
             name = f"{self._title} {self._symbols.separator} {name}"
         self._head.show(name, counts_text(diff, self._symbols), f" {self._symbols.separator} ".join(places))

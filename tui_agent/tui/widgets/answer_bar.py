@@ -24,12 +24,11 @@ from tui_agent.permissions.approval import (
     Denied,
     WriteAccess,
 )
-from tui_agent.text.sanitize import sanitize
 from tui_agent.tui.actions import ACTIONS
 from tui_agent.tui.arming import ArmingGuard
 from tui_agent.tui.bindings import bindings_for, key_name, keys_of
 from tui_agent.tui.theming import UNICODE, Symbols
-from tui_agent.tui.widgets.diff_text import cells
+from tui_agent.tui.widgets.diff_text import cells, one_line
 
 GAP = 3
 
@@ -218,6 +217,7 @@ class AnswerBar(Widget):
         self._asked = 0
         self._admitted = False
         self._timer: Timer | None = None
+        self._came_from: Widget | None = None
         self._hints = KeyHints()
         self._comment = Input(compact=True, placeholder="why not? the model reads this")
 
@@ -227,8 +227,9 @@ class AnswerBar(Widget):
         yield self._comment
 
     def on_mount(self) -> None:
-        """The terminal's focus closes the gate, coming or going."""
+        """The terminal's focus closes the gate, coming or going, and so does a screen that covers this one."""
         self.watch(self.app, "app_focus", self.refocused, init=False)
+        self.watch(self.screen, "stack_updates", self.refocused, init=False)
 
     # ---- for the widget around ----
 
@@ -272,21 +273,20 @@ class AnswerBar(Widget):
         self._wait()
 
     def refocused(self) -> None:
-        """The terminal's focus changed."""
+        """The terminal's focus changed, or another screen came or went."""
         self.guard.refocused(self._clock())
         self._wait()
 
     def arm_if_due(self) -> None:
         """Take the focus when the guard is open; the timer calls this, and calling it early does nothing."""
         self._timer = None
-        if self._request is None or self.has_class("-commenting"):
+        if self._request is None or self.has_class("-commenting") or not self.screen.is_current:
             return
         if not self.guard.armed(self._clock()):
             self._wait()
             return
         self._look(armed=True)
-        self.can_focus = True
-        self.focus(scroll_visible=False)
+        self._take_focus()
 
     # ---- the gate ----
 
@@ -317,13 +317,25 @@ class AnswerBar(Widget):
             self.post_message(self.Typed(self._comment.value))
         self._request = None
         self._admitted = False
-        self.can_focus = False
+        self._give_focus_back()
         self._look(armed=False)
         self.remove_class("-commenting")
         self._comment.value = ""
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
+
+    def _take_focus(self) -> None:
+        self.can_focus = True
+        if not self.has_focus_within:
+            self._came_from = self.screen.focused
+        self.screen.set_focus(self, scroll_visible=False)
+
+    def _give_focus_back(self) -> None:
+        """To whoever had it, at once: a key pressed now is theirs."""
+        if self.is_attached and self.has_focus_within:
+            self.screen.set_focus(self._came_from, scroll_visible=False)
+        self.can_focus = False
 
     def _open_for(self, event: events.Event) -> bool:
         """True when the guard was open at the moment the key or button was pressed."""
@@ -415,13 +427,12 @@ class AnswerBar(Widget):
         """Open the line for the comment."""
         if self._take():
             self.add_class("-commenting")
-            self._comment.focus(scroll_visible=False)
+            self.screen.set_focus(self._comment, scroll_visible=False)
 
     def _close_comment(self) -> None:
         self.remove_class("-commenting")
         self._comment.value = ""
-        self.can_focus = True
-        self.focus(scroll_visible=False)
+        self._take_focus()
         self.prompt_key()
 
     @on(Input.Submitted)
@@ -433,7 +444,7 @@ class AnswerBar(Widget):
     def _made(self, *, short: bool) -> tuple[Hint, ...]:
         assert self._request is not None
         keymap = self.app._keymap
-        grant = sanitize(self._request.session_grant, "approval")
+        grant = one_line(self._request.session_grant)
         out = []
         for action in ACTIONS:
             if action.owner != "approval" or not self.check_action(action.method, ()):

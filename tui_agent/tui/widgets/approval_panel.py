@@ -19,12 +19,12 @@ from tui_agent.permissions.approval import (
     ReadAccess,
     WriteAccess,
 )
-from tui_agent.text.sanitize import hidden_count, sanitize
+from tui_agent.text.sanitize import hidden_count
 from tui_agent.tui.arming import ArmingGuard
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.answer_bar import AnswerBar
 from tui_agent.tui.widgets.diff_items import Item, Note, counts_text, json_items, text_items
-from tui_agent.tui.widgets.diff_text import cells, shortened
+from tui_agent.tui.widgets.diff_text import cells, one_line, shortened
 from tui_agent.tui.widgets.diff_view import DiffView
 from tui_agent.workspace.diff import FileDiff, diff_plan
 
@@ -264,7 +264,7 @@ class ApprovalPanel(Widget):
             return
         below = self._body.lines - self._body.scroll_offset.y - self._body.size.height
         more = f"{self._symbols.down} {below:,} more" if below > 0 else ""
-        self._head.show(sanitize(self._request.tool, "approval"), *self._wants, more, self._place)
+        self._head.show(one_line(self._request.tool), *self._wants, more, self._place)
 
     @on(DiffView.Scrolled)
     def _scrolled(self, event: DiffView.Scrolled) -> None:
@@ -305,7 +305,7 @@ class ApprovalPanel(Widget):
 def _wants(request: ApprovalRequest, diffs: Sequence[FileDiff], symbols: Symbols) -> tuple[str, str, str]:
     """What is wanted, of which file, and how many lines of it."""
     access = request.access
-    title = sanitize(request.title.replace("\n", " "), "approval")
+    title = one_line(request.title)
     if isinstance(access, CommandAccess):
         return "wants to run a command", "", ""
     if isinstance(access, ForeignAccess):
@@ -314,7 +314,7 @@ def _wants(request: ApprovalRequest, diffs: Sequence[FileDiff], symbols: Symbols
         return "wants to read", title, ""
     if len(diffs) == 1:
         verb = "create" if diffs[0].kind == "created" else "change"
-        return f"wants to {verb}", sanitize(diffs[0].name, "approval"), counts_text(diffs[0], symbols)
+        return f"wants to {verb}", one_line(diffs[0].name), counts_text(diffs[0], symbols)
     return (f"wants to write {len(diffs)} files", "", "") if diffs else ("asks for", title, "")
 
 

@@ -11,10 +11,9 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from tui_agent.text.sanitize import sanitize
 from tui_agent.tui.theming import Palette, Symbols
 from tui_agent.tui.widgets.diff_syntax import Syntax, Version
-from tui_agent.tui.widgets.diff_text import Layer, Shown, cells, is_plain, segments, show
+from tui_agent.tui.widgets.diff_text import Breaks, Layer, Shown, cells, is_plain, one_line, segments, show
 from tui_agent.workspace.diff import FileDiff, Hunk, Row, Side, intraline, line_ending
 
 Role = Literal["text", "muted", "faint", "accent", "warning", "error"]
@@ -53,23 +52,25 @@ class Note:
     text: str
     role: Role = "muted"
     place: int = -1
-    indent: int = 0
 
     @cached_property
     def _shown(self) -> Shown:
         return show(self.text)
 
+    @cached_property
+    def _breaks(self) -> Breaks:
+        return Breaks(self._shown.text, words=True)
+
     def height(self, width: int) -> int:
         """As `Item`."""
-        return self._shown.breaks.count(max(1, width - self.indent))
+        return self._breaks.count(max(1, width))
 
     def strip(self, width: int, index: int, paint: Paint) -> Strip:
         """As `Item`."""
         style = paint.ground + _role(paint.palette, self.role)
-        inner = max(1, width - self.indent)
-        start, end = self._shown.breaks.piece(inner, index)
+        start, end = self._breaks.piece(max(1, width), index)
         line = segments(self._shown.text, start, end, style, list(_marks(self._shown, paint.palette)))
-        return Strip([Segment(" " * self.indent, paint.ground), *line]).adjust_cell_length(width, paint.ground)
+        return Strip(line).adjust_cell_length(width, paint.ground)
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class HunkHead:
     def _text(self) -> tuple[str, str, str]:
         old = _range(self.hunk.old_start, self.hunk.old_lines)
         new = _range(self.hunk.new_start, self.hunk.new_lines)
-        return old, new, sanitize(self.hunk.heading.replace("\t", " "), "approval")
+        return old, new, one_line(self.hunk.heading)
 
     def height(self, width: int) -> int:
         """As `Item`."""

@@ -66,9 +66,9 @@ class Shown:
         return tuple(piece for piece in self.pieces if piece.mark)
 
     @cached_property
-    def breaks(self) -> "_Breaks":
-        """How the painted text is cut into columns."""
-        return _Breaks(self.text)
+    def breaks(self) -> "Breaks":
+        """Where the painted text is cut to a width: anywhere, so that columns stay columns."""
+        return Breaks(self.text)
 
 
 def is_plain(line: str) -> bool:
@@ -91,6 +91,7 @@ def show(line: str, tab: str = "→") -> Shown:
             raw, shown, column = raw + 1, shown + width, column + width
         # The character before tells the sanitiser that blanks here do not indent.
         text = sanitize("." + part, "approval")[1:] if index else sanitize(part, "approval")
+        text = text.replace("\n", "<U+000A>")
         pieces += _pieces(part, text, raw, shown)
         parts.append(text)
         raw, shown, column = raw + len(part), shown + len(text), column + cells(text)
@@ -117,6 +118,11 @@ def _pieces(source: str, text: str, raw: int, shown: int) -> list[Piece]:
     return pieces
 
 
+def one_line(text: str) -> str:
+    """A foreign name or title for a place that has one line, everything in it visible."""
+    return sanitize(text, "approval").replace("\n", "<U+000A>").replace("\t", "<U+0009>")
+
+
 def cells(text: str) -> int:
     """How many columns of a terminal a text takes."""
     return len(text) if _ONE_CELL.fullmatch(text) else sum(map(get_character_cell_size, text))
@@ -131,12 +137,13 @@ def shortened(name: str, room: int) -> str:
     return f"…{name}"
 
 
-class _Breaks:
-    """Where a text is cut when it is painted in columns of a width; the last width asked for is kept."""
+class Breaks:
+    """Where a text is cut when it is painted in a width, after a space if `words`; the last width is kept."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, words: bool = False) -> None:
         self._text = text
-        self._narrow = _ONE_CELL.fullmatch(text) is not None
+        self._words = words
+        self._narrow = not words and _ONE_CELL.fullmatch(text) is not None
         self._width = 0
         self._starts: list[int] = []
 
@@ -160,8 +167,9 @@ class _Breaks:
             for index, character in enumerate(self._text):
                 size = get_character_cell_size(character)
                 if used + size > width and index:
-                    self._starts.append(index)
-                    used = 0
+                    space = self._text.rfind(" ", self._starts[-1], index) + 1 if self._words else 0
+                    self._starts.append(space or index)
+                    used = cells(self._text[space:index]) if space else 0
                 used += size
         return self._starts
 

@@ -1,0 +1,159 @@
+"""A stage with a prompt, an approval panel and a clock that stands still, and the questions asked on it."""
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.events import Key
+from textual.pilot import Pilot
+from textual.widgets import Static, TextArea
+
+from tests.tui.stage import THEMES, Stage
+from tui_agent.permissions.approval import Access, ApprovalDecision, ApprovalRequest, CommandAccess, WriteAccess
+from tui_agent.tui.theming import Palette
+from tui_agent.tui.widgets.approval_panel import ApprovalPanel
+from tui_agent.workspace.changes import ChangePlan, FileChange
+
+BEFORE = '''"""Carts."""
+
+import os
+
+
+class Cart:
+    """What somebody wants to buy."""
+
+    def __init__(self, items):
+        self.items = items
+
+    def total(self):
+        result = 0
+        for item in self.items:
+            result = result + item.price
+        return result
+
+    def clear(self):
+        self.items = []
+
+
+def load(path):
+    with open(path) as file:
+        return Cart(file.readlines())
+
+
+def save(cart, path):
+    with open(path, "w") as file:
+        file.writelines(cart.items)
+'''
+AFTER = (
+    BEFORE.replace("import os\n", "")
+    .replace("item.price\n        return result", "item.price * item.count\n        return round(result, 2)")
+    .replace("(cart.items)\n", '(f"{item}\\n" for item in cart.items)\n\n\ndef empty():\n\treturn Cart([])  # \u202eno')
+)
+
+
+def change(before: str | None, after: str, name: str = "src/shop/cart.py") -> FileChange:
+    return FileChange(f"/project/{name}", name, None if before is None else before.encode(), after.encode(), None)
+
+
+def request(access: Access, tool: str = "run_command", grant: str = "", digest: str = "shown") -> ApprovalRequest:
+    title = access.plan.changes[0].name if isinstance(access, WriteAccess) else ""
+    return ApprovalRequest("call", tool, title, access, ("no rule covers it",), digest, session_grant=grant)
+
+
+def command(text: str = "npm install left-pad", digest: str = "shown") -> ApprovalRequest:
+    return request(CommandAccess(text, "/project", 120.0), digest=digest)
+
+
+PLAN = ChangePlan((change(BEFORE, AFTER),))
+WRITE = request(WriteAccess(PLAN), "edit_file", "writes to src/shop/cart.py")
+
+
+class Clock:
+    """Seconds that pass when the test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Prompt(TextArea):
+    """Tells the panel of each key, as the chat's prompt does."""
+
+    async def _on_key(self, event: Key) -> None:
+        self.app.query_one(ApprovalPanel).prompt_key_pressed()
+        await super()._on_key(event)
+
+
+class QuestionApp(Stage):
+    """A transcript, the panel and a prompt."""
+
+    CSS = """
+    Screen { layout: vertical; background: $background; }
+    #transcript { height: 1fr; color: $tui-muted; }
+    #foot { height: auto; dock: bottom; }
+    Prompt { height: 3; border: none; background: $background; }
+    """
+
+    def __init__(self, theme: str = "slate") -> None:
+        super().__init__(theme)
+        self.palette = Palette(THEMES[theme])
+        self.clock = Clock()
+        self.panel = ApprovalPanel(clock=self.clock)
+        self.prompt = Prompt()
+        self.answers: list[tuple[ApprovalRequest, ApprovalDecision]] = []
+        self.reviews: list[ApprovalRequest] = []
+
+    def compose(self) -> ComposeResult:
+        yield Static("transcript", id="transcript")
+        with Vertical(id="foot"):
+            yield self.panel
+            yield self.prompt
+
+    def on_mount(self) -> None:
+        self.prompt.cursor_blink = False
+        self.prompt.focus()
+
+    @on(ApprovalPanel.Answered)
+    def _answered(self, event: ApprovalPanel.Answered) -> None:
+        self.answers.append((event.request, event.decision))
+
+    @on(ApprovalPanel.ReviewWanted)
+    def _review(self, event: ApprovalPanel.ReviewWanted) -> None:
+        self.reviews.append(event.request)
+
+    @on(ApprovalPanel.Typed)
+    def _typed(self, event: ApprovalPanel.Typed) -> None:
+        self.prompt.focus()
+        self.prompt.insert(event.text)
+
+    @property
+    def decision(self) -> ApprovalDecision | None:
+        """The only answer given, if any."""
+        assert len(self.answers) <= 1
+        return self.answers[0][1] if self.answers else None
+
+    async def ask(self, pilot: Pilot[object], question: ApprovalRequest) -> None:
+        """Ask, and wait until the question is painted."""
+        self.panel.ask(question)
+        for _ in range(50):
+            await pilot.pause()
+            if self.panel.opens_at != float("inf"):
+                return
+        raise AssertionError("the question was never painted")
+
+    async def arm(self, pilot: Pilot[object]) -> None:
+        """Let enough time pass for the panel to take the focus."""
+        self.clock.now += 60
+        self.panel.arm_if_due()
+        await pilot.pause()
+
+    async def ask_and_arm(self, pilot: Pilot[object], question: ApprovalRequest) -> None:
+        """Ask, and let it become answerable."""
+        await self.ask(pilot, question)
+        await self.arm(pilot)
+
+
+def screen_text(app: Stage) -> str:
+    """What the whole screen says now."""
+    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())

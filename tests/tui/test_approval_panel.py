@@ -1,0 +1,524 @@
+"""A question is answered by a key that was meant for it, shown exactly, and by nothing else."""
+
+import json
+import time
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from textual import events
+from textual.screen import Screen
+
+from tests.tui.questions import (
+    AFTER,
+    WRITE,
+    QuestionApp,
+    change,
+    command,
+    request,
+    screen_text,
+)
+from tui_agent.permissions.approval import (
+    AllowForSession,
+    AllowOnce,
+    CommandAccess,
+    Denied,
+    ForeignAccess,
+    NoAccess,
+    ReadAccess,
+    WriteAccess,
+)
+from tui_agent.tui.arming import SILENCE, ArmingGuard
+from tui_agent.tui.widgets.answer_bar import AnswerBar, KeyHints
+from tui_agent.tui.widgets.diff_view import DiffView
+from tui_agent.workspace.changes import ChangePlan
+
+# ---- the guard ----
+
+EVENTS = st.lists(
+    st.tuples(st.sampled_from(["shown", "hidden", "prompt_key", "refocused"]), st.floats(0, 5)), max_size=20
+)
+
+
+@given(EVENTS, st.floats(0, 10))
+def test_no_moment_within_the_silence_of_any_event_is_armed(happened: list[tuple[str, float]], moment: float) -> None:
+    guard = ArmingGuard()
+    visible = False
+    for name, at in happened:
+        if name == "hidden":
+            guard.hidden()
+        else:
+            getattr(guard, name)(at)
+        visible = {"shown": True, "hidden": False}.get(name, visible)
+    times = [at for name, at in happened if name != "hidden"]
+    silent = all(moment >= at + SILENCE for at in times)
+    assert guard.armed(moment) == (visible and silent)
+    if visible:
+        assert guard.opens_at() == max(times) + SILENCE
+        assert guard.armed(guard.opens_at())
+
+
+# ---- when keys count ----
+
+
+@pytest.mark.parametrize("after", [0.0, 0.1, 0.399])
+@pytest.mark.parametrize("keys", [("y",), ("s",), ("n",), ("y", "e", "s"), ("a", "y"), ("c", "d")])
+async def test_keys_around_the_appearance_belong_to_the_prompt(after: float, keys: tuple[str, ...]) -> None:
+    app = QuestionApp()
+    async with app.run_test() as pilot:
+        await pilot.press(*keys)
+        app.panel.ask(WRITE)
+        await pilot.press(*keys)
+        await app.ask(pilot, WRITE)
+        app.clock.now += after
+        app.panel.arm_if_due()
+        await pilot.press(*keys)
+        assert app.answers == app.reviews == []
+        assert app.prompt.text == "".join(keys) * 3
+        assert not app.panel.armed
+
+
+async def test_a_held_key_never_answers_however_long_it_is_held() -> None:
+    app = QuestionApp()
+    async with app.run_test() as pilot:
+        await app.ask(pilot, command())
+        for _ in range(40):
+            app.clock.now += 0.3
+            app.panel.arm_if_due()
+            await pilot.press("y")
+        assert app.answers == []
+        assert app.prompt.text == "y" * 40
+
+
+async def test_after_the_silence_the_panel_takes_the_focus_by_itself() -> None:
+    app = QuestionApp()
+    async with app.run_test() as pilot:
+        await app.ask(pilot, command())
+        assert app.focused is app.prompt
+        app.clock.now += SILENCE
+        await pilot.pause(SILENCE + 0.1)
+        assert app.panel.has_focus_within
+        assert app.panel.armed
+
+
+@pytest.mark.parametrize(
+    ("key", "decision"),
+    [
+        ("y", AllowOnce("shown")),
+        ("s", AllowForSession("shown")),
+        ("n", Denied()),
+        ("escape", Denied(stop=True)),
+    ],
+)
+async def test_a_key_pressed_when_armed_answers_what_is_shown(key: str, decision: object) -> None:
+    app = QuestionApp()
+    async with app.run_test() as pilot:
+        await app.ask_and_arm(pilot, WRITE)
+        await pilot.press(key)
+        await pilot.pause()
+        assert app.answers == [(WRITE, decision)]
+        assert app.panel.request is None
+        assert not app.panel.display
+
+
+async def test_enter_never_answers() -> None:
+    app = QuestionApp()
+    async with app.run_test() as pilot:
+        await app.ask_and_arm(pilot, WRITE)
+        await pilot.press("enter", "enter", "space", "tab")
+        assert app.answers == []
+
+
+async def test_any_other_letter_goes_to_the_prompt_and_so_does_what_follows() -> None:
+    app = QuestionApp()
+    async with app.run_test() as pilot:
+        await app.ask_and_arm(pilot, WRITE)
+        await pilot.press("w", "a", "i", "t", "space", "y", "s", "n")
+        await pilot.pause()
+        assert app.answers == []
+        assert app.prompt.text == "wait ysn"
+        assert app.focused is app.prompt
+        await app.arm(pilot)
+        await pilot.press("y")
+        await pilot.pause()
+        assert app.decision == AllowOnce("shown")
+
+
+async def test_a_letter_that_answers_only_other_questions_goes_to_the_prompt() -> None:
+    app = QuestionApp()
+    async with app.run_test() as pilot:
+        await app.ask_and_arm(pilot, command())
+        await pilot.press("s", "d")
+        await pilot.pause()
+        assert app.answers == app.reviews == []
+        assert app.prompt.text == "sd"
+
+
+async def test_a_paste_never_answers_and_is_not_lost() -> None:
+    app = QuestionApp()
+    async with app.run_test() as pilot:
+        await app.ask_and_arm(pilot, command())
+        app.post_message(events.Paste("yes\ny"))
+        await pilot.pause()
+        await pilot.press("y")
+        await pilot.pause()
+        assert app.answers == []
+        assert app.prompt.text == "yes\nyy"
+
+
+async def test_a_key_that_waited_in_the_queue_is_as_old_as_it_is() -> None:
+    app = QuestionApp()
+    async with app.run_test() as pilot:
+        await app.ask(pilot, command())
+        app.clock.now += SILENCE + 0.01
+        app.panel.arm_if_due()
+        await pilot.pause()
+        assert app.panel.armed
+        late = events.Key("y", "y")
+        late.time = time.monotonic() - 0.2
+        app.post_message(late)
+        await pilot.pause()
+        assert app.answers == []
+        assert app.prompt.text == "y"
+
+
+async def test_a_key_that_another_widget_passed_on_never_answers() -> None:
+    app = QuestionApp()
+    async with app.run_test() as pilot:
+        await app.ask_and_arm(pilot, command())
+        for action in ("allow", "deny", "stop", "deny_comment"):
+            await app.run_action(action, app.query_one(AnswerBar))
+        assert app.answers == []
+
+
+async def test_the_terminals_focus_closes_the_gate_again() -> None:
+    app = QuestionApp()
+    async with app.run_test() as pilot:
+        await app.ask_and_arm(pilot, command())
+        app.post_message(events.AppBlur())
+        await pilot.pause()
+        app.clock.now += 60
+        app.post_message(events.AppFocus())
+        await pilot.pause()
+        assert not app.panel.armed
+        await pilot.press("y")
+        await pilot.pause()
+        assert app.answers == []
+        await app.arm(pilot)
+        await pilot.press("n")
+        await pilot.pause()
+        assert app.decision == Denied()
+
+
+async def test_a_key_that_brings_the_focus_answers_nothing() -> None:
+    app = QuestionApp()
+    async with app.run_test() as pilot:
+        await app.ask_and_arm(pilot, command())
+        app.post_message(events.AppBlur())
+        await pilot.pause()
+        app.clock.now += 60
+        await pilot.press("y")
+        await pilot.pause()
+        assert app.answers == []
+
+
+async def test_a_question_that_was_covered_by_a_screen_is_closed_when_it_comes_back() -> None:
+    app = QuestionApp()
+    async with app.run_test() as pilot:
+        await app.ask_and_arm(pilot, command())
+        app.push_screen(Screen())
+        await pilot.pause()
+        app.clock.now += 60
+        app.panel.arm_if_due()
+        await pilot.press("y")
+        app.pop_screen()
+        await pilot.press("y")
+        await pilot.pause()
+        assert app.answers == []
+
+
+async def test_each_question_in_line_gets_its_own_silence() -> None:
+    app = QuestionApp()
+    async with app.run_test() as pilot:
+        await app.ask_and_arm(pilot, command(digest="first"))
+        await pilot.press("y")
+        await app.ask(pilot, command(digest="second"))
+        await pilot.press("y")
+        await pilot.pause()
+        assert [decision for _, decision in app.answers] == [AllowOnce("first")]
+        assert app.prompt.text == "y"
+        await app.arm(pilot)
+        await pilot.press("y")
+        await pilot.pause()
+        assert [decision for _, decision in app.answers] == [AllowOnce("first"), AllowOnce("second")]
+
+
+async def test_a_question_taken_back_is_not_answered() -> None:
+    app = QuestionApp()
+    async with app.run_test() as pilot:
+        await app.ask_and_arm(pilot, command())
+        app.panel.clear()
+        await pilot.press("y")
+        await pilot.pause()
+        assert app.answers == []
+        assert not app.panel.display
+
+
+# ---- mouse ----
+
+
+def place_of(app: QuestionApp, label: str) -> tuple[int, int]:
+    for y, line in enumerate(screen_text(app).split("\n")):
+        if label in line:
+            hints = app.query_one(KeyHints).region
+            return line.index(label) - hints.x, y - hints.y
+    raise AssertionError(f"{label} is not on the screen")
+
+
+async def test_a_click_on_a_key_answers_when_armed() -> None:
+    app = QuestionApp()
+    async with app.run_test() as pilot:
+        await app.ask_and_arm(pilot, command())
+        await pilot.click(KeyHints, offset=place_of(app, "n deny"))
+        await pilot.pause()
+        assert app.decision == Denied()
+
+
+async def test_a_click_before_its_time_answers_nothing() -> None:
+    app = QuestionApp()
+    async with app.run_test() as pilot:
+        await app.ask(pilot, command())
+        await pilot.click(KeyHints, offset=place_of(app, "y allow"))
+        assert app.answers == []
+        await app.arm(pilot)
+        app.post_message(events.AppBlur())
+        await pilot.pause()
+        await pilot.click(KeyHints, offset=place_of(app, "y allow"))
+        await pilot.pause()
+        assert app.answers == []
+
+
+async def test_a_click_beside_the_keys_answers_nothing() -> None:
+    app = QuestionApp()
+    async with app.run_test() as pilot:
+        await app.ask_and_arm(pilot, command())
+        x, y = place_of(app, "n deny")
+        await pilot.click(KeyHints, offset=(x - 2, y))
+        await pilot.click(KeyHints, offset=(70, y))
+        assert app.answers == []
+
+
+# ---- comment and review ----
+
+
+async def test_a_comment_goes_with_the_denial() -> None:
+    app = QuestionApp()
+    async with app.run_test() as pilot:
+        await app.ask_and_arm(pilot, command())
+        await pilot.press("c")
+        await pilot.press(*"use yarn", "enter")
+        await pilot.pause()
+        assert app.decision == Denied(comment="use yarn")
+
+
+async def test_escape_leads_from_the_comment_back_to_the_choices() -> None:
+    app = QuestionApp()
+    async with app.run_test() as pilot:
+        await app.ask_and_arm(pilot, command())
+        await pilot.press("c", "n", "o", "escape")
+        await pilot.pause()
+        assert app.answers == []
+        assert app.panel.request is not None
+        await pilot.press("y")
+        await pilot.pause()
+        assert app.answers == []
+        await app.arm(pilot)
+        await pilot.press("y")
+        await pilot.pause()
+        assert app.decision == AllowOnce("shown")
+
+
+async def test_a_comment_begun_for_a_question_that_goes_away_comes_into_the_prompt() -> None:
+    app = QuestionApp()
+    async with app.run_test() as pilot:
+        await app.ask_and_arm(pilot, command())
+        await pilot.press("c", "n", "o")
+        app.panel.clear()
+        await pilot.pause()
+        assert app.answers == []
+        assert app.prompt.text == "no"
+
+
+async def test_the_diff_key_asks_for_the_review_and_answers_nothing() -> None:
+    app = QuestionApp()
+    async with app.run_test() as pilot:
+        await app.ask_and_arm(pilot, WRITE)
+        await pilot.press("d")
+        await pilot.pause()
+        assert app.reviews == [WRITE]
+        assert app.answers == []
+
+
+async def test_keys_can_be_changed_in_the_settings() -> None:
+    app = QuestionApp()
+    async with app.run_test() as pilot:
+        app.set_keymap({"approval.allow": "o"})
+        await app.ask_and_arm(pilot, command())
+        assert "o allow once" in screen_text(app)
+        await pilot.press("o")
+        await pilot.pause()
+        assert app.decision == AllowOnce("shown")
+
+
+# ---- what is shown ----
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24), (40, 10), (30, 8)])
+@pytest.mark.parametrize("question", [command("x\n" * 200), WRITE], ids=["command", "write"])
+async def test_the_keys_are_in_view_at_every_size(size: tuple[int, int], question: Any) -> None:
+    app = QuestionApp()
+    async with app.run_test(size=size) as pilot:
+        await app.ask_and_arm(pilot, question)
+        text = screen_text(app)
+        assert "n deny" in text
+        assert "esc" in text
+        await pilot.press("n")
+        await pilot.pause()
+        assert app.decision == Denied()
+
+
+@pytest.mark.parametrize("size", [(20, 6), (8, 3), (1, 1), (500, 200)])
+async def test_a_terminal_of_any_size_can_deny(size: tuple[int, int]) -> None:
+    app = QuestionApp()
+    async with app.run_test(size=size) as pilot:
+        await app.ask_and_arm(pilot, WRITE)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert app.decision == Denied(stop=True)
+
+
+async def test_resizing_keeps_the_question_and_its_keys() -> None:
+    app = QuestionApp()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await app.ask_and_arm(pilot, WRITE)
+        for size in ((40, 10), (200, 60), (1, 1), (80, 24)):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+        assert app.panel.armed
+        assert "n deny" in screen_text(app)
+        await pilot.press("y")
+        await pilot.pause()
+        assert app.decision == AllowOnce("shown")
+
+
+async def test_the_panel_takes_at_most_half_of_the_screen_and_says_what_is_below() -> None:
+    app = QuestionApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.ask_and_arm(pilot, command("\n".join(f"echo {number}" for number in range(60))))
+        assert app.panel.size.height <= 12
+        seen = screen_text(app)
+        assert "↓ 54 more" in seen
+        for _ in range(9):
+            await pilot.press("pagedown")
+            await pilot.pause()
+            seen += screen_text(app)
+        assert all(f"echo {number} " in seen for number in range(60))
+        assert "ask because: no rule covers it" in seen
+        assert app.answers == []
+
+
+async def test_hidden_characters_of_a_command_are_seen_and_counted() -> None:
+    app = QuestionApp()
+    async with app.run_test() as pilot:
+        await app.ask(pilot, command("rm -rf \u202e/tmp\u200b\necho done"))
+        text = screen_text(app)
+        assert "rm -rf <U+202E>/tmp<U+200B>" in text
+        assert "2 lines · 23 characters · 2 hidden" in text
+        assert "in /project · stopped after 120 s" in text
+
+
+async def test_a_write_shows_its_diff_its_counts_and_its_real_path() -> None:
+    app = QuestionApp()
+    async with app.run_test(size=(120, 60)) as pilot:
+        await app.ask(pilot, WRITE)
+        await pilot.pause()
+        seen = screen_text(app)
+        assert "edit_file wants to change src/shop/cart.py  +7 −4" in seen
+        assert "result = result + item.price * item.count" in seen
+        assert "s for this session: writes to src/shop/cart.py" in seen
+        app.query_one(DiffView).scroll_end(animate=False, immediate=True)
+        await pilot.pause()
+        assert "writes /project/src/shop/cart.py" in screen_text(app)
+
+
+async def test_what_the_session_key_covers_is_said_even_where_its_label_is_short() -> None:
+    app = QuestionApp()
+    async with app.run_test(size=(40, 20)) as pilot:
+        await app.ask(pilot, request(CommandAccess("ls", "/project", 5), grant="commands that begin with ls"))
+        assert "for this session: commands that" in screen_text(app)
+
+
+@pytest.mark.parametrize(
+    ("access", "words"),
+    [
+        (
+            ForeignAccess({"query": "select *", "deep": {"a": [1, "[b]x"]}}),
+            ["wants to run", '"query": "select *"', "[b]x"],
+        ),
+        (ReadAccess(("/etc/passwd",)), ["wants to read", "/etc/passwd"]),
+        (CommandAccess("sleep 9", "/project", 5, background=True), ["runs in the background"]),
+        (WriteAccess(ChangePlan((change(None, AFTER),))), ["wants to create", "new file"]),
+        (
+            WriteAccess(ChangePlan((change(None, "a\n", "a"), change("a\n", "b\n", "b")))),
+            ["wants to write 2 files", "writes /project/a  +1 −0", "writes /project/b  +1 −1"],
+        ),
+        (NoAccess(), ["asks for"]),
+    ],
+)
+async def test_every_kind_of_access_says_what_it_is(access: Any, words: list[str]) -> None:
+    app = QuestionApp()
+    async with app.run_test(size=(100, 90)) as pilot:
+        await app.ask(pilot, request(access, "mcp__x"))
+        await pilot.pause()
+        text = screen_text(app)
+        for word in ["mcp__x", "ask because: no rule covers it", *words]:
+            assert word in text
+
+
+ROWS = [json.loads(line) for line in (Path(__file__).parents[1] / "data" / "terminal.jsonl").read_text().splitlines()]
+
+
+async def test_nothing_foreign_reaches_the_terminal_as_control() -> None:
+    app = QuestionApp()
+    async with app.run_test(size=(120, 40)) as pilot:
+        for row in ROWS:
+            text = row["text"]
+            plan = ChangePlan((change("", text.encode("utf-8", "replace").decode(), f"src/{text[:60]}"),))
+            for access in (CommandAccess(text, f"/{text}", 5), WriteAccess(plan), ForeignAccess({text[:50]: text})):
+                await app.ask(pilot, request(access, f"tool {text[:40]}", f"grant {text[:40]}"))
+                kinds = {unicodedata.category(character) for character in screen_text(app).replace("\n", "")}
+                assert not kinds & {"Cc", "Cf", "Cs", "Zl", "Zp"}, row["id"]
+
+
+# ---- pictures ----
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24), (40, 10)])
+@pytest.mark.parametrize("kind", ["command", "write"])
+def test_looks_as_designed(size: tuple[int, int], kind: str, snap_compare: Any) -> None:
+    app = QuestionApp()
+    question = (
+        WRITE
+        if kind == "write"
+        else command("npm install left-pad --save \\\n  && cat <<EOF > notes.txt\nhello\u202eworld\nEOF")
+    )
+
+    async def asked(pilot: Any) -> None:
+        await app.ask_and_arm(pilot, question)
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+
+    assert snap_compare(app, terminal_size=size, run_before=asked)
