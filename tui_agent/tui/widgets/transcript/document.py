@@ -208,7 +208,10 @@ class WelcomeBlock(Block):
 
 
 class Document:
-    """Ordered blocks; every change is announced to `on_change` with the block's id (None: order or number changed)."""
+    """Ordered blocks; every change is announced to `on_change` with the block's id.
+
+    A new last block is announced like a change of it; None says that blocks were put in between or taken out.
+    """
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self.clock = clock
@@ -243,8 +246,12 @@ class Document:
         self._last_id += 1
         block.id = self._last_id
         self._by_id[block.id] = block
-        self.blocks.insert(len(self.blocks) if before is None else self.index(before.id), block)
-        self.on_change(None)
+        if before is None:
+            self.blocks.append(block)
+            self.on_change(block.id)
+        else:
+            self.blocks.insert(self.index(before.id), block)
+            self.on_change(None)
         return block
 
     def remove(self, block: Block) -> None:

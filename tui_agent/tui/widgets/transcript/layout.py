@@ -66,8 +66,7 @@ def gap_before(previous: Block | None, block: Block) -> int:
     """Empty rows above a block: none at the start and none between the things the agent does one after another."""
     if previous is None:
         return 0
-    doing = ThoughtBlock | ToolBlock
-    return 0 if isinstance(previous, doing) and isinstance(block, ToolBlock) else 1
+    return 0 if isinstance(block, ToolBlock) and isinstance(previous, (ToolBlock, ThoughtBlock)) else 1
 
 
 def estimated_height(block: Block, width: int) -> int:

@@ -26,6 +26,10 @@ class RowIndex:
         self._heights = new
         self._valid = min(self._valid, same)
 
+    def append(self, height: int) -> None:
+        """One more block at the end."""
+        self._heights.append(height)
+
     def height(self, index: int) -> int:
         """Rows of a block."""
         return self._heights[index]

@@ -141,7 +141,7 @@ class TranscriptView(ScrollView, can_focus=True):
         self._port.changed(block_id)
         if self._frame is None and self.is_running:
             # A frame that cost much makes the next one wait longer: half of the time stays free for keys.
-            wait = max(FRAME, 2 * self._cost) - (monotonic() - self._last_frame)
+            wait = max(FRAME - self._cost, self._cost) - (monotonic() - self._last_frame)
             self._frame = self.set_timer(max(0.001, wait), self._show_changes)
 
     def on_mount(self) -> None:

@@ -46,7 +46,7 @@ class Viewport:
     # ---- what happened ----
 
     def changed(self, block_id: int | None) -> None:
-        """A block changed, or (None) blocks came or went; nothing is done until `settle`."""
+        """As `Document.on_change`; nothing is done until `settle`."""
         if block_id is None:
             self._restructured = True
         else:
@@ -150,6 +150,8 @@ class Viewport:
             self._heights.pop(block_id, None)
         if self._restructured:
             self._restructure()
+        else:
+            self._append()
         for block_id in changed:
             self._grew(block_id)
         count = len(self._index)
@@ -208,6 +210,13 @@ class Viewport:
             del self._rows[gone]
         for gone in self._heights.keys() - self._place.keys():
             del self._heights[gone]
+
+    def _append(self) -> None:
+        """Take in new blocks at the end, the usual case: it costs nothing for those above."""
+        blocks = self.document.blocks
+        for index in range(len(self._index), len(blocks)):
+            self._place[blocks[index].id] = index
+            self._index.append(self.gap(index) + estimated_height(blocks[index], self.width))
 
     def _grew(self, block_id: int) -> None:
         """A changed block out of view needs no exact height; one in view gets it while settling."""
