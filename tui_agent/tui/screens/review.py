@@ -46,17 +46,19 @@ class ReviewHead(Widget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._parts = ("", "", "")
+        self._parts = ("", "", "", "")
 
-    def show(self, name: str, counts: str, place: str) -> None:
-        """Set the parts."""
-        self._parts = (name, counts, place)
+    def show(self, name: str, counts: str, place: str, short: str) -> None:
+        """Set the parts; `short` is the place for when the long one leaves the name too little room."""
+        self._parts = (name, counts, place, short)
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
         """The line; a long name loses its beginning, which says least."""
         width = self.content_size.width
-        name, counts, place = self._parts
+        name, counts, place, short = self._parts
+        if cells(f"{name}  {counts}   {place}") > width:
+            place = short
         tail = f"  {counts}   {place}"
         name = shortened(name, max(8, width - cells(tail)))
         line = Content.assemble(
@@ -215,17 +217,20 @@ class ReviewScreen(Screen[ApprovalDecision | None]):
 
     def _tell(self) -> None:
         if not self._diffs:
-            self._head.show(self._title or "nothing changes", "", "")
+            self._head.show(self._title or "nothing changes", "", "", "")
             return
         diff = self._diffs[self._index]
-        several = len(self._diffs) > 1
-        places = [f"file {self._index + 1} of {len(self._diffs)}"] if several else []
+        places: list[tuple[str, int, int]] = []
+        if len(self._diffs) > 1:
+            places.append(("file", self._index + 1, len(self._diffs)))
         if diff.hunks:
-            places.append(f"hunk {self._view.hunk + 1} of {len(diff.hunks)}")
+            places.append(("hunk", self._view.hunk + 1, len(diff.hunks)))
+        place = f" {self._symbols.separator} ".join(f"{what} {at} of {total}" for what, at, total in places)
+        short = " ".join(f"{at}/{total}" for _, at, total in places)
         name = one_line(diff.name)
         if self._title:
             name = f"{self._title} {self._symbols.separator} {name}"
-        self._head.show(name, counts_text(diff, self._symbols), f" {self._symbols.separator} ".join(places))
+        self._head.show(name, counts_text(diff, self._symbols), place, short)
 
     @on(DiffView.Moved)
     def _moved(self) -> None:
