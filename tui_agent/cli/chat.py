@@ -7,6 +7,7 @@ examples:
 """
 
 import argparse
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -35,6 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the UI until the user leaves; returns the exit code."""
     _require_terminal()
+    gc.disable()  # imports make no garbage worth looking for; the UI switches it on again after its first paint
     from tui_agent import __version__
     from tui_agent.cli import wiring
     from tui_agent.config.locations import locations, shipped_themes
@@ -45,13 +47,11 @@ def run(args: argparse.Namespace) -> int:
     places = locations()
 
     async def open_host(approver: "Approver") -> "Host":
-        # Imported in a thread, so that keys are echoed meanwhile; openai itself follows when all else stands.
+        # Imported in a thread, so that keys are echoed meanwhile.
         import asyncio
 
         await asyncio.to_thread(wiring.import_engine)
-        host = await wiring.open_engine(args, approver, loaded, tolerant=True)
-        asyncio.get_running_loop().run_in_executor(None, wiring.import_client)
-        return host
+        return await wiring.open_engine(args, approver, loaded, tolerant=True)
 
     launch = Launch(
         loaded=loaded,
@@ -60,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
         history=places.prompt_history,
         themes=(shipped_themes(), places.user_themes),
         open_host=open_host,
+        warm_up=wiring.import_client,
         reload=lambda: wiring.settings_from(args),
         resume="latest" if args.latest else args.resume or "",
     )

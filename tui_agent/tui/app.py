@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterable
 from contextlib import suppress
 
+from textual import events
 from textual.app import App, SystemCommand
 from textual.screen import Screen
 
@@ -41,6 +42,7 @@ class TuiAgent(App[int]):
         self.theme = self.theme_data.name
         self.chat = ChatScreen(launch)
         self._leaving = False
+        self._early: list[events.Event] = []
 
     def _first_theme(self) -> ThemeData:
         """The theme of the settings; a bad one is reported by the chat screen and the shipped default shown."""
@@ -62,6 +64,20 @@ class TuiAgent(App[int]):
         for number in SIGNALS:
             with suppress(NotImplementedError, ValueError, RuntimeError):
                 loop.add_signal_handler(number, self._signalled, number)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Keep what is typed before the prompt has the focus: Textual would drop it."""
+        if isinstance(event, events.Key | events.Paste):
+            if not self.chat.takes_keys:
+                self._early.append(event)
+                return
+            await self.deliver_early_keys()
+        await super().on_event(event)
+
+    async def deliver_early_keys(self) -> None:
+        """Hand over what was typed before the first paint, in order."""
+        while self._early:
+            await super().on_event(self._early.pop(0))
 
     def _signalled(self, number: int) -> None:
         self.run_worker(self.leave(128 + number), exit_on_error=False)

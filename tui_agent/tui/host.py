@@ -75,7 +75,8 @@ class Launch:
     """How the UI was started.
 
     `resume` is the session to continue: an id, "latest", or "" for a new one. `open_host` imports and builds the
-    engine; it runs after the first paint. `reload` reads the settings again.
+    engine; it runs after the first paint. `warm_up` imports the model client, which takes half a second of a thread and
+    25 MB, and so waits until the user begins to type. `reload` reads the settings again.
     """
 
     loaded: LoadedSettings
@@ -84,5 +85,6 @@ class Launch:
     history: Path
     themes: tuple[Path, ...]
     open_host: "Callable[[Approver], Awaitable[Host]]"
+    warm_up: Callable[[], None]
     reload: Callable[[], LoadedSettings]
     resume: str = ""

@@ -1,6 +1,7 @@
 """The chat: status, transcript, question, prompt; it carries events from the engine to the widgets and answers back."""
 
 import asyncio
+import gc
 import os
 import sys
 import time
@@ -26,7 +27,6 @@ from tui_agent.tui.progress import Progress
 from tui_agent.tui.theming import Palette, symbols
 from tui_agent.tui.welcome import welcome_lines
 from tui_agent.tui.widgets.activity import Activity, ActivityLine
-from tui_agent.tui.widgets.approval_panel import ApprovalPanel
 from tui_agent.tui.widgets.key_footer import KeyFooter
 from tui_agent.tui.widgets.prompt import PromptArea
 from tui_agent.tui.widgets.status_bar import StatusBar, StatusInfo
@@ -35,9 +35,13 @@ from tui_agent.tui.widgets.transcript.projection import Projector
 from tui_agent.tui.widgets.transcript.view import TranscriptView
 from tui_agent.workspace.git import branch
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what the first paint does not show is imported after it
     from tui_agent.conversation.events import Event
     from tui_agent.tui.app import TuiAgent
+    from tui_agent.tui.widgets.approval_panel import ApprovalPanel
+
+SETTLING = 0.1
+"""Seconds from the first paint to the first work that it did not need."""
 
 MODES: tuple[Mode, ...] = ("plan", "ask", "accept-edits", "auto")
 
@@ -66,9 +70,12 @@ class ChatScreen(Screen[None]):
         self._projector = self._new_projector()
         self._progress = Progress()
         self._questions: list[_Question] = []
+        self._panel: ApprovalPanel | None = None
         self._details_folded = True
-        self._closing = False
+        self._leaving = False
+        self.takes_keys = False
         self._stopped = False
+        self._warm = False
         self._branch = ""
         self._context_limit: int | None = None
 
@@ -79,7 +86,6 @@ class ChatScreen(Screen[None]):
         self.symbols = signs
         self._status = StatusBar(self._status_info(), home=os.environ.get("HOME", ""), symbols=signs)
         self._view = TranscriptView(self._document, palette=self.app.palette, symbols=signs)
-        self._panel = ApprovalPanel(symbols=signs)
         self._activity = ActivityLine(symbols=signs)
         self._prompt = PromptArea(
             commands=completions(),
@@ -91,7 +97,6 @@ class ChatScreen(Screen[None]):
         yield self._status
         yield self._view
         with Vertical(id="foot"):
-            yield self._panel
             yield self._activity
             yield self._prompt
             yield KeyFooter()
@@ -99,9 +104,18 @@ class ChatScreen(Screen[None]):
     def on_mount(self) -> None:
         """Show where we are; everything that is not needed for the first paint comes after it."""
         self._welcome()
+        self._prompt.focus(scroll_visible=False)
+        self.takes_keys = True
+        self.app.call_later(self.app.deliver_early_keys)
         self.call_after_refresh(self._after_first_paint)
 
     def _after_first_paint(self) -> None:
+        # A key typed at launch comes first: imports in a thread would make its echo wait for the interpreter's lock.
+        self.set_timer(SETTLING, self._start)
+
+    def _start(self) -> None:
+        gc.enable()
+        gc.freeze()
         self.run_worker(self._prompt.past.load, thread=True, exit_on_error=False)
         self._open_host()
         self._watch_settings()
@@ -142,7 +156,7 @@ class ChatScreen(Screen[None]):
 
     async def close_host(self) -> None:
         """Stop the turn, let it log its end, and close the engine."""
-        self._closing = True
+        self._leaving = True
         if self._host is None:
             return
         if self._host.session.busy:
@@ -190,6 +204,7 @@ class ChatScreen(Screen[None]):
 
     async def approve(self, request: ApprovalRequest) -> ApprovalDecision:
         """Ask the user; questions wait in line, and a cancelled one disappears."""
+        await self._mount_panel()
         question = _Question(request, asyncio.get_running_loop().create_future())
         self._questions.append(question)
         self._ask()
@@ -199,8 +214,15 @@ class ChatScreen(Screen[None]):
             self._questions.remove(question)
             self._ask()
 
+    async def _mount_panel(self) -> None:
+        if self._panel is None:
+            from tui_agent.tui.widgets.approval_panel import ApprovalPanel
+
+            self._panel = ApprovalPanel(symbols=self.symbols)
+            await self.query_one("#foot").mount(self._panel, before=0)
+
     def _ask(self) -> None:
-        if self._closing:
+        if self._leaving or self._panel is None:
             return
         if not self._questions:
             had_focus = self._panel.has_focus_within
@@ -213,8 +235,8 @@ class ChatScreen(Screen[None]):
                 self.app.bell()
         self._progress_changed()
 
-    @on(ApprovalPanel.Answered)
-    def _answered(self, event: ApprovalPanel.Answered) -> None:
+    def on_approval_panel_answered(self, event: "ApprovalPanel.Answered") -> None:
+        """The user decided."""
         self._decide(event.request, event.decision)
 
     def _decide(self, request: ApprovalRequest, decision: ApprovalDecision) -> None:
@@ -224,11 +246,16 @@ class ChatScreen(Screen[None]):
 
     @on(PromptArea.KeyPressed)
     def _prompt_key(self) -> None:
-        self._panel.prompt_key_pressed()
+        if not self._warm and self._opened.is_set():
+            self._warm = True
+            self.run_worker(self._launch.warm_up, thread=True, exit_on_error=False)
+        if self._panel is not None:
+            self._panel.prompt_key_pressed()
 
     def on_app_focus(self) -> None:
         """The terminal has the focus again: the click that gave it back answers nothing."""
-        self._panel.refocused()
+        if self._panel is not None:
+            self._panel.refocused()
 
     # ---- prompt ----
 
@@ -430,13 +457,13 @@ class ChatScreen(Screen[None]):
             return
         self._notice("info", "nothing waits for an answer", "unfold a change in the transcript with enter")
 
-    @on(ApprovalPanel.Typed)
-    def _typed_into_panel(self, event: ApprovalPanel.Typed) -> None:
+    def on_approval_panel_typed(self, event: "ApprovalPanel.Typed") -> None:
+        """Typed at the panel, but no answer: it belongs to the prompt."""
         self._prompt.focus()
         self._prompt.insert(event.text)
 
-    @on(ApprovalPanel.ReviewWanted)
-    def _review_wanted(self) -> None:
+    def on_approval_panel_review_wanted(self) -> None:
+        """The user wants to see the whole diff."""
         self.action_review()
 
     @on(StatusBar.ModelClicked)
