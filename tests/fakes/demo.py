@@ -14,6 +14,7 @@ from tests.fakes.replies import (
     ALL_STYLES,
     DONE,
     Call,
+    CallStyle,
     Close,
     Delay,
     Reply,
@@ -136,7 +137,8 @@ def demo(body: dict[str, Any], number: int) -> Reply:
     rounds = sum(1 for message in since if message.get("tool_calls"))
     if offered and rounds < len(plan):
         thought = "The user wants something done; I will use a tool."
-        style = next((style for style in ALL_STYLES if f"style {style}" in prompt), "indexed")
+        usual: CallStyle = "indexed"
+        style = next((style for style in ALL_STYLES if f"style {style}" in prompt), usual)
         calls = reply_calls(plan[rounds], style, answer="" if rounds else "Let me see. ", first=100 * number + 1)
         return calls.but(steps=[*[delta(reasoning_content=t + " ") for t in thought.split()], *calls.steps])
     asked = re.search(r"[Cc]all the tool `(\w+)`", prompt)

@@ -1,5 +1,6 @@
 """What the tests of the providers share."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,10 +38,11 @@ def provider_at(url: str, naps: Naps | None = None, **settings: Any) -> OpenAICh
 async def ask(
     server: ChatServer | str, request: ChatRequest = HI, naps: Naps | None = None, **settings: Any
 ) -> list[ProviderEvent]:
-    """All events of one request."""
+    """All events of one request; one that hangs fails."""
     provider = provider_at(server if isinstance(server, str) else server.url, naps, **settings)
     try:
-        return [event async for event in provider.stream(request)]
+        async with asyncio.timeout(30):
+            return [event async for event in provider.stream(request)]
     finally:
         await provider.aclose()
 
