@@ -44,6 +44,10 @@ def build(root: Path, setup: dict[str, Any]) -> None:
                 os.chdir(here)
 
 
+def real(path: Path) -> Path:
+    return path.resolve()
+
+
 def outside(root: Path, allowed: list[Path]) -> dict[str, bytes | str]:
     """What is outside the allowed directories: names, and contents of regular files."""
     found: dict[str, bytes | str] = {}
@@ -58,7 +62,7 @@ def outside(root: Path, allowed: list[Path]) -> dict[str, bytes | str]:
 class Yes:
     """Answers yes, after doing what happens in between."""
 
-    def __init__(self, root: Path, allowed: list[Path], between: list[dict[str, list[str]]]) -> None:
+    def __init__(self, root: Path, allowed: list[Path], between: list[dict[str, Any]]) -> None:
         self.root = root
         self.allowed = allowed
         self.between = between
@@ -117,14 +121,14 @@ async def call(executor: ToolExecutor, tool: str, arg: str) -> ToolResult:
 async def test_a_path_is_allowed_or_denied_as_the_corpus_says(
     row: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    root = tmp_path.resolve()
+    root = real(tmp_path)
     build(root, BASE)
     build(root, row["setup"])
     monkeypatch.setenv("HOME", str(root / "home"))
     work = root / row["cwd"]
     monkeypatch.chdir(work)
     extra = [str(root / name) if name else "" for name in row["extra_dirs"]]
-    allowed = [work, *(Path(name).resolve() for name in extra if name)]
+    allowed = [work, *(real(Path(name)) for name in extra if name)]
     approver = Yes(root, allowed, row.get("between", []))
     executor = ToolExecutor(work, allowed_directories=extra, approver=approver)
     arg = row["arg"].replace("{ROOT}", str(root)).replace("{HOME}", str(root / "home"))

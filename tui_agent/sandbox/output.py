@@ -4,8 +4,8 @@ import codecs
 from collections.abc import Callable
 from typing import Final
 
-HEAD_BYTES: Final = 16_000
-TAIL_BYTES: Final = 32_000
+HEAD_BYTES: Final = 10_000
+TAIL_BYTES: Final = 20_000
 PIECE_CHARACTERS: Final = 8_000
 """An output that runs faster than it is told on is told by its newest part only."""
 

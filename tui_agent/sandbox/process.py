@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -50,8 +51,8 @@ async def run(
 ) -> Finished:
     """Run `command` in bash and wait for it, `timeout` seconds at most; then nothing of it runs any more.
 
-    `environ` is filtered by `command_environment` (default: our own). Cancelling asks the processes to end at once and
-    kills what is left two seconds later, or when the event loop closes, if that is sooner.
+    `environ` is filtered by `command_environment` (default: our own). Cancelling returns at once; the processes are
+    asked to end, and two seconds later what is left is killed, by a thread that the end of the program waits for.
 
     Raises:
         ToolError: bash or the directory is not there.
@@ -171,23 +172,24 @@ class Running:
             os.close(descriptor)
 
     async def stop(self) -> None:
-        """Ask every process of the tree to end, and kill what is left after GRACE_SECONDS, or when cancelled."""
-        self.tree.signal(signal.SIGTERM)
-        try:
-            async with asyncio.timeout(GRACE_SECONDS):
-                while self._process.poll() is None or self.tree.alive():  # noqa: ASYNC110 - not our children all
-                    await asyncio.sleep(POLL_SECONDS)
-        except TimeoutError:
-            pass
-        finally:
-            self.tree.kill()
-            self._process.wait()
+        """Ask every process of the tree to end and kill what is left after GRACE_SECONDS.
+
+        Being cancelled leaves that to a thread, which the end of the program waits for.
+        """
+        await asyncio.to_thread(self._stop)
 
     def abandon(self) -> None:
-        """Stop without waiting: the request to end goes out now, the kill follows from the event loop."""
+        """Stop without waiting for it; it does not need the event loop any more."""
         self.close()
+        threading.Thread(target=self._stop, name="tui-agent stop").start()
+
+    def _stop(self) -> None:
         self.tree.signal(signal.SIGTERM)
-        self._stopping = self._loop.create_task(self.stop())
+        deadline = time.monotonic() + GRACE_SECONDS
+        while time.monotonic() < deadline and (self._process.poll() is None or self.tree.alive()):
+            time.sleep(POLL_SECONDS)
+        self.tree.kill()
+        self._process.wait()
 
     def close(self) -> None:
         """Read no more."""

@@ -44,7 +44,6 @@ from tui_agent.workspace.changes import StaleChange
 from tui_agent.workspace.paths import Workspace
 
 MAX_RESULT_CHARACTERS: Final = 100_000
-MAX_RESULT_LINES: Final = 5_000
 """No result is longer; the built-in tools have narrower bounds of their own."""
 
 COMMANDS_DISABLED: Final = "Command execution is disabled"
@@ -332,5 +331,5 @@ def _text(error: TuiAgentError) -> str:
 def _bounded(text: str) -> str:
     """Within MAX_RESULT_CHARACTERS, and without the lone surrogates that no request can carry."""
     return bound(
-        text.encode("utf-8", "replace").decode(), max_lines=MAX_RESULT_LINES, max_characters=MAX_RESULT_CHARACTERS
+        text.encode("utf-8", "replace").decode(), max_lines=MAX_RESULT_CHARACTERS, max_characters=MAX_RESULT_CHARACTERS
     )

@@ -86,7 +86,7 @@ def validate(
 
 def _checked(name: str, value: Json, schema: Mapping[str, Json], faults: list[str]) -> Json:
     kind = schema.get("type", "")
-    value = _coerced(value, kind)
+    value = _coerced(value, kind, schema)
     if kind and not _is(value, kind):
         faults.append(f"{name} must be {_article(kind)}, not {_kind(value)}")
     elif "enum" in schema and value not in schema["enum"]:
@@ -103,8 +103,10 @@ def _checked(name: str, value: Json, schema: Mapping[str, Json], faults: list[st
     return value
 
 
-def _coerced(value: Json, kind: str) -> Json:
-    """Numbers and booleans that were written as strings, and whole numbers written as 3.0."""
+def _coerced(value: Json, kind: str, schema: Mapping[str, Json]) -> Json:
+    """Numbers and booleans written as strings, whole numbers written as 3.0, and a string for its one-key object."""
+    if isinstance(value, str) and kind == "object" and len(schema.get("required", ())) == 1:
+        return {schema["required"][0]: value}
     if isinstance(value, str) and kind in ("integer", "number", "boolean"):
         word = value.strip()
         try:

@@ -72,16 +72,18 @@ def read_bytes(location: Location) -> tuple[bytes, FileIdentity]:
         descriptor = open_beneath(location, os.O_RDONLY)
     except OSError as error:
         raise _unreadable(location, error) from error
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise WorkspaceError(f"{location.name} is {kind_of(status.st_mode)}, not a file")
         if status.st_size > MAX_FILE_BYTES:
             raise too_large(location, status.st_size)
-        try:
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
             data = file.read(MAX_FILE_BYTES + 1)
-        except OSError as error:
-            raise _unreadable(location, error) from error
+    except OSError as error:
+        raise _unreadable(location, error) from error
+    finally:
+        os.close(descriptor)
     if len(data) > MAX_FILE_BYTES:
         raise too_large(location, len(data))
     return data, FileIdentity(status.st_dev, status.st_ino, hashlib.sha256(data).hexdigest())

@@ -147,7 +147,7 @@ class ListDirectory:
 
     spec = ToolSpec(
         "list_directory",
-        "List a directory; names of directories end with /.",
+        "List a directory.",
         {
             "type": "object",
             "properties": {"path": {"type": "string", "default": "."}},

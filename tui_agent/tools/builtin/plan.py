@@ -17,7 +17,7 @@ class UpdatePlan:
 
     spec = ToolSpec(
         "update_plan",
-        "Show the user the steps of a task of several steps and how far each is. Send all steps each time.",
+        "Show the user the steps of a task and how far each is. Send all steps each time.",
         {
             "type": "object",
             "properties": {

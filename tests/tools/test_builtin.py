@@ -1,0 +1,223 @@
+"""What each built-in tool tells the model."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tui_agent.conversation.messages import ToolCall
+from tui_agent.tools.builtin import command, files
+from tui_agent.tools.executor import ToolExecutor, ToolOutcome
+
+
+@pytest.fixture
+def executor(tmp_path: Path) -> ToolExecutor:
+    return ToolExecutor(tmp_path, approve_all=True)
+
+
+async def call(executor: ToolExecutor, name: str, **arguments: Any) -> ToolOutcome:
+    return await executor.run(ToolCall("c", name, json.dumps(arguments)))
+
+
+async def told(executor: ToolExecutor, name: str, **arguments: Any) -> str:
+    return (await call(executor, name, **arguments)).result.content
+
+
+def test_the_tools_together_cost_at_most_three_kilobytes_of_each_request(executor: ToolExecutor) -> None:
+    specs = [{"type": "function", "function": msgspec.to_builtins(spec)} for spec in executor.specs()]
+    assert len(specs) == 8
+    assert len(json.dumps(specs, separators=(",", ":"))) <= 3_072
+
+
+async def test_lines_come_with_numbers_and_an_empty_file_says_so(executor: ToolExecutor, tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"a\r\n\tb\n\nlast")
+    (tmp_path / "empty").touch()
+    assert await told(executor, "read_file", file_path="f") == "1\ta\n2\t\tb\n3\t\n4\tlast"
+    assert await told(executor, "read_file", file_path="empty") == "[the file is empty]"
+
+
+async def test_a_part_of_a_file_says_what_part_and_how_to_go_on(executor: ToolExecutor, tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("".join(f"line {n}\n" for n in range(1, 5_001)))
+    assert await told(executor, "read_file", file_path="f", offset=3, limit=2) == (
+        "3\tline 3\n4\tline 4\n[lines 3 to 4 of 5,000; read on with offset 5]"
+    )
+    whole = (await told(executor, "read_file", file_path="f")).split("\n")
+    assert whole[-2:] == ["2000\tline 2000", "[lines 1 to 2000 of 5,000; read on with offset 2001]"]
+    assert (
+        await told(executor, "read_file", file_path="f", offset=5_000)
+        == "5000\tline 5000\n[lines 5000 to 5000 of 5,000]"
+    )
+    assert "only 5000 lines" in await told(executor, "read_file", file_path="f", offset=5_001)
+
+
+async def test_what_is_read_is_bounded_in_bytes_too(executor: ToolExecutor, tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("x" * 1_000_000 + "\n" + ("y" * 1_000 + "\n") * 500)
+    content = await told(executor, "read_file", file_path="f")
+    assert len(content) < files.READ_BYTES + 200
+    assert f"1\t{'x' * 2_000}[… 998,000 characters cut]\n" in content
+    assert content.endswith("; read on with offset 59]")
+
+
+async def test_reading_a_directory_or_listing_a_file_names_the_right_tool(
+    executor: ToolExecutor, tmp_path: Path
+) -> None:
+    (tmp_path / "d").mkdir()
+    (tmp_path / "f").touch()
+    assert await told(executor, "read_file", file_path="d") == "d is a directory: use list_directory"
+    assert await told(executor, "list_directory", path="f") == "f is a file, not a directory: use read_file"
+
+
+async def test_a_directory_is_listed_in_order_with_kinds(executor: ToolExecutor, tmp_path: Path) -> None:
+    import os
+
+    (tmp_path / "d").mkdir()
+    (tmp_path / ".h").touch()
+    (tmp_path / "b\nc").touch()
+    (tmp_path / "link").symlink_to("/etc/passwd")
+    os.mkfifo(tmp_path / "pipe")
+    assert await told(executor, "list_directory") == "'b\\nc'\n.h\nd/\nlink [link]\npipe [pipe]"
+
+
+async def test_a_long_listing_is_cut_and_says_so(executor: ToolExecutor, tmp_path: Path) -> None:
+    for number in range(510):
+        (tmp_path / f"{number:04}").touch()
+    rows = (await told(executor, "list_directory", path=".")).split("\n")
+    assert rows[:-1] == [f"{number:04}" for number in range(500)]
+    assert rows[-1] == "[10 more of 510 entries: use glob_files with a pattern]"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"a\r\nb\r\n", b"a\r\nc\r\nd\r\n"),
+        (b"\xef\xbb\xbfa\nb\n", b"\xef\xbb\xbfa\nc\nd\n"),
+        ("\ufeffa\r\nb".encode("utf-16-le"), "\ufeffa\r\nc\r\nd".encode("utf-16-le")),
+        (b"\xe9\nb", b"\xe9\nc\nd"),
+        (b"x\r\nb\ny\r\n", b"x\r\nc\r\nd\r\ny\r\n"),
+    ],
+)
+async def test_an_edit_keeps_encoding_line_ends_and_final_newline(
+    executor: ToolExecutor, tmp_path: Path, before: bytes, after: bytes
+) -> None:
+    (tmp_path / "f").write_bytes(before)
+    await call(executor, "read_file", file_path="f")
+    outcome = await call(executor, "edit_file", file_path="f", old_string="b", new_string="c\nd")
+    assert outcome.status == "ok", outcome
+    assert (tmp_path / "f").read_bytes() == after
+
+
+async def test_an_overwrite_keeps_them_too(executor: ToolExecutor, tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"\xef\xbb\xbfa\r\nb\r\n")
+    await call(executor, "read_file", file_path="f")
+    outcome = await call(executor, "write_file", file_path="f", content="c\nd")
+    assert (tmp_path / "f").read_bytes() == b"\xef\xbb\xbfc\r\nd\r\n"
+    assert outcome.result.content == "changed f: +2 −2 lines"
+    assert "already holds exactly this" in await told(executor, "write_file", file_path="f", content="c\nd\n")
+
+
+async def test_an_edit_says_how_it_found_its_place(executor: ToolExecutor, tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("if x:\n        y()\n")
+    await call(executor, "read_file", file_path="f")
+    content = await told(executor, "edit_file", file_path="f", old_string="    y()", new_string="    z()")
+    assert content == "changed f: +1 −1 lines"
+    content = await told(
+        executor, "edit_file", file_path="f", old_string="if x:  \n    z()", new_string="if x:  \n    w()"
+    )
+    assert "not found" in content
+    content = await told(executor, "edit_file", file_path="f", old_string="if x:  \n", new_string="if z:\n")
+    assert content == "changed f: +1 −1 lines (whitespace differences ignored)"
+    assert (tmp_path / "f").read_text() == "if z:\n        z()\n"
+
+
+async def test_binary_and_huge_files_are_refused_by_every_file_tool(executor: ToolExecutor, tmp_path: Path) -> None:
+    (tmp_path / "bin").write_bytes(b"\x7fELF\0\0")
+    with (tmp_path / "huge").open("wb") as file:
+        file.truncate(20_000_000)
+    for name in ("bin", "huge"):
+        for tool, more in (
+            ("read_file", {}),
+            ("write_file", {"content": "x"}),
+            ("edit_file", {"old_string": "a", "new_string": "b"}),
+        ):
+            content = await told(executor, tool, file_path=name, **more)
+            assert content.startswith(f"{name} is "), content
+    assert (tmp_path / "bin").read_bytes() == b"\x7fELF\0\0"
+
+
+async def test_writing_into_a_directory_or_below_a_file_is_an_error(executor: ToolExecutor, tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    (tmp_path / "f").touch()
+    assert "d is a directory" in await told(executor, "write_file", file_path="d", content="")
+    assert "names a directory" in await told(executor, "write_file", file_path="new/", content="")
+    assert "is not a directory" in await told(executor, "write_file", file_path="f/x", content="")
+    assert "lone surrogate" in await told(executor, "write_file", file_path="s", content="\ud800")
+    assert await told(executor, "list_directory") == "d/\nf"
+
+
+async def test_a_command_comes_back_with_output_and_exit_code(executor: ToolExecutor) -> None:
+    outcome = await call(executor, "run_command", command="echo out; echo err >&2; exit 3")
+    assert (outcome.status, outcome.result.exit_code) == ("failed", 3)
+    assert outcome.result.content == "out\nerr\n[exit code 3]"
+    assert await told(executor, "run_command", command="true") == "[exit code 0]"
+    assert await told(executor, "run_command", command="kill -9 $$") == "[killed by signal SIGKILL]"
+
+
+async def test_a_time_out_is_told_with_the_output_so_far(executor: ToolExecutor) -> None:
+    content = await told(executor, "run_command", command="echo begun; sleep 60", timeout=1)
+    assert content == "begun\n[stopped: it ran longer than 1 s]"
+
+
+async def test_output_is_passed_on_while_a_command_runs(executor: ToolExecutor) -> None:
+    pieces: list[str] = []
+    await executor.run(ToolCall("c", "bash", '{"command": "echo x"}'), on_output=pieces.append)
+    assert "".join(pieces) == "x\n"
+
+
+async def test_a_huge_output_reaches_the_model_bounded(executor: ToolExecutor) -> None:
+    content = await told(executor, "run_command", command="seq 1 1000000")
+    assert content.startswith("1\n2\n3\n")
+    assert content.endswith("999999\n1000000\n[exit code 0]")
+    assert "bytes cut" in content
+    assert len(content) < 32_000
+
+
+@pytest.mark.parametrize("text", ["", "  \n", "a\0b", "echo \ud800", "x" * (command.MAX_COMMAND_BYTES + 1)])
+async def test_text_that_is_no_command_is_not_asked_about(executor: ToolExecutor, text: str) -> None:
+    outcome = await call(executor, "run_command", command=text)
+    assert (outcome.status, outcome.decision) == ("failed", None)
+    assert "command" in outcome.result.content
+
+
+async def test_a_background_command_can_be_followed_in_its_log_and_dies_with_the_session(
+    executor: ToolExecutor, tmp_path: Path
+) -> None:
+    import psutil
+
+    content = await told(executor, "run_command", command="echo up; exec sleep 600", background=True)
+    log = content.rpartition(" ")[2]
+    pid = int(content.split("process ")[1].split(";")[0])
+    assert await told(executor, "read_file", file_path=log) == "1\tup"
+    assert "outside" in await told(executor, "write_file", file_path=log, content="x")
+    assert psutil.pid_exists(pid)
+    await executor.aclose()
+    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+async def test_a_background_command_that_ends_at_once_says_how(executor: ToolExecutor) -> None:
+    outcome = await call(executor, "run_command", command="echo no; exit 7", background=True)
+    assert (outcome.status, outcome.result.exit_code) == ("failed", 7)
+    assert outcome.result.content == "ended at once with exit code 7\nno\n"
+    await executor.aclose()
+
+
+async def test_a_plan_is_repeated_with_its_marks(executor: ToolExecutor) -> None:
+    outcome = await call(
+        executor,
+        "update_plan",
+        items=[{"step": "a", "status": "completed"}, {"step": "b", "status": "in_progress"}, "c"],
+    )
+    assert outcome.result.content == "[x] a\n[>] b\n[ ] c"
+    assert outcome.title == "1 of 3 done"
+    assert "at most 50" in await told(executor, "update_plan", items=["x"] * 51)

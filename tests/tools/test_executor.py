@@ -1,0 +1,353 @@
+"""The way of a call: understood, decided, asked about, done, told."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tui_agent.conversation.errors import WorkspaceError
+from tui_agent.conversation.events import DecisionMade
+from tui_agent.conversation.messages import ToolCall, ToolSpec
+from tui_agent.permissions.approval import (
+    AllowForSession,
+    AllowOnce,
+    ApprovalDecision,
+    ApprovalRequest,
+    CommandAccess,
+    Denied,
+    ForeignAccess,
+    WriteAccess,
+)
+from tui_agent.permissions.policy import BasicPolicy
+from tui_agent.tools.executor import ToolExecutor, ToolOutcome
+from tui_agent.tools.protocol import ToolContext, ToolResult
+
+
+class Answers:
+    """Gives the answers in order, the last one again and again, and keeps the questions."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+        self.requests: list[ApprovalRequest] = []
+
+    async def approve(self, request: ApprovalRequest) -> ApprovalDecision:
+        self.requests.append(request)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        made: ApprovalDecision = answer(request) if callable(answer) else answer
+        return made
+
+
+def yes(request: ApprovalRequest) -> ApprovalDecision:
+    return AllowOnce(request.digest)
+
+
+def for_session(request: ApprovalRequest) -> ApprovalDecision:
+    return AllowForSession(request.digest)
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+async def call(executor: ToolExecutor, name: str, arguments: Any, **more: Any) -> ToolOutcome:
+    raw = arguments if isinstance(arguments, str) else json.dumps(arguments)
+    return await executor.run(ToolCall("c1", name, raw), **more)
+
+
+@pytest.mark.parametrize("name", ["nope", "read file", "read_file\x1b[31m", "", "READ_FILE"])
+async def test_an_unknown_tool_is_answered_with_the_known_ones_and_escaped(tmp_path: Path, name: str) -> None:
+    outcome = await call(ToolExecutor(tmp_path), name, {})
+    assert outcome.result.content == (
+        f"unknown tool {name!a}; the tools are: read_file, write_file, edit_file, list_directory, glob_files, "
+        "grep_search, run_command, update_plan"
+    )
+    assert (outcome.status, outcome.understood, outcome.decision) == ("failed", False, None)
+
+
+@pytest.mark.parametrize("raw", ["{", "[]", '{"file_path": 3}', '{"file_path": "f", "mode": "w"}', "{}", "NaN"])
+async def test_arguments_that_are_not_understood_run_nothing(tmp_path: Path, raw: str) -> None:
+    answers = Answers(yes)
+    outcome = await call(ToolExecutor(tmp_path, approver=answers), "write_file", raw)
+    assert (outcome.status, outcome.understood) == ("failed", False)
+    assert not answers.requests
+    assert not names(tmp_path)
+
+
+async def test_a_failure_of_an_understood_call_counts_as_understood(tmp_path: Path) -> None:
+    outcome = await call(ToolExecutor(tmp_path), "read_file", {"file_path": "gone"})
+    assert (outcome.status, outcome.understood) == ("failed", True)
+    assert outcome.result.content.startswith("no such file: gone")
+
+
+async def test_every_name_and_alias_of_the_product_is_understood(tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("old\n")
+    executor = ToolExecutor(tmp_path, approver=Answers(yes))
+    for name, arguments in [
+        ("file_read", {"path": "f"}),
+        ("file_write", {"path": "f", "content": "new\n"}),
+        ("edit_file", {"path": "f", "old_text": "new", "new_text": "newer"}),
+        ("list_files", {"path": "."}),
+        ("file_list", {"path": "."}),
+        ("grep", {"pattern": "newer"}),
+        ("bash", {"command": "true"}),
+    ]:
+        outcome = await call(executor, name, arguments)
+        assert outcome.status == "ok", outcome
+        assert outcome.tool in {spec.name for spec in executor.specs()}
+    assert (tmp_path / "f").read_text() == "newer\n"
+
+
+async def test_a_write_asks_with_the_very_bytes_and_writes_those(tmp_path: Path) -> None:
+    answers = Answers(yes)
+    outcome = await call(
+        ToolExecutor(tmp_path, approver=answers),
+        "write_file",
+        {"file_path": "a/b", "content": "x\n"},
+        position=2,
+        total=3,
+    )
+    (request,) = answers.requests
+    assert isinstance(request.access, WriteAccess)
+    assert request.digest == request.access.plan.digest
+    assert request.access.plan.changes[0].after == b"x\n" == (tmp_path / "a/b").read_bytes()
+    assert (request.title, request.position, request.total) == ("a/b", 2, 3)
+    assert outcome.decision == DecisionMade("c1", "write_file", "allowed", "user", ("creates a/b",), "", request.digest)
+    assert outcome.result.content == "created a/b: +1 −0 lines"
+    assert (outcome.result.files[0].added, outcome.result.files[0].created) == (1, True)
+
+
+async def test_a_denial_changes_nothing_and_its_comment_reaches_the_model(tmp_path: Path) -> None:
+    executor = ToolExecutor(tmp_path, approver=Answers(Denied("use tabs", stop=True)))
+    outcome = await call(executor, "write_file", {"file_path": "f", "content": "x"})
+    assert outcome.result == ToolResult(False, "denied by the user: use tabs")
+    assert (outcome.status, outcome.stop) == ("denied", True)
+    assert outcome.decision is not None
+    assert (outcome.decision.outcome, outcome.decision.by, outcome.decision.comment) == ("denied", "user", "use tabs")
+    assert not names(tmp_path)
+
+
+async def test_with_nobody_to_ask_what_asks_is_refused(tmp_path: Path) -> None:
+    outcome = await call(ToolExecutor(tmp_path), "run_command", {"command": "touch f"})
+    assert outcome.status == "denied"
+    assert outcome.result.content == "refused: it needs approval and there is nobody to ask"
+    assert not names(tmp_path)
+
+
+async def test_an_answer_to_something_else_is_none(tmp_path: Path) -> None:
+    answers = Answers(AllowOnce("of another question"), yes)
+    executor = ToolExecutor(tmp_path, approver=answers)
+    assert (await call(executor, "run_command", {"command": "true"})).status == "ok"
+    assert len(answers.requests) == 2
+    executor.approver = Answers(AllowOnce(""))
+    assert (await call(executor, "run_command", {"command": "true"})).status == "denied"
+
+
+async def test_allowing_for_the_session_covers_the_same_again_and_nothing_else(tmp_path: Path) -> None:
+    answers = Answers(for_session)
+    executor = ToolExecutor(tmp_path, approver=answers)
+    for _ in range(2):
+        outcome = await call(executor, "run_command", {"command": "true"})
+    assert answers.requests[0].session_grant == "this exact command"
+    assert len(answers.requests) == 1
+    assert outcome.decision is not None
+    assert outcome.decision.by == "session"
+    await call(executor, "run_command", {"command": "true "})
+    assert len(answers.requests) == 2
+
+
+async def test_a_control_file_is_asked_about_each_time_and_named(tmp_path: Path) -> None:
+    answers = Answers(for_session)
+    executor = ToolExecutor(tmp_path, approver=answers)
+    for content in ("a", "b"):
+        await call(executor, "write_file", {"file_path": ".envrc", "content": content})
+    assert len(answers.requests) == 2
+    assert answers.requests[0].session_grant == ""
+    assert ".envrc is a control file" in answers.requests[0].reasons[0]
+
+
+async def test_disabled_commands_are_not_offered_and_refused_whatever_the_policy(tmp_path: Path) -> None:
+    executor = ToolExecutor(tmp_path, allow_commands=False, approver=Answers(yes))
+    assert "run_command" not in {spec.name for spec in executor.specs()}
+    executor.policy = BasicPolicy("accept-edits")
+    outcome = await call(executor, "bash", {"command": "touch f"})
+    assert (outcome.status, outcome.result.content) == ("denied", "refused: Command execution is disabled")
+    assert not names(tmp_path)
+
+
+async def test_only_the_named_tools_are_offered_and_run(tmp_path: Path) -> None:
+    executor = ToolExecutor(tmp_path, tools=["file_read"])
+    assert [spec.name for spec in executor.specs()] == ["read_file"]
+    assert "unknown tool 'list_directory'" in (await call(executor, "list_directory", {})).result.content
+
+
+async def test_the_decision_is_told_before_anything_is_done(tmp_path: Path) -> None:
+    seen: list[tuple[str, bool]] = []
+
+    async def decided(decision: DecisionMade) -> None:
+        seen.append((decision.outcome, (tmp_path / "f").exists()))
+
+    def prepared(title: str) -> None:
+        seen.append((title, (tmp_path / "f").exists()))
+
+    executor = ToolExecutor(tmp_path, approve_all=True)
+    await call(executor, "run_command", {"command": "touch f"}, on_decision=decided, on_prepared=prepared)
+    assert seen == [("touch f", False), ("allowed", False)]
+    assert (tmp_path / "f").exists()
+
+
+async def test_a_file_must_have_been_read_and_be_unchanged_since(tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("one\n")
+    executor = ToolExecutor(tmp_path, approve_all=True)
+    edit = {"file_path": "f", "old_string": "one", "new_string": "two"}
+    for name, arguments in (("edit_file", edit), ("write_file", {"file_path": "f", "content": "x"})):
+        assert (
+            "was not read in this session: read it with read_file first"
+            in (await call(executor, name, arguments)).result.content
+        )
+    await call(executor, "read_file", {"file_path": "f"})
+    (tmp_path / "f").write_text("one, changed\n")
+    assert "has changed since it was read" in (await call(executor, "edit_file", edit)).result.content
+    await call(executor, "read_file", {"file_path": "f"})
+    assert (await call(executor, "edit_file", edit)).status == "ok"
+    # Its own write counts as known.
+    again = {"file_path": "f", "old_string": "two", "new_string": "three"}
+    assert (await call(executor, "edit_file", again)).status == "ok"
+    assert (tmp_path / "f").read_text() == "three, changed\n"
+
+
+async def test_a_file_that_changes_while_the_question_is_open_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("one\n")
+
+    def meanwhile(request: ApprovalRequest) -> ApprovalDecision:
+        (tmp_path / "f").write_text("by another\n")
+        return AllowOnce(request.digest)
+
+    executor = ToolExecutor(tmp_path, approver=Answers(meanwhile))
+    await call(executor, "read_file", {"file_path": "f"})
+    outcome = await call(executor, "edit_file", {"file_path": "f", "old_string": "one", "new_string": "two"})
+    assert outcome.status == "failed"
+    assert "nothing was written" in outcome.result.content
+    assert "read it again" in outcome.result.content
+    assert (tmp_path / "f").read_text() == "by another\n"
+
+
+async def test_a_change_that_is_prepared_again_is_asked_about_again(tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("one\n")
+
+    def replaced(request: ApprovalRequest) -> ApprovalDecision:
+        (tmp_path / "new").write_text("one\n")
+        (tmp_path / "new").rename(tmp_path / "f")
+        return AllowOnce(request.digest)
+
+    answers = Answers(replaced, yes)
+    executor = ToolExecutor(tmp_path, approver=answers)
+    await call(executor, "read_file", {"file_path": "f"})
+    outcome = await call(executor, "edit_file", {"file_path": "f", "old_string": "one", "new_string": "two"})
+    assert (outcome.status, len(answers.requests)) == ("ok", 2)
+    executor.approver = answers = Answers(replaced)
+    (tmp_path / "f").write_text("one\n")
+    await call(executor, "read_file", {"file_path": "f"})
+    outcome = await call(executor, "edit_file", {"file_path": "f", "old_string": "one", "new_string": "two"})
+    assert (outcome.status, len(answers.requests)) == ("failed", 3)
+    assert outcome.result.content.endswith("It kept changing; try again later")
+    assert (tmp_path / "f").read_text() == "one\n"
+
+
+async def test_a_working_directory_that_vanishes_is_an_error_of_each_tool(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    executor = ToolExecutor(work, approve_all=True)
+    work.rmdir()
+    for name, arguments in [
+        ("read_file", {"file_path": "f"}),
+        ("write_file", {"file_path": "f", "content": ""}),
+        ("list_directory", {"path": "."}),
+        ("glob_files", {"pattern": "*"}),
+        ("grep_search", {"pattern": "x"}),
+        ("run_command", {"command": "pwd"}),
+    ]:
+        outcome = await call(executor, name, arguments)
+        assert outcome.status == "failed"
+        assert "cannot be used any more" in outcome.result.content
+    with pytest.raises(WorkspaceError):
+        ToolExecutor(work)
+
+
+async def test_cancelling_a_question_or_a_command_leaves_nothing_done(tmp_path: Path) -> None:
+    class Never:
+        async def approve(self, request: ApprovalRequest) -> ApprovalDecision:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    for executor, name, arguments in (
+        (ToolExecutor(tmp_path, approver=Never()), "write_file", {"file_path": "f", "content": ""}),
+        (ToolExecutor(tmp_path, approve_all=True), "run_command", {"command": "sleep 600; touch f"}),
+    ):
+        task = asyncio.create_task(call(executor, name, arguments))
+        await asyncio.sleep(0.1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(task, 0.5)
+    assert not names(tmp_path)
+
+
+async def test_no_result_holds_a_lone_surrogate_or_is_longer_than_the_bound(tmp_path: Path) -> None:
+    class Loud:
+        def get_tools(self) -> Sequence[ToolSpec]:
+            return [ToolSpec("loud", "", {"type": "object", "properties": {}})]
+
+        def can_handle(self, name: str) -> bool:
+            return name == "loud"
+
+        async def execute(self, call: ToolCall, context: ToolContext) -> ToolResult:
+            return ToolResult(True, "\udcff" + "x" * 1_000_000)
+
+    outcome = await call(ToolExecutor(tmp_path, approve_all=True, providers=[Loud()]), "loud", {})
+    outcome.result.content.encode()
+    assert len(outcome.result.content) < 101_000
+
+
+async def test_a_foreign_tool_is_asked_about_with_its_arguments_and_its_crash_is_a_result(tmp_path: Path) -> None:
+    class Broken:
+        def get_tools(self) -> Sequence[ToolSpec]:
+            return [ToolSpec("broken", "", {"type": "object", "properties": {}})]
+
+        def can_handle(self, name: str) -> bool:
+            return name == "broken"
+
+        async def execute(self, call: ToolCall, context: ToolContext) -> ToolResult:
+            raise ZeroDivisionError("of its own")
+
+    answers = Answers(yes)
+    outcome = await call(ToolExecutor(tmp_path, approver=answers, providers=[Broken()]), "broken", {"a": 1})
+    assert answers.requests[0].access == ForeignAccess({"a": 1})
+    assert (outcome.status, outcome.result.content) == ("failed", "broken failed: of its own")
+
+
+async def test_a_command_asks_with_all_that_matters_about_it(tmp_path: Path) -> None:
+    answers = Answers(Denied())
+    await call(ToolExecutor(tmp_path, approver=answers), "run_command", {"command": "a\nb", "timeout": 9_999})
+    (request,) = answers.requests
+    assert request.access == CommandAccess("a\nb", str(tmp_path), 600.0)
+    assert request.title == "a"
+
+
+def test_a_program_can_read_without_ado_but_must_say_so_to_write(tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("x\n")
+    executor = ToolExecutor(working_directory=str(tmp_path), allow_commands=True)
+    result = executor.execute("read_file", {"file_path": "f"})
+    assert (result.ok, str(result)) == (True, "1\tx")
+    assert not executor.execute("run_command", {"command": "true"}).ok
+    executor.close()
+    allowed = ToolExecutor(tmp_path, approve_all=True)
+    assert allowed.execute("run_command", {"command": "echo hi"}).content == "hi\n[exit code 0]"
+    allowed.close()
+
+
+async def test_a_program_with_an_event_loop_can_call_it_too(tmp_path: Path) -> None:
+    executor = ToolExecutor(tmp_path)
+    assert executor.execute("list_directory", {"path": "."}).content == "[the directory is empty]"
+    executor.close()
