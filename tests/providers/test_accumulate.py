@@ -213,3 +213,8 @@ def test_five_megabytes_in_small_pieces_arrive_whole() -> None:
     accumulator.feed([{"index": 0, "function": {"arguments": '"}'}}])
     (call,) = accumulator.calls()
     assert len(json.loads(call.arguments)["content"]) == 5_000_000
+
+
+def test_two_calls_of_one_tool_without_arguments_at_one_index_are_two() -> None:
+    deltas = [{"index": 0, "id": call_id, "function": {"name": "ping", "arguments": ""}} for call_id in ("a", "b")]
+    assert accumulate([deltas]) == (ToolCall("a", "ping", ""), ToolCall("b", "ping", ""))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.fakes.chat_server import (
     ChatServer,
+    Delay,
     Stall,
     reply_body,
     reply_error,
@@ -227,6 +228,14 @@ async def test_the_first_of_several_local_servers_wins_unless_it_has_no_models(s
         assert (await choose_start(Settings(providers=providers), {})).name == "one"
         del providers["one"], providers["two"]
         assert (await choose_start(Settings(providers=providers), {})).name == "empty"
+
+
+async def test_a_server_that_is_slow_to_answer_does_not_hold_up_the_start(server: ChatServer) -> None:
+    late = reply_steps(Delay(0.6), b'{"data": [{"id": "m"}]}')
+    with ChatServer(models_reply=late) as slow:
+        settings = Settings(providers={"slow": local(slow.url), "fake": local(server.url)})
+        assert (await choose_start(settings, {})).name == "fake"
+        assert (await probe("slow", local(slow.url), {})).state == "up"
 
 
 async def test_ollama_host_is_followed(server: ChatServer) -> None:

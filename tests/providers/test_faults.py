@@ -269,6 +269,13 @@ async def test_an_error_body_is_shown_bounded_safe_and_without_the_key() -> None
     assert KEY not in f"{error!r} {error.hint} {error.__cause__!r} {error.__context__!r}"
 
 
+async def test_an_error_body_without_end_is_not_read_to_the_end() -> None:
+    endless = reply_steps(b"out of order " * 20_000, Stall(comment_every=0.01))
+    with ChatServer([endless.but(status=400, content_type="text/plain")]) as server:
+        error = await error_of(server)
+    assert error.message.startswith("fake answered 400: out of order")
+
+
 async def test_the_key_is_in_no_log_at_any_level(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(0), ChatServer([reply_error(500, f"key {KEY}"), reply_text("yes")]) as server:
         await ask(server)

@@ -87,6 +87,12 @@ def test_malformed_arguments_are_wrapped_so_that_servers_can_parse_the_history(a
     assert list(wrapped) == ["malformed"]
 
 
+@pytest.mark.parametrize("arguments", ["", " \n"])
+def test_no_arguments_are_sent_as_an_empty_object(arguments: str) -> None:
+    (message,) = body_of(Message("assistant", "", tool_calls=(ToolCall("c", "f", arguments),)))["messages"]
+    assert message["tool_calls"][0]["function"]["arguments"] == "{}"
+
+
 def test_a_tool_name_that_no_server_would_accept_again_is_made_acceptable() -> None:
     (message,) = body_of(
         Message("assistant", "", tool_calls=(ToolCall("c", "rm -rf\x1b", "{}"), ToolCall("d", "", "")))
