@@ -34,7 +34,7 @@ WORDS = 2_000
 """Lines with more words than this are compared by their common beginning and end only."""
 
 
-class Row(Struct, frozen=True):
+class Row(Struct, frozen=True, gc=False):
     """One line of a hunk: its text with its ending, and its 1-based number before and after (0: not there)."""
 
     side: Side

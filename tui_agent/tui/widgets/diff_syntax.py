@@ -1,5 +1,6 @@
 """Highlight the lines of a file that somebody looks at, a block at a time, away from the event loop."""
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -9,11 +10,17 @@ if TYPE_CHECKING:
 
 Version = Literal["old", "new"]
 
-BLOCK = 200
+BLOCK = 100
 """Lines highlighted at once."""
 
-LEAD = 200
+LEAD = 100
 """Lines read before a block, so that strings and comments that began earlier are known."""
+
+BREATH = 20
+"""After this many lines the thread rests, so that scrolling does not wait for it (both need the interpreter)."""
+
+REST = 0.001
+"""Seconds of such a rest."""
 
 LONGEST = 4_000
 """Longer lines (characters) are data, not code: they stay plain."""
@@ -27,13 +34,20 @@ class Token(NamedTuple):
     kind: "_TokenType"
 
 
+Block = list[tuple[tuple[int, int, int], ...]]
+"""For each line: start, end, and which of `Syntax`'s kinds. Plain numbers, so that the collector need not visit them:
+thousands of lines would make it stop the program for longer than a frame."""
+
+
 class Syntax:
     """The highlighting of one file before and after; asking never waits, `work` may run in a thread."""
 
     def __init__(self, name: str, old: Sequence[str], new: Sequence[str]) -> None:
         self._name = name
         self._lines: dict[Version, Sequence[str]] = {"old": old, "new": new}
-        self._blocks: dict[tuple[Version, int], list[list[Token]]] = {}
+        self._blocks: dict[tuple[Version, int], Block] = {}
+        self._kinds: dict[_TokenType, int] = {}
+        self._kind_of: list[_TokenType] = []
         self._wanted: dict[tuple[Version, int], None] = {}
         self._lexer: Lexer | None = None
         self._known = True
@@ -43,7 +57,8 @@ class Syntax:
         key = version, (number - 1) // BLOCK
         block = self._blocks.get(key)
         if block is not None:
-            return block[(number - 1) % BLOCK]
+            line = block[(number - 1) % BLOCK]
+            return [Token(start, end, self._kind_of[kind]) for start, end, kind in line]
         if self._known:
             self._wanted[key] = None
         return ()
@@ -57,8 +72,8 @@ class Syntax:
         """The block asked for last, which is the one in view, or None."""
         return self._wanted.popitem()[0] if self._wanted else None
 
-    def work(self, key: tuple[Version, int]) -> list[list[Token]] | None:
-        """Highlight a block; None when the file's name tells no language. Changes nothing but the lexer kept."""
+    def work(self, key: tuple[Version, int]) -> Block | None:
+        """Highlight a block; None when the file's name tells no language. One call at a time."""
         if self._lexer is None:
             self._lexer = _lexer(self._name)
         if self._lexer is None:
@@ -68,15 +83,35 @@ class Syntax:
         start = max(0, first - LEAD)
         lines = [line.rstrip("\r\n") for line in self._lines[version][start : first + BLOCK]]
         lines = [line if len(line) <= LONGEST else "" for line in lines]
-        return _tokens(self._lexer, lines)[first - start :]
+        return self._tokens(lines)[first - start :]
 
-    def done(self, key: tuple[Version, int], block: list[list[Token]] | None) -> None:
+    def done(self, key: tuple[Version, int], block: Block | None) -> None:
         """Keep what `work` returned."""
         if block is None:
             self._known = False
             self._wanted.clear()
         else:
             self._blocks[key] = block
+
+    def _tokens(self, lines: Sequence[str]) -> Block:
+        from pygments.token import Text, Whitespace
+
+        assert self._lexer is not None
+        out: list[list[tuple[int, int, int]]] = [[] for _ in lines]
+        row = column = 0
+        for _, kind, text in self._lexer.get_tokens_unprocessed("\n".join(lines)):
+            if kind not in self._kinds:
+                self._kinds[kind] = len(self._kinds)
+                self._kind_of.append(kind)
+            for index, part in enumerate(text.split("\n")):
+                if index:
+                    row, column = row + 1, 0
+                    if row % BREATH == 0:
+                        time.sleep(REST)
+                if part and kind is not Text and kind is not Whitespace:
+                    out[row].append((column, column + len(part), self._kinds[kind]))
+                column += len(part)
+        return [tuple(line) for line in out]
 
 
 def _lexer(name: str) -> "Lexer | None":
@@ -87,18 +122,3 @@ def _lexer(name: str) -> "Lexer | None":
         return get_lexer_for_filename(name, stripnl=False, ensurenl=False)
     except ClassNotFound:
         return None
-
-
-def _tokens(lexer: "Lexer", lines: Sequence[str]) -> list[list[Token]]:
-    from pygments.token import Text, Whitespace
-
-    out: list[list[Token]] = [[] for _ in lines]
-    row = column = 0
-    for _, kind, text in lexer.get_tokens_unprocessed("\n".join(lines)):
-        for index, part in enumerate(text.split("\n")):
-            if index:
-                row, column = row + 1, 0
-            if part and kind is not Text and kind is not Whitespace:
-                out[row].append(Token(column, column + len(part), kind))
-            column += len(part)
-    return out
