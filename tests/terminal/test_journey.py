@@ -20,9 +20,7 @@ WRITE = reply_calls(
 
 
 def launch(machine: Machine, *words: str, columns: int = 120, rows: int = 40) -> Terminal:
-    return Terminal(
-        [*COMMAND, *words], columns=columns, rows=rows, env=machine.environ, cwd=str(machine.project)
-    )
+    return Terminal([*COMMAND, *words], columns=columns, rows=rows, env=machine.environ, cwd=str(machine.project))
 
 
 def submit(terminal: Terminal, prompt: str) -> None:
@@ -151,9 +149,7 @@ def test_a_signal_ends_the_program_and_restores_the_terminal(tmp_path: Path, num
     assert b"\x1b[?1049l" in terminal.raw
 
 
-def test_keys_typed_before_the_question_is_armed_stay_in_the_prompt(
-    tmp_path: Path, servers: list[ChatServer]
-) -> None:
+def test_keys_typed_before_the_question_is_armed_stay_in_the_prompt(tmp_path: Path, servers: list[ChatServer]) -> None:
     made = machine(tmp_path, servers)
     with launch(made) as terminal:
         submit(terminal, "write hello")

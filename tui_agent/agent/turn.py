@@ -34,6 +34,8 @@ from tui_agent.providers.protocol import ChatRequest, Finished, LLMProvider
 from tui_agent.text.tokens import estimate
 from tui_agent.tools.executor import ToolExecutor, ToolOutcome
 
+logger = logging.getLogger(__name__)
+
 SAME_CALL_LIMIT = 4
 """The same call with the same result so many times in a row ends the turn."""
 
@@ -144,13 +146,14 @@ class Turn:
         except _TurnDenied:
             reason = "denied"
         except ProviderError as error:
+            logger.warning("provider %s: %s", self._provider.name, error.message)
             await self._log(Noticed("error", error.message, error.hint))
             reason, cause = "error", error.kind
         except TuiAgentError as error:
             await self._log(Noticed("error", error.message, error.hint))
             reason, cause = "error", "internal"
         except Exception as error:  # a fault of ours costs this turn, never the session
-            logging.getLogger(__name__).exception("turn failed")
+            logger.exception("turn failed")
             await self._log(
                 Noticed("error", f"internal error: {error!r}", "the session is kept; send a prompt to go on")
             )
@@ -219,6 +222,7 @@ class Turn:
         sent = messages((record.event for record in self._session.records), system)
         tools = self._session.executor.specs() if options.tools else ()
         size = sum(estimate(text) for text in text_of(sent)) + sum(estimate(str(tool.parameters)) for tool in tools)
+        logger.info("request %d to %s, model %s, about %d tokens", iteration, self._provider.name, self._model, size)
         self._emit(RequestStarted(self._provider.name, self._model, iteration, size))
         self._reply = reply = _Reply(time.monotonic())
         finished = Finished("incomplete", (), Usage(), "the stream ended early")
@@ -237,6 +241,7 @@ class Turn:
                         finished = event
                     case _:
                         self._emit(event)
+        logger.info("reply: %s, %d calls, %s", finished.finish, len(finished.calls), finished.error or "whole")
         logged = reply.logged(finished.finish, finished.calls, finished.usage, self._provider.name, self._model)
         # From here on the calls are open: if the turn is stopped before they ran, each still gets a result.
         self._reply, self._open_calls = None, list(finished.calls)
@@ -270,6 +275,7 @@ class Turn:
                     exit_code=outcome.result.exit_code,
                 )
             )
+            logger.info("call of %s: %s in %.3f s", outcome.tool, outcome.status, outcome.seconds)
             outcomes.append(outcome)
             if outcome.stop:
                 raise _TurnDenied

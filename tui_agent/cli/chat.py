@@ -50,6 +50,9 @@ def run(args: argparse.Namespace) -> int:
         # Imported in a thread, so that keys are echoed meanwhile.
         import asyncio
 
+        from tui_agent.cli.logs import start_log
+
+        start_log(args.log_level)
         await asyncio.to_thread(wiring.import_engine)
         return await wiring.open_engine(args, approver, loaded, tolerant=True)
 

@@ -55,6 +55,10 @@ def _run(name: str, words: list[str]) -> int:
 
     try:
         args = _parser(name).parse_args(words)
+        if name != "chat":  # the UI opens it after its first paint
+            from tui_agent.cli.logs import start_log
+
+            start_log(args.log_level)
         code: int = args.run(args)
         sys.stdout.flush()
     except TuiAgentError as error:

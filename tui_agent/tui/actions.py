@@ -51,6 +51,7 @@ class Action(NamedTuple):
 
 ACTIONS: tuple[Action, ...] = (
     Action("app.quit", "ctrl+q", "quit_safely", "quit", "Leave; the session is kept.", palette=True),
+    Action("app.stop_or_leave", "ctrl+c", "help_quit", "stop or leave", "Stop the turn; twice: leave.", fixed=True),
     Action("app.palette", "ctrl+p", "command_palette", "palette", "Find any command by typing.", footer=True),
     Action("app.help", "f1", "help", "help", "All keys and commands.", footer=True, palette=True),
     Action("app.theme", "f9", "themes", "theme", "Choose a theme with a live preview.", palette=True),
@@ -82,9 +83,11 @@ ACTIONS: tuple[Action, ...] = (
         "ctrl+r",
         "review",
         "review",
-        "Open the changes of the question or of the last turn.",
+        "Open the diff of the change that waits for an answer.",
         palette=True,
     ),
+    Action("chat.page_up", "pageup", "page_up", "page up", "Scroll the transcript a page up."),
+    Action("chat.page_down", "pagedown", "page_down", "page down", "Scroll the transcript a page down."),
     Action("chat.transcript", "ctrl+up", "focus_transcript", "transcript", "Move into the transcript.", palette=True),
     Action("prompt.complete", "tab", "complete", "complete", "Complete a /command or an @file."),
     Action("prompt.earlier", "up", "", "earlier", "On the first line: the prompt before this one.", fixed=True),

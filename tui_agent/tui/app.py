@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -19,6 +20,9 @@ from tui_agent.tui.screens.chat import ChatScreen
 from tui_agent.tui.theming import Palette, textual_theme
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+SECOND_PRESS = 2.0
+"""Seconds in which a second ctrl+c leaves."""
 
 CLOSING_TIME = 2.5
 """Seconds that the engine gets to stop processes and flush the log before the screen is given back anyway."""
@@ -42,6 +46,7 @@ class TuiAgent(App[int]):
         self.theme = self.theme_data.name
         self.chat = ChatScreen(launch)
         self._leaving = False
+        self._asked_to_leave = -SECOND_PRESS
         self._early: list[events.Event] = []
 
     def _first_theme(self) -> ThemeData:
@@ -104,6 +109,16 @@ class TuiAgent(App[int]):
         from tui_agent.tui.palette import palette_commands
 
         return palette_commands(self, screen)
+
+    def action_help_quit(self) -> None:
+        """ctrl+c where nothing is selected: stop the turn, else leave at the second press."""
+        if self.chat.busy:
+            self.chat.action_interrupt()
+        elif time.monotonic() - self._asked_to_leave < SECOND_PRESS:
+            self.run_worker(self.leave(), exit_on_error=False)
+        else:
+            self._asked_to_leave = time.monotonic()
+            self.notify("press ctrl+c again to leave", timeout=SECOND_PRESS, markup=False)
 
     def action_help(self) -> None:
         """All keys and commands."""

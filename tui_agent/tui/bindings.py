@@ -40,6 +40,10 @@ _ABOVE: Mapping[str, tuple[str, ...]] = {
 }
 
 
+LEFT_TO_SCREEN = frozenset({"f6", "f7", "pageup", "pagedown"})
+"""Keys of a text area that the prompt does without: nothing in it is longer than a page."""
+
+
 def bindings_for(place: str) -> list[BindingType]:
     """The bindings of one place, for the `BINDINGS` of its widget, screen or app; binding ids are action ids.
 
@@ -215,4 +219,4 @@ def _editing_keys() -> frozenset[str]:
     from textual.widgets import TextArea
 
     bindings = Binding.make_bindings(TextArea.BINDINGS)
-    return frozenset(binding.key for binding in bindings)
+    return frozenset(binding.key for binding in bindings) - LEFT_TO_SCREEN

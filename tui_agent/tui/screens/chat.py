@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import os
 import sys
 import time
@@ -13,6 +14,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import Screen
+from textual.worker import Worker, WorkerState
 
 from tui_agent.config.themes import find_theme
 from tui_agent.conversation.errors import ConfigError, TuiAgentError
@@ -76,6 +78,7 @@ class ChatScreen(Screen[None]):
         self.takes_keys = False
         self._stopped = False
         self._warm = False
+        self._was_busy = False
         self._branch = ""
         self._context_limit: int | None = None
 
@@ -150,6 +153,11 @@ class ChatScreen(Screen[None]):
             self._context_limit = await self._host.context_length()
             self._update_status()
 
+    @property
+    def busy(self) -> bool:
+        """Whether a turn runs."""
+        return self._host is not None and self._host.session.busy
+
     async def _engine(self) -> Host | None:
         await self._opened.wait()
         return self._host
@@ -185,6 +193,7 @@ class ChatScreen(Screen[None]):
             if left and prompt is None:
                 self._prompt.restore("\n\n".join(left))
             self._stopped = False
+        self._progress_changed()
 
     def _show(self, event: "Event") -> None:
         self._projector.apply(event)
@@ -198,6 +207,9 @@ class ChatScreen(Screen[None]):
     def _progress_changed(self) -> None:
         waiting = Activity("you", self._questions[0].request.tool) if self._questions else self._progress.activity
         self._activity.show(waiting)
+        if self.busy != self._was_busy:
+            self._was_busy = self.busy
+            self.refresh_bindings()
         self._update_status()
 
     # ---- questions ----
@@ -257,6 +269,13 @@ class ChatScreen(Screen[None]):
         if self._panel is not None:
             self._panel.refocused()
 
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """A fault of ours is said, logged, and costs no more than what it happened in."""
+        if event.state is WorkerState.ERROR and event.worker.error is not None:
+            logging.getLogger(__name__).error("worker failed", exc_info=event.worker.error)
+            self._notice("error", f"internal error: {event.worker.error!r}", "the session goes on")
+            self._opened.set()
+
     # ---- prompt ----
 
     @on(PromptArea.Submitted)
@@ -304,6 +323,20 @@ class ChatScreen(Screen[None]):
             self._decide(self._questions[0].request, Denied(stop=True))
         else:
             host.session.interrupt()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Stopping is offered while there is something to stop."""
+        if action == "interrupt":
+            return self.busy
+        return True
+
+    def action_page_up(self) -> None:
+        """Scroll the transcript while the prompt keeps the keys."""
+        self._view.action_page_up()
+
+    def action_page_down(self) -> None:
+        """The other way."""
+        self._view.action_page_down()
 
     def action_focus_transcript(self) -> None:
         """Move into the transcript; escape or typing leads back."""
@@ -455,7 +488,7 @@ class ChatScreen(Screen[None]):
             if decision is not None:
                 self._decide(request, decision)
             return
-        self._notice("info", "nothing waits for an answer", "unfold a change in the transcript with enter")
+        self._notice("info", "no change waits for an answer", "a made change unfolds in the transcript")
 
     def on_approval_panel_typed(self, event: "ApprovalPanel.Typed") -> None:
         """Typed at the panel, but no answer: it belongs to the prompt."""
@@ -523,9 +556,8 @@ class ChatScreen(Screen[None]):
             if change.themes:
                 self.app.reload_theme()
             if isinstance(change, ReloadFailed):
-                self._notice(
-                    "error", change.error.message, change.error.hint or "the settings from before stay in force"
-                )
+                hint = f"{change.error.hint}\nthe settings from before stay in force".strip()
+                self._notice("error", change.error.message, hint)
                 continue
             before, self.app.loaded = self.app.loaded, change.loaded
             if self._host is not None:

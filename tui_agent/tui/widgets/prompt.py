@@ -13,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import TextArea
 
 from tui_agent.text.sanitize import sanitize
-from tui_agent.tui.bindings import bindings_for, run_in_order
+from tui_agent.tui.bindings import LEFT_TO_SCREEN, bindings_for, run_in_order
 from tui_agent.tui.history import PromptHistory
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.completion import (
@@ -48,12 +48,11 @@ class PromptArea(TextArea, inherit_bindings=False):
     dropping what was typed since.
     """
 
-    # F6, F7 and the page keys are left to the screen: nothing here is longer than a page.
     BINDINGS = [
         *(
             binding
             for binding in TextArea.BINDINGS
-            if not isinstance(binding, tuple) and binding.key not in ("f6", "f7", "pageup", "pagedown")
+            if not isinstance(binding, tuple) and binding.key not in LEFT_TO_SCREEN
         ),
         *bindings_for("prompt"),
     ]
