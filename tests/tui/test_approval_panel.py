@@ -32,8 +32,9 @@ from tui_agent.permissions.approval import (
     WriteAccess,
 )
 from tui_agent.tui.arming import SILENCE, ArmingGuard
-from tui_agent.tui.widgets.answer_bar import AnswerBar, KeyHints
+from tui_agent.tui.widgets.answer_bar import AnswerBar
 from tui_agent.tui.widgets.diff_view import DiffView
+from tui_agent.tui.widgets.key_hints import KeyHints
 from tui_agent.workspace.changes import ChangePlan
 
 # ---- the guard ----

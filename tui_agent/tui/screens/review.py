@@ -16,12 +16,13 @@ from tui_agent.permissions.approval import ApprovalDecision, ApprovalRequest
 from tui_agent.tui.arming import ArmingGuard
 from tui_agent.tui.bindings import bindings_for
 from tui_agent.tui.theming import UNICODE, Symbols
-from tui_agent.tui.widgets.answer_bar import ROOMY, AnswerBar
+from tui_agent.tui.widgets.answer_bar import AnswerBar
 from tui_agent.tui.widgets.approval_panel import SCROLL
 from tui_agent.tui.widgets.diff_items import counts_text
 from tui_agent.tui.widgets.diff_text import cells, one_line, shortened
 from tui_agent.tui.widgets.diff_view import DiffView, Layout
 from tui_agent.tui.widgets.key_footer import KeyFooter
+from tui_agent.tui.widgets.key_hints import ROOMY
 from tui_agent.workspace.changes import ChangePlan
 from tui_agent.workspace.diff import FileDiff, diff_plan
 
