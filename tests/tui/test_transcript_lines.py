@@ -5,10 +5,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from tui_agent.text.sanitize import sanitize
 from tui_agent.tui.widgets.transcript.lines import clip, text_of, width_of, wrap
 from tui_agent.tui.widgets.transcript.table import Table
 
-WORDS = st.text(st.sampled_from("ab c  é日本한👩\u200d💻❤\ufe0f\u0301,-_/ xyz"), max_size=60)
+WORDS = st.text(st.sampled_from("ab c  é日本한👩\u200d💻❤\ufe0f\u0301,-_/ xyz"), max_size=60).map(sanitize)
 SPANS = st.lists(st.tuples(WORDS, st.sampled_from(["text", "code", "text+b"])), max_size=5).map(tuple)
 
 

@@ -5,6 +5,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from tui_agent.tui.widgets.transcript.highlight import LineHighlighter
 from tui_agent.tui.widgets.transcript.lines import text_of
 from tui_agent.tui.widgets.transcript.markdown import MarkdownText, WrappedMarkdown, parse
 
@@ -167,8 +168,6 @@ def test_a_path_with_a_star_in_a_shell_opens_no_comment():
 @given(text=st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\u2028\u2029"), max_size=60))
 @settings(max_examples=20, deadline=None)
 def test_highlighting_changes_no_character(language, text):
-    from tui_agent.tui.widgets.transcript.highlight import LineHighlighter
-
     assert text_of(LineHighlighter(language).line(text)) == text
 
 
@@ -187,3 +186,38 @@ def test_an_undecided_marker_is_not_shown_as_a_heading_for_a_moment():
     markdown.feed("some text\n-")
     assert [text_of(item.spans) for item in markdown.tail()] == ["some text"]
     assert markdown.tail()[0].spans[0][1] == "text"
+
+
+@pytest.mark.parametrize(
+    "text", [">" * 3000 + " deep", "\n".join("  " * n + f"- item {n}" for n in range(99)) + " deep"]
+)
+def test_nothing_is_lost_in_a_nesting_that_no_parser_follows(text):
+    assert "deep" in "".join(rows(text, 300))
+
+
+def test_a_table_without_end_is_cut_and_goes_on_under_its_header():
+    text = "| name | value |\n|---|--:|\n" + "".join(f"| row {n} | {n} |\n" for n in range(2000))
+    shown = rows(text)
+    assert shown.count("name      value") > 1
+    assert sum(row.startswith("row ") for row in shown) == 2000
+    assert not any("|" in row for row in shown)
+
+
+def test_the_cost_of_a_piece_does_not_grow_with_a_fence_inside_a_list_item(monkeypatch):
+    highlighted = []
+    original = LineHighlighter.line
+    monkeypatch.setattr(LineHighlighter, "line", lambda self, text: (highlighted.append(text), original(self, text))[1])
+    markdown = MarkdownText()
+    markdown.feed("1. step\n   ```python\n")
+    for number in range(50):
+        markdown.feed(f"   x = {number}\n")
+        markdown.tail()
+    assert len(highlighted) <= 3 * 50
+
+
+def test_a_lexer_that_fails_costs_the_colours_only(monkeypatch):
+    monkeypatch.setattr("tui_agent.tui.widgets.transcript.highlight._drive", lambda *_: 1 / 0)
+    assert [item.spans for item in parse("```python\nx = 1\ny = 2\n```")[1:]] == [
+        (("x = 1", "code"),),
+        (("y = 2", "code"),),
+    ]

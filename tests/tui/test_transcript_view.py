@@ -380,3 +380,85 @@ def test_whatever_happens_the_view_is_full_and_its_heights_are_exact(actions):
             assert row is not None
             assert row.row < len(port.rows_of(row.block).lines)
             assert port.end_row(row.place) - port.first_row(row.place) == len(port.rows_of(row.block).lines)
+
+
+def everything(document: Document) -> None:
+    document.add(UserBlock(text="fix the failing test in the cart, and tell me why it failed"))
+    document.add(ThoughtBlock(text=GrowingText("The test first.\nThen the code."), seconds=3.2))
+    document.add(ToolBlock(name="read_file", title="tests/test_cart.py", status="ok", content="1  x", seconds=0.004))
+    document.add(
+        ToolBlock(
+            name="run_command",
+            title="pytest -q",
+            status="failed",
+            content="F",
+            exit_code=1,
+            seconds=2.1,
+            note="approved",
+        )
+    )
+    document.add(AgentBlock(text=GrowingText(ANSWER)))
+    diff = (
+        "@@ -1,3 +1,4 @@\n def test_total():\n-    assert total([]) == 1\n+    assert total([]) == 0\n+\n     # end\n"
+    )
+    files = (FileDelta("tests/test_cart.py", 2, 1, diff),)
+    document.add(
+        ToolBlock(
+            name="edit_file",
+            title="tests/test_cart.py",
+            status="ok",
+            files=files,
+            folded=False,
+            seconds=0.012,
+            note="approved",
+        )
+    )
+    document.add(ToolBlock(name="run_command", title="npm install left-pad", status="denied", note="use the helper"))
+    document.add(
+        ToolBlock(
+            name="run_command", title="pytest -q tests", status="running", tail="collecting\n....\n", started=96.0
+        )
+    )
+    document.add(SwitchBlock(provider="ollama", model="qwen2.5:latest"))
+    document.add(NoticeBlock(level="error", text="Connection refused to localhost:11434", hint="ollama serve"))
+    document.add(UserBlock(text="thanks\nand now 日本語"))
+
+
+ANSWER = """\
+The assertion compares **two lists** in the *wrong* order; `total()` sorts. See [docs](https://docs.invalid/).
+
+## What changes
+
+1. `cart.py` keeps the order
+2. the test covers the empty cart
+   - and a nested point that is long enough to need a second row on most screens, whatever their width may be
+
+```python
+def total(items: list[Item]) -> int:
+    return sum(item.price for item in items)  # no sort
+```
+
+| case | before | after |
+|------|-------:|:-----:|
+| empty | 1 | 0 |
+
+> The order matters.
+"""
+
+
+@pytest.mark.parametrize(
+    ("size", "theme"),
+    [((120, 48), "slate"), ((80, 50), "paper"), ((40, 66), "contrast")],
+    ids=lambda value: value if isinstance(value, str) else "x".join(map(str, value)),
+)
+def test_looks_as_designed(size, theme, snap_compare):
+    app = Show()
+    app.theme = theme
+    app.view.palette = Palette(THEMES[theme])
+    everything(app.document)
+
+    async def shown(pilot) -> None:
+        app.view.action_home()
+        await settled(pilot)
+
+    assert snap_compare(app, terminal_size=size, run_before=shown)

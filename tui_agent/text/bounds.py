@@ -14,14 +14,10 @@ def bound(text: str, *, max_lines: int, max_characters: int) -> str:
         return text
     lines = text.split("\n")
     head = _fill(lines, max_lines // 3 or 1, max_characters // 3 or 1)
-    rest = lines[len(head) :]
-    tail = _fill(rest[::-1], max_lines - (len(head) or 1), max_characters - sum(len(line) + 1 for line in head))[::-1]
-    first, last = "\n".join(head), "\n".join(tail)
-    if not head:
-        first = lines[0][: max_characters // 3 or 1]
-    if not tail:
-        room = max_characters - len(first) - 1
-        last = lines[-1][-room:] if room > 0 else ""
+    first = "\n".join(head) if head else lines[0][: max_characters // 3 or 1]
+    room = max_characters - len(first) - 1
+    tail = _fill(lines[len(head) :][::-1], max_lines - (len(head) or 1), room)[::-1]
+    last = "\n".join(tail) if tail else lines[-1][-room:] if room > 0 else ""
     left_out = text[len(first) : len(text) - len(last)].strip("\n")
     note = f"[… {_count(left_out.count(chr(10)) + 1, 'line')}, {_count(len(left_out), 'character')} left out …]"
     return "\n".join(part for part in (first, note, last) if part)

@@ -21,7 +21,10 @@ _ODD_SPACE = "\u00a0\u1680\u2000-\u200a\u202f\u205f\u2800\u3000"
 # Generic combining marks; more than four on one letter run into the neighbouring lines.
 _MARK = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
 
-_SUSPECT = re.compile(f"[{_CONTROL}{_SEPARATOR}{_BIDI}]|{_MARK}{{5}}")
+# A joiner or variation selector with nothing before it to act on; programs disagree about the width of these.
+_STRAY = "\u200d(?<![^\\s\u200d]\u200d)|\ufe0f(?<![^\\s\u200d\ufe0f]\ufe0f)"
+
+_SUSPECT = re.compile(f"[{_CONTROL}{_SEPARATOR}{_BIDI}]|{_MARK}{{5}}|{_STRAY}")
 _SEQUENCE = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI
     r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)"  # OSC, DCS, SOS, PM, APC
@@ -29,7 +32,7 @@ _SEQUENCE = re.compile(
     r"|\x1b[0-OQ-WYZ\\`-~]"  # two-character functions
 )
 _MAPPED = re.compile(f"[{_CONTROL}{_SEPARATOR}{_BIDI}]")
-_MARKS = re.compile(f"({_MARK}{{4}}){_MARK}+")
+_EXCESS = re.compile(f"(?<={_MARK}{{4}}){_MARK}+|{_STRAY}")
 
 _SHOWN = f"{_CONTROL}{_SEPARATOR}{_BIDI}{_INVISIBLE}{_ODD_SPACE}"
 _HIDDEN = re.compile(f"[{_SHOWN}]|(?<={_MARK}{{4}}){_MARK}|(?<=[^\\s])\t")
@@ -41,8 +44,8 @@ def sanitize(text: str, mode: ShowMode = "output") -> str:
 
     `output`: whole terminal sequences are removed, `\\r\\n` becomes `\\n`, a lone carriage return drops what stands
     before it on its line (as a terminal would overwrite it), other controls become visible symbols (U+2400 …, or
-    U+FFFD for C1 and lone surrogates), bidirectional controls become `<U+XXXX>`, and at most four combining marks
-    stay on a letter. Lines are independent: sanitising line by line gives the same.
+    U+FFFD for C1 and lone surrogates), bidirectional controls become `<U+XXXX>`, at most four combining marks stay on a
+    letter, and joiners that join nothing go. Lines are independent: sanitising line by line gives the same.
 
     `approval`: nothing is removed. Every control, bidirectional, zero-width, tag and odd-space character becomes
     `<U+XXXX>`, and so do tabs that do not indent, long runs of tabs or spaces (`<U+0020 ×200>`), and more than four
@@ -57,7 +60,7 @@ def sanitize(text: str, mode: ShowMode = "output") -> str:
     text = _SEQUENCE.sub("", text)
     if "\r" in text:
         text = "\n".join(_after_last_return(line) for line in text.split("\n"))
-    return _MARKS.sub(r"\1", _MAPPED.sub(_symbol, text))
+    return _EXCESS.sub("", _MAPPED.sub(_symbol, text))
 
 
 def hidden_count(text: str) -> int:

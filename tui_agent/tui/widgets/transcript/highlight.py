@@ -1,5 +1,6 @@
 """Colour code line by line, each line once, carrying the lexer's state from one line to the next."""
 
+from copy import copy
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,12 @@ class LineHighlighter:
             self._in_comment = False
             spans.append((text[: end + 2], _COMMENT))
             text = text[end + 2 :]
-        tokens = self._run(lexer, text + "\n")
+        try:
+            tokens = self._run(lexer, text + "\n")
+        except Exception:
+            # Some hundred lexers by as many authors: one that fails costs the colours, not the program.
+            self._lexer = None
+            tokens = [((), text)]
         rest = 0
         for token, value in tokens:
             piece = value.rstrip("\n") if rest + len(value) >= len(text) else value
@@ -67,6 +73,12 @@ class LineHighlighter:
             else:
                 spans.append((piece, role))
         return self._open_comment(spans) if self._block_comments and "/*" in text else tuple(spans)
+
+    def fork(self) -> "LineHighlighter":
+        """A copy in the same state."""
+        other = copy(self)
+        other._stack = list(self._stack)
+        return other
 
     def _run(self, lexer: "Lexer", text: str) -> list[tuple[Any, str]]:
         from pygments.lexer import ExtendedRegexLexer, RegexLexer

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _HEADINGS = {"h1": "heading1+b", "h2": "heading2+b"}
 # Deeper than this nothing is to be gained from indenting further.
 _DEEPEST = 12
+# The parser drops what is nested deeper; such a part is shown as it is written.
+_NESTING = 60
 
 
 class Flow(NamedTuple):
@@ -65,6 +67,28 @@ Item = Flow | Rule | Framed
 GAP = Flow((), (), ())
 
 
+class FenceMemory:
+    """The lines of one fence that were highlighted already, for a part that is parsed again and again as it grows."""
+
+    def __init__(self, language: str) -> None:
+        self.language = language
+        self._highlighter = LineHighlighter(language)
+        self._lines: list[str] = []
+        self._spans: list[Spans] = []
+
+    def highlighted(self, lines: list[str]) -> list[Spans]:
+        """The spans of all lines; the last one may still be growing and is not remembered."""
+        kept = len(self._lines)
+        if lines[:kept] != self._lines or kept >= len(lines):
+            self._highlighter = LineHighlighter(self.language)
+            self._lines, self._spans = [], []
+            kept = 0
+        for line in lines[kept:-1]:
+            self._spans.append(self._highlighter.line(line.expandtabs(4)))
+        self._lines = lines[:-1]
+        return [*self._spans, self._highlighter.fork().line(lines[-1].expandtabs(4))]
+
+
 class Parsed(NamedTuple):
     """Items of a part, and whether it keeps a distance from its neighbours; `last_number` of an ordered list."""
 
@@ -79,14 +103,18 @@ def fit_prefix(prefix: Spans, width: int) -> Spans:
     return clip(prefix, width // 2, mark="") if width_of(prefix) > width // 2 else prefix
 
 
-def items_of(source: str, references: dict[str, Any], first_number: int | None = None) -> Parsed:
+def items_of(source: str, references: dict[str, Any], first_number: int | None, fences: list[FenceMemory]) -> Parsed:
     """Parse a sanitised part. Link definitions are read from and added to `references`.
 
-    `first_number` numbers the first top-level ordered list, whatever it says itself.
+    `first_number` numbers the first top-level ordered list, whatever it says itself. `fences` remembers what was
+    highlighted when the beginning of the same part was parsed before.
     """
-    environment: dict[str, Any] = {"references": references}
-    walker = _Walker(source.split("\n"), first_number)
-    walker.walk(_parser().parse(source, environment))
+    tokens = _parser().parse(source, {"references": references})
+    if any(token.level > _NESTING - 4 for token in tokens):
+        plain: list[Item] = [Flow((), (), ((line.expandtabs(4), "text"),)) for line in source.split("\n")]
+        return Parsed(plain, False, False, first_number or 0)
+    walker = _Walker(source.split("\n"), first_number, fences)
+    walker.walk(tokens)
     return Parsed(walker.items, walker.roomy_before, walker.roomy_after, walker.last_number)
 
 
@@ -95,19 +123,21 @@ def _parser() -> "MarkdownIt":
     # 40 ms that the first paint need not pay.
     from markdown_it import MarkdownIt
 
-    return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    return MarkdownIt("commonmark", {"html": False, "maxNesting": _NESTING}).enable(["table", "strikethrough"])
 
 
 class _Walker:
     """Turns block tokens into items, keeping the prefixes of the containers it is in."""
 
-    def __init__(self, lines: list[str], first_number: int | None) -> None:
+    def __init__(self, lines: list[str], first_number: int | None, fences: list[FenceMemory]) -> None:
         self.items: list[Item] = []
         self.roomy_before = False
         self.roomy_after = False
         self.last_number = first_number or 0
         self._first_number = first_number
         self._lines = lines
+        self._fences = fences
+        self._fence = 0  # how many were met
         self._containers: list[tuple[str, Spans]] = []  # kind and what stands before every row
         self._marker: Spans = ()  # stands before the next row instead of the last container's blank
         self._counters: list[int | None] = []
@@ -213,13 +243,16 @@ class _Walker:
     def _code(self, token: "Token") -> None:
         self._space(token, roomy=not self._containers)
         language = sanitize(token.info).strip().split(" ")[0] if token.info else ""
-        highlighter = LineHighlighter(language)
+        if self._fence == len(self._fences) or self._fences[self._fence].language != language:
+            self._fences[self._fence :] = [FenceMemory(language)]
+        memory = self._fences[self._fence]
+        self._fence += 1
         first, rest = self._take_prefix(), self._prefix()
         if language:
             self.items.append(Flow(first, rest, ((language, "faint"),), hard=True, band="code"))
             first = rest
-        for line in token.content.removesuffix("\n").split("\n"):
-            self.items.append(Flow(first, rest, highlighter.line(line.expandtabs(4)), hard=True, band="code"))
+        for spans in memory.highlighted(token.content.removesuffix("\n").split("\n")):
+            self.items.append(Flow(first, rest, spans, hard=True, band="code"))
             first = rest
 
     def _table(self, token: "Token", tokens: "list[Token]") -> None:

@@ -16,7 +16,7 @@ from tui_agent.tui.widgets.transcript.document import (
     UserBlock,
     WelcomeBlock,
 )
-from tui_agent.tui.widgets.transcript.lines import EMPTY, Line, Span, Spans, clip, width_of, wrap
+from tui_agent.tui.widgets.transcript.lines import EMPTY, Line, Spans, clip, width_of, wrap
 from tui_agent.tui.widgets.transcript.markdown import MarkdownText, WrappedMarkdown
 
 WIDEST = 120
@@ -36,8 +36,8 @@ class Gutter(NamedTuple):
 
 
 def gutter_for(width: int) -> Gutter:
-    """The gutter of a view: words from 80 columns on, signs below, nothing where every cell counts."""
-    if width >= 80:
+    """The gutter of a view without its scroll bar: words on 80 columns, signs below, nothing where cells are dear."""
+    if width >= 79:
         return Gutter(11, True)
     return Gutter(2, False) if width >= 16 else Gutter(0, False)
 
@@ -223,21 +223,19 @@ def _tool_row(block: ToolBlock, width: int, clock: Callable[[], float]) -> Line:
         end = end[:1]
     if width_of(end) + 6 > width:
         end = ()
-    spans: list[Span] = [(_one_line(block.name) or "tool", "text+b")]
-    if block.title:
-        spans += [("  ", "text"), (_one_line(block.title), "text")]
+    name: Spans = ((_one_line(block.name) or "tool", "text+b"),)
+    title: Spans = (("  ", "text"), (_one_line(block.title), "text")) if block.title else ()
+    counts: Spans = ()
     if block.files:
-        spans += [("   ", "text"), (f"+{block.added}", "added"), (" ", "text"), (f"−{block.removed}", "removed")]
+        counts = (("   ", "text"), (f"+{block.added}", "added"), (" ", "text"), (f"−{block.removed}", "removed"))
+    note: Spans = ()
     if block.note and block.status != "denied":
-        spans += [("   ", "text"), (_one_line(block.note), "muted")]
+        note = (("   ", "text"), (_one_line(block.note), "muted"))
     room = width - width_of(end) - (2 if end else 0)
-    fitted = clip(tuple(spans), room)
-    if len(fitted) < len(spans) and len(spans) > 3:
-        # A long title gives way to what follows it.
-        after = tuple(spans[3:])
-        fitted = (*clip(tuple(spans[:3]), max(0, room - width_of(after))), *after)
-        fitted = clip(fitted, room)
-    return Line(fitted, "", end)
+    # What the call is about comes before how it was allowed and how much it changed.
+    wanted = width_of(name) + min(width_of(title), max(20, room // 2))
+    after = next((rest for rest in ((*counts, *note), counts) if wanted + width_of(rest) <= room), ())
+    return Line((*clip((*name, *title), room - width_of(after)), *after), "", end)
 
 
 def _outcome(block: ToolBlock, clock: Callable[[], float]) -> Spans:

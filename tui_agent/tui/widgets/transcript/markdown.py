@@ -7,7 +7,7 @@ from typing import Any
 
 from tui_agent.text.sanitize import sanitize
 from tui_agent.tui.widgets.transcript.highlight import LineHighlighter
-from tui_agent.tui.widgets.transcript.inline import GAP, Flow, Item, items_of
+from tui_agent.tui.widgets.transcript.inline import GAP, FenceMemory, Flow, Item, items_of
 from tui_agent.tui.widgets.transcript.lines import Line
 
 _FENCE = re.compile(r"^( {0,3})(`{3,}(?=[^`]*$)|~{3,})(.*)$")
@@ -17,9 +17,13 @@ _LIST_ITEM = re.compile(r"^( {0,3})(?:[-+*]|(\d{1,9})([.)]))(?:[ \t]+(?=\S)|[ \t
 # The beginning of a marker says nothing yet: a lone `-` under a paragraph would make it a heading for a moment.
 _UNDECIDED = re.compile(r"^\s*(?:[-=*_+#>~`|]+|\d+[.)]?)\s*$")
 
-# A part without any boundary is cut here, so that the cost of a frame stays bounded whatever arrives.
-_LONGEST_PART = 65_536
-_LONGEST_LINE = 16_384
+_TABLE_RULE = re.compile(r"^ {0,3}\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-*:?[ \t]*)*$")
+
+# A part without any boundary is cut here (characters), so that the cost of a frame stays bounded whatever arrives. A
+# list item gets more room, because a fence within it would not survive the cut.
+_LONGEST_PART = 8_192
+_LONGEST_ITEM = 32_768
+_LONGEST_LINE = 8_192
 
 
 @dataclass(slots=True)
@@ -57,6 +61,7 @@ class _Reader:
     blanks: int = 0  # blank lines since the last other line
     fence: _Fence | None = None
     roomy: bool = False  # what was put out last keeps a distance from what follows
+    fences: list[FenceMemory] = field(default_factory=list)  # of the open part, to highlight each line once
     references: dict[str, Any] = field(default_factory=dict)
 
     def line(self, text: str) -> None:
@@ -83,8 +88,22 @@ class _Reader:
         self.blanks = 0
         self.part.append(text)
         self.size += len(text)
-        if (_HEADING.match(text) and len(self.part) == 1) or self.size > _LONGEST_PART:
+        if _HEADING.match(text) and len(self.part) == 1:
             self.close()
+        elif self.size > (_LONGEST_ITEM if self.is_list else _LONGEST_PART):
+            head = self._table_head()
+            self.close()
+            self.part = head
+
+    def _table_head(self) -> list[str]:
+        """Header and rule of the table that the open part ends with, for the rest of it."""
+        for index in range(len(self.part) - 1, 0, -1):
+            line, above = self.part[index], self.part[index - 1]
+            if "|" not in line:
+                break
+            if "|" in above and _TABLE_RULE.match(line):
+                return [above, line]
+        return []
 
     def _begins_part(self, text: str) -> bool:
         """True when what came before is complete, whatever follows this line."""
@@ -118,16 +137,17 @@ class _Reader:
         if self.is_list and (item := _LIST_ITEM.match(self.part[0])) and item[2]:
             same = self.ordinal is not None and self.ordinal[0] == item[3]
             first = self.ordinal[1] + 1 if same and self.ordinal else int(item[2])
-        known = dict(self.references)
-        parsed = items_of("\n".join(self.part), self.references, first)
+        known = len(self.references)
+        parsed = items_of("\n".join(self.part), self.references, first, self.fences)
         self.ordinal = (item[3], parsed.last_number) if first is not None and item else None
         self.part = []
         self.size = 0
+        self.fences = []
         if parsed.items:
             self._put(parsed.items, gap=self.gap or self.roomy or parsed.roomy_before)
             self.roomy = parsed.roomy_after
             self.gap = False
-        elif known == self.references:
+        elif known == len(self.references):
             self.gap = True
 
     def _put(self, items: list[Item], gap: bool) -> None:
@@ -137,7 +157,7 @@ class _Reader:
         self.started = self.started or bool(items)
 
     def fork(self) -> "_Reader":
-        """A copy to look ahead with; it shares nothing that changes."""
+        """A copy to look ahead with; it shares nothing that changes but the memory of fences, which is for that."""
         other = copy(self)
         other.out = []
         other.part = list(self.part)
