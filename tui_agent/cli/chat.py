@@ -43,7 +43,8 @@ def run(args: argparse.Namespace) -> int:
     from tui_agent.tui.app import TuiAgent
     from tui_agent.tui.host import Launch
 
-    loaded = wiring.settings_from(args)
+    directory = wiring.working_directory(args)
+    loaded = wiring.settings_from(args, directory)
     places = locations()
 
     async def open_host(approver: "Approver") -> "Host":
@@ -54,17 +55,17 @@ def run(args: argparse.Namespace) -> int:
 
         start_log(args.log_level)
         await asyncio.to_thread(wiring.import_engine)
-        return await wiring.open_engine(args, approver, loaded, tolerant=True)
+        return await wiring.open_engine(args, directory, loaded, approver, tolerant=True)
 
     launch = Launch(
         loaded=loaded,
-        directory=wiring.working_directory(args),
+        directory=directory,
         version=__version__,
         history=places.prompt_history,
         themes=(shipped_themes(), places.user_themes),
         open_host=open_host,
         warm_up=wiring.import_client,
-        reload=lambda: wiring.settings_from(args),
+        reload=lambda: wiring.settings_from(args, directory),
         resume="latest" if args.latest else args.resume or "",
     )
     app = TuiAgent(launch)

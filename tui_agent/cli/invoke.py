@@ -80,7 +80,9 @@ async def _turn(args: argparse.Namespace, prompt: str, writer: "Writer") -> int:
     from tui_agent.headless.approver import StandingAnswer
     from tui_agent.headless.writers import TurnOutcome
 
-    engine = await wiring.open_engine(args, StandingAnswer(args.approve))
+    directory = wiring.working_directory(args)
+    loaded = wiring.settings_from(args, directory)
+    engine = await wiring.open_engine(args, directory, loaded, StandingAnswer(args.approve))
     outcome = TurnOutcome()
     stopped_by: list[int] = []
 

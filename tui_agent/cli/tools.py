@@ -73,7 +73,7 @@ def _executor(args: argparse.Namespace) -> "ToolExecutor":
         approver = _Yes()
     elif sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty():
         approver = _Asking()
-    executor = wiring.build_executor(args, approver)
+    executor = wiring.build_executor(args, wiring.working_directory(args), approver)
     executor.policy = BasicPolicy(wiring.settings_from(args).settings.mode)
     return executor
 

@@ -51,8 +51,8 @@ def working_directory(args: argparse.Namespace) -> Path:
     return path
 
 
-def settings_from(args: argparse.Namespace) -> LoadedSettings:
-    """The effective settings under the command line's flags.
+def settings_from(args: argparse.Namespace, directory: Path | None = None) -> LoadedSettings:
+    """The effective settings for `directory` (default: the command line's) under the command line's flags.
 
     Raises:
         ConfigError: a file is wrong.
@@ -65,7 +65,7 @@ def settings_from(args: argparse.Namespace) -> LoadedSettings:
         flags["max_iterations"] = limit
     return load_settings(
         config_file=Path(args.config) if args.config else None,
-        project_dir=working_directory(args),
+        project_dir=directory or working_directory(args),
         environ=os.environ,
         flags=flags,
     )
@@ -91,9 +91,9 @@ async def full_session_id(log: "SessionLog", beginning: str) -> str:
 
 
 def build_executor(
-    args: argparse.Namespace, approver: "Approver | None", tools: Sequence[str] | None = None
+    args: argparse.Namespace, directory: Path, approver: "Approver | None", tools: Sequence[str] | None = None
 ) -> "ToolExecutor":
-    """An executor for the command line's folders; `tools` limits what is on offer.
+    """An executor for `directory` and the command line's further folders; `tools` limits what is on offer.
 
     Raises:
         UsageError: an unknown tool is named.
@@ -103,7 +103,7 @@ def build_executor(
 
     def build(tools: Sequence[str] | None) -> ToolExecutor:
         return ToolExecutor(
-            working_directory(args),
+            directory,
             allow_commands=not args.no_commands,
             allowed_directories=args.allowed_dirs,
             approver=approver,
@@ -180,7 +180,7 @@ class Engine:
         """The client of a configured provider, made once.
 
         Raises:
-            ConfigError, ProviderError: unknown name, or its key is missing.
+            ConfigError: unknown name, or a protocol that this version does not speak.
         """
         from tui_agent.providers.factory import create_provider
 
@@ -288,7 +288,7 @@ class Engine:
 
 
 async def open_engine(
-    args: argparse.Namespace, approver: "Approver", loaded: LoadedSettings | None = None, *, tolerant: bool = False
+    args: argparse.Namespace, directory: Path, loaded: LoadedSettings, approver: "Approver", *, tolerant: bool = False
 ) -> Engine:
     """Put an engine together: choose the provider and model, build tools and session.
 
@@ -301,7 +301,6 @@ async def open_engine(
     from tui_agent.providers.discovery import choose_start
     from tui_agent.providers.factory import create_provider
 
-    loaded = loaded or settings_from(args)
     settings = loaded.settings
     explanation = ""
     trouble: ProviderError | None = None
@@ -318,10 +317,10 @@ async def open_engine(
     tools = _offered(args)
     engine = Engine(
         loaded,
-        lambda: build_executor(args, approver, tools),
+        lambda: build_executor(args, directory, approver, tools),
         create_provider(name, settings, os.environ),
         settings.model or settings.providers[name].default_model,
-        working_directory(args),
+        directory,
         None if getattr(args, "no_save", False) else open_log(),
         tools=not getattr(args, "no_tools", False),
     )
