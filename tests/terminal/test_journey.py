@@ -165,3 +165,30 @@ def test_keys_typed_before_the_question_is_armed_stay_in_the_prompt(tmp_path: Pa
         assert "waiting for you" in terminal.text
         assert not (made.project / "hello.py").exists()
         assert re.search(r"› y{10}", terminal.text)
+
+
+PASTE = b"\x1b[200~list\x1b[31mred\ry\ry\x1b]0;title\x07y y\r\x1b[201~"
+
+
+def test_a_paste_with_escape_sequences_stays_a_paste(tmp_path: Path, servers: list[ChatServer]) -> None:
+    made = machine(tmp_path, servers)
+    with launch(made) as terminal:
+        terminal.wait_for("›")
+        terminal.settle(0.5)
+        terminal.send(PASTE)
+        terminal.wait_for("listred|list.31mred")
+        terminal.settle(0.5)
+        assert not servers[0].requests
+
+
+def test_a_paste_with_escape_sequences_answers_no_question(tmp_path: Path, servers: list[ChatServer]) -> None:
+    made = machine(tmp_path, servers)
+    with launch(made) as terminal:
+        submit(terminal, "write hello")
+        terminal.wait_for("waiting for you")
+        terminal.settle(0.8)
+        terminal.send(PASTE)
+        terminal.settle(0.5)
+        assert "waiting for you" in terminal.text
+        assert not (made.project / "hello.py").exists()
+        assert len(servers[0].requests) == 1

@@ -17,6 +17,7 @@ from tui_agent.tui.bindings import bindings_for, keymap
 from tui_agent.tui.commands import completions
 from tui_agent.tui.host import Launch
 from tui_agent.tui.screens.chat import ChatScreen
+from tui_agent.tui.terminal_input import guard_input
 from tui_agent.tui.theming import Palette, textual_theme
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -38,6 +39,7 @@ class TuiAgent(App[int]):
 
     def __init__(self, launch: Launch) -> None:
         super().__init__()
+        guard_input()
         self.launch = launch
         self.loaded: LoadedSettings = launch.loaded
         self.theme_data = self._first_theme()
