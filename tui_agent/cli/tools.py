@@ -191,10 +191,11 @@ class _Asking:
 
         from tui_agent.permissions.approval import AllowOnce, Denied
 
-        sys.stderr.write(_question(request))
-        sys.stderr.flush()
-        # What was typed before the question was there is no answer to it.
+        question = _question(request)
+        # What was typed before the question is there is no answer to it.
         termios.tcflush(sys.stdin, termios.TCIFLUSH)
+        sys.stderr.write(question)
+        sys.stderr.flush()
         answer = sys.stdin.readline().strip().lower()
         return AllowOnce(request.digest) if answer in ("y", "yes") else Denied()
 
