@@ -148,6 +148,44 @@ async def test_any_other_letter_goes_to_the_prompt_and_so_does_what_follows() ->
         assert app.decision == AllowOnce("shown")
 
 
+async def test_a_burst_that_arrives_at_once_answers_nothing() -> None:
+    app = QuestionApp()
+    async with app.run_test() as pilot:
+        await app.ask_and_arm(pilot, WRITE)
+        bar = app.query_one(AnswerBar)
+        for letter in "easy":  # all are with the panel before it could move the focus
+            bar.post_message(events.Key(letter, letter))
+        await pilot.pause()
+        await pilot.pause()
+        assert app.answers == []
+        assert app.prompt.text == "easy"
+
+
+async def test_a_key_right_behind_a_paste_answers_nothing() -> None:
+    app = QuestionApp()
+    async with app.run_test() as pilot:
+        await app.ask_and_arm(pilot, WRITE)
+        bar = app.query_one(AnswerBar)
+        bar.post_message(events.Paste("eas"))
+        bar.post_message(events.Key("y", "y"))
+        await pilot.pause()
+        await pilot.pause()
+        assert app.answers == []
+        assert app.prompt.text == "easy"
+
+
+async def test_a_question_that_is_not_painted_yet_never_opens() -> None:
+    app = QuestionApp()
+    async with app.run_test() as pilot:
+        await app.ask_and_arm(pilot, command(digest="first"))
+        app.panel.ask(command(digest="second"))
+        app.clock.now += 60
+        app.panel.prompt_key_pressed()
+        app.clock.now += 60
+        app.panel.arm_if_due()
+        assert not app.panel.armed
+
+
 async def test_a_letter_that_answers_only_other_questions_goes_to_the_prompt() -> None:
     app = QuestionApp()
     async with app.run_test() as pilot:
@@ -192,7 +230,9 @@ async def test_a_key_that_another_widget_passed_on_never_answers() -> None:
         await app.ask_and_arm(pilot, command())
         for action in ("allow", "deny", "stop", "deny_comment"):
             await app.run_action(action, app.query_one(AnswerBar))
+            await pilot.pause()
         assert app.answers == []
+        assert "n deny" in screen_text(app)
 
 
 async def test_the_terminals_focus_closes_the_gate_again() -> None:
@@ -298,6 +338,21 @@ async def test_a_click_before_its_time_answers_nothing() -> None:
         app.post_message(events.AppBlur())
         await pilot.pause()
         await pilot.click(KeyHints, offset=place_of(app, "y allow"))
+        await pilot.pause()
+        assert app.answers == []
+
+
+async def test_a_click_that_waited_in_the_queue_is_as_old_as_it_is() -> None:
+    app = QuestionApp()
+    async with app.run_test() as pilot:
+        await app.ask(pilot, command())
+        app.clock.now += SILENCE + 0.01
+        app.panel.arm_if_due()
+        await pilot.pause()
+        hints = app.query_one(KeyHints)
+        down = events.MouseDown(hints, 1, 1, 0, 0, 1, False, False, False)
+        down.time = time.monotonic() - 0.2
+        hints.post_message(KeyHints.Pressed("allow", down))
         await pilot.pause()
         assert app.answers == []
 

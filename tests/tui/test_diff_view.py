@@ -336,7 +336,7 @@ async def test_changing_width_or_layout_keeps_the_place() -> None:
         app.view.go_to(400)
         await pilot.pause()
         place = app.view.place
-        await pilot.resize_terminal(60, 20)
+        await pilot.resize_terminal(40, 20)
         await pilot.pause()
         assert app.view.place == place
         app.view.toggle_layout()

@@ -244,4 +244,5 @@ def test_what_cannot_be_compared_cheaply_is_replaced_whole_and_still_exact() -> 
     after = "".join(f"{chance.randrange(50)}\n" for _ in range(20_000))
     (hunk,) = diff_texts(before, after)
     assert hunk.old_lines == hunk.new_lines == 20_000
+    assert not any(row.side == "context" for row in hunk.rows)
     assert apply_hunks(before, (hunk,), {0}) == after
