@@ -125,3 +125,11 @@ def test_parents_are_made_only_beneath_the_root(tmp_path: Path) -> None:
     (tmp_path / "work/a").unlink()
     with open_parent(location, create=True):
         assert (tmp_path / "work/a/b").is_dir()
+
+
+def test_a_sibling_whose_name_only_begins_alike_is_outside(tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work-secret").mkdir()
+    for text in ("../work-secret/x", f"{tmp_path}/work-secret", f"{tmp_path}/worker"):
+        with pytest.raises(RefusedError):
+            Workspace(tmp_path / "work").resolve(text)

@@ -33,7 +33,7 @@ _CONTROL_FOLDERS: Final = frozenset({".git", ".husky", ".githooks", ".vscode", "
 def is_secret(path: str) -> bool:
     """True for names that usually hold keys and passwords (`.env`, `*.pem`, `id_rsa`, anything in `.ssh`)."""
     parts = PurePath(path.casefold()).parts
-    return bool(parts) and (_SECRET_NAME.fullmatch(parts[-1]) is not None or not _SECRET_FOLDERS.isdisjoint(parts[:-1]))
+    return bool(parts) and (_SECRET_NAME.fullmatch(parts[-1]) is not None or not _SECRET_FOLDERS.isdisjoint(parts))
 
 
 def is_control(path: str) -> bool:

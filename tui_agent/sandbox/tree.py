@@ -63,7 +63,8 @@ class ProcessTree:
             children = {pid for pid, (_, parent, _, _) in processes.items() if parent in family} - family
             family |= children
             grown = bool(children)
-        for pid in family:
+        # Parents first: a shell that sees its child die before it is stopped itself would say so in the output.
+        for pid in sorted(family):
             if processes[pid][0] not in "ZX":
                 yield pid
 

@@ -77,7 +77,7 @@ def read_bytes(location: Location) -> tuple[bytes, FileIdentity]:
         if not stat.S_ISREG(status.st_mode):
             raise WorkspaceError(f"{location.name} is {kind_of(status.st_mode)}, not a file")
         if status.st_size > MAX_FILE_BYTES:
-            raise too_large(location, status.st_size)
+            raise _too_large(location, status.st_size)
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             data = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
@@ -85,7 +85,7 @@ def read_bytes(location: Location) -> tuple[bytes, FileIdentity]:
     finally:
         os.close(descriptor)
     if len(data) > MAX_FILE_BYTES:
-        raise too_large(location, len(data))
+        raise _too_large(location, len(data))
     return data, FileIdentity(status.st_dev, status.st_ino, hashlib.sha256(data).hexdigest())
 
 
@@ -142,18 +142,18 @@ def encode(text: str, encoding: Encoding = "utf-8") -> bytes:
         ) from error
 
 
-def write_atomically(location: Location, data: bytes, mode: int | None = None) -> None:
+def write_atomically(location: Location, data: bytes) -> None:
     """Put `data` at `location` so that the old or the new content is there at every moment, never a part.
 
-    `mode` is what a new file gets, reduced by the umask; an existing one keeps its mode and, where we may set it,
-    its owner. Missing directories are made. A file with several hard links becomes a file of its own.
+    An existing file keeps its mode and, where we may set it, its owner. Missing directories are made. A file with
+    several hard links becomes a file of its own.
 
     Raises:
         WorkspaceError: it cannot be written; the old content is intact and nothing is left behind.
     """
     try:
         with open_parent(location, create=True) as directory:
-            _replace(directory, location.path.name, data, 0o666 if mode is None else mode)
+            _replace(directory, location.path.name, data)
     except OSError as error:
         raise WorkspaceError(f"cannot write {location.name}: {_reason(error)}", _write_hint(error)) from error
 
@@ -171,15 +171,14 @@ def kind_of(mode: int) -> str:
     return kinds.get(stat.S_IFMT(mode), "a special file")
 
 
-def too_large(location: Location, size: int) -> WorkspaceError:
-    """The error for a file that is beyond MAX_FILE_BYTES."""
+def _too_large(location: Location, size: int) -> WorkspaceError:
     return WorkspaceError(
         f"{location.name} is too large: {size:,} bytes; the limit is {MAX_FILE_BYTES:,}",
         "Use grep_search to find what matters in it.",
     )
 
 
-def _replace(directory: int, name: str, data: bytes, mode: int) -> None:
+def _replace(directory: int, name: str, data: bytes) -> None:
     temporary = f".{name[:40]}.{secrets.token_hex(6)}.tmp"
     old = _status(directory, name)
     if old is not None and not stat.S_ISREG(old.st_mode):
@@ -187,7 +186,7 @@ def _replace(directory: int, name: str, data: bytes, mode: int) -> None:
     if old is not None and not old.st_mode & 0o222:
         raise PermissionError(errno.EACCES, "it is marked read-only")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(temporary, flags, mode if old is None else 0o600, dir_fd=directory)
+    descriptor = os.open(temporary, flags, 0o666 if old is None else 0o600, dir_fd=directory)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
