@@ -290,7 +290,7 @@ async def test_cancelling_a_question_or_a_command_leaves_nothing_done(tmp_path: 
         await asyncio.sleep(0.1)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await asyncio.wait_for(task, 0.5)
+            await asyncio.wait_for(task, 1.5)
     assert not names(tmp_path)
 
 
