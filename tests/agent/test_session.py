@@ -204,6 +204,24 @@ async def test_an_interrupted_question_gives_every_call_a_result(tmp_path: Path)
             assert len(server.requests) == 2
 
 
+async def test_a_command_stopped_while_it_runs_is_not_called_not_run(tmp_path: Path) -> None:
+    command = "touch begun; sleep 30; touch ended"
+    with ChatServer([reply_calls([("run_command", {"command": command})]), reply_text("fine")]) as server:
+        async with session_with(server, tmp_path) as session:
+            task = asyncio.create_task(collect(session, "go"))
+            begun = tmp_path / "project" / "begun"
+            async with asyncio.timeout(10):
+                while not begun.exists():
+                    await asyncio.sleep(0.01)
+                session.interrupt()
+                await task
+            (finished,) = logged(session, ToolFinished)
+            assert isinstance(finished, ToolFinished)
+            assert finished.status == "cancelled" and "in part" in finished.content
+            await collect(session, "again")
+        assert not (tmp_path / "project" / "ended").exists()
+
+
 async def test_a_cut_stream_is_an_error_and_its_half_call_does_not_run(tmp_path: Path) -> None:
     cut = [text("I will"), delta(tool_calls=[{"index": 0, "id": "c", "function": {"name": "write_file"}}]), Reset()]
     with ChatServer([reply_steps(*cut)]) as server:

@@ -15,6 +15,7 @@ from tui_agent.conversation.errors import ProviderError, TuiAgentError
 from tui_agent.conversation.events import (
     AssistantReplied,
     CallStarted,
+    DecisionMade,
     Event,
     LoggedEvent,
     Mode,
@@ -38,6 +39,9 @@ logger = logging.getLogger(__name__)
 
 SAME_CALL_LIMIT = 4
 """The same call with the same result so many times in a row ends the turn."""
+
+NOT_BEGUN = "not run: the turn was stopped"
+STOPPED = "stopped while it ran; it may have been done in part"
 
 MALFORMED_LIMIT = 3
 """So many replies in a row whose calls could all not be understood end the turn."""
@@ -132,6 +136,7 @@ class Turn:
         self._emit = emit
         self._reply: _Reply | None = None
         self._open_calls: list[ToolCall] = []
+        self._begun = ""
 
     async def run(self, prompt: str) -> None:
         """Run to the end; whatever happens, the last event is `TurnEnded` and the log is valid."""
@@ -177,8 +182,8 @@ class Turn:
         if self._reply is not None and (self._reply.text or self._reply.reasoning):
             await self._log(self._reply.logged("incomplete", (), Usage(), self._provider.name, self._model))
         self._reply = None
-        text = "not run: the user stopped the turn" if reason in ("interrupted", "denied") else "not run"
         for call in self._open_calls:
+            text = STOPPED if call.id == self._begun else NOT_BEGUN
             await self._log(ToolFinished(call.id, call.name, "", "cancelled", text, 0.0))
         self._open_calls = []
         await self._log(TurnEnded(reason, cause))
@@ -259,7 +264,7 @@ class Turn:
                 position=place,
                 total=len(calls),
                 on_prepared=partial(self._prepared, call),
-                on_decision=self._log,
+                on_decision=self._decided,
                 on_output=partial(self._output, call.id),
             )
             self._open_calls.remove(call)
@@ -280,6 +285,11 @@ class Turn:
             if outcome.stop:
                 raise _TurnDenied
         return outcomes
+
+    async def _decided(self, decision: DecisionMade) -> None:
+        await self._log(decision)
+        if decision.outcome == "allowed":
+            self._begun = decision.call_id
 
     def _prepared(self, call: ToolCall, title: str) -> None:
         self._emit(CallStarted(call, title))

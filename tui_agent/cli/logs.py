@@ -1,7 +1,9 @@
 """The log file: what went on, for finding faults; never prompts, answers, file contents or keys."""
 
 import logging
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
+from pathlib import Path
 
 from tui_agent.config.locations import locations
 
@@ -9,21 +11,28 @@ LOG_BYTES = 2_000_000
 LOG_FILES = 3
 
 
+class LogFile(RotatingFileHandler):
+    """Opened, and its folder made, when there is something to write; one that cannot be written keeps silent."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8", delay=True)
+
+    def _open(self) -> TextIOWrapper:
+        folder = Path(self.baseFilename).parent
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return super()._open()
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Nothing: a full disk must not write over the screen."""
+
+
 def start_log(level: str) -> None:
-    """Write what our modules log at `level` and above to `tui-agent.log`, rotated; nowhere when that cannot be."""
+    """Write what our modules log at `level` and above to `tui-agent.log`, rotated."""
     logger = logging.getLogger("tui_agent")
     if logger.handlers:
         return
     logger.setLevel(level)
     logger.propagate = False
-    folder = locations().logs
-    handler: logging.Handler
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handler = RotatingFileHandler(
-            folder / "tui-agent.log", maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8", delay=True
-        )
-    except OSError:
-        handler = logging.NullHandler()
+    handler = LogFile(locations().logs / "tui-agent.log")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s"))
     logger.addHandler(handler)
