@@ -67,6 +67,10 @@ PLAN = ChangePlan((change(BEFORE, AFTER),))
 WRITE = request(WriteAccess(PLAN), "edit_file", "writes to src/shop/cart.py")
 
 
+SCROLLBAR = dict.fromkeys(map(ord, "▁▂▃▄▅▆▇█"), " ")
+"""What Textual itself draws at the ends of a scrollbar."""
+
+
 class Clock:
     """Seconds that pass when the test says so."""
 

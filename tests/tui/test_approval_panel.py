@@ -14,6 +14,7 @@ from textual.screen import Screen
 
 from tests.tui.questions import (
     AFTER,
+    SCROLLBAR,
     WRITE,
     QuestionApp,
     change,
@@ -32,7 +33,9 @@ from tui_agent.permissions.approval import (
     WriteAccess,
 )
 from tui_agent.tui.arming import SILENCE, ArmingGuard
+from tui_agent.tui.theming import ASCII
 from tui_agent.tui.widgets.answer_bar import AnswerBar
+from tui_agent.tui.widgets.approval_panel import ApprovalPanel
 from tui_agent.tui.widgets.diff_view import DiffView
 from tui_agent.tui.widgets.key_hints import KeyHints
 from tui_agent.workspace.changes import ChangePlan
@@ -542,6 +545,15 @@ async def test_every_kind_of_access_says_what_it_is(access: Any, words: list[str
         text = screen_text(app)
         for word in ["mcp__x", "ask because: no rule covers it", *words]:
             assert word in text
+
+
+async def test_plain_signs_are_plain() -> None:
+    app = QuestionApp()
+    app.panel = ApprovalPanel(clock=app.clock, symbols=ASCII)
+    async with app.run_test(size=(60, 20)) as pilot:
+        for question in (WRITE, command("printf 'a\tb'\n" * 30)):
+            await app.ask_and_arm(pilot, question)
+            assert screen_text(app).translate(SCROLLBAR).isascii()
 
 
 ROWS = [json.loads(line) for line in (Path(__file__).parents[1] / "data" / "terminal.jsonl").read_text().splitlines()]

@@ -6,7 +6,7 @@ import pytest
 from textual.app import ComposeResult
 from textual.widgets import Static
 
-from tests.tui.questions import AFTER, BEFORE, PLAN, WRITE, Clock, change, request, screen_text
+from tests.tui.questions import AFTER, BEFORE, PLAN, SCROLLBAR, WRITE, Clock, change, request, screen_text
 from tests.tui.stage import THEMES, Stage
 from tui_agent.permissions.approval import (
     AllowForSession,
@@ -17,7 +17,7 @@ from tui_agent.permissions.approval import (
     WriteAccess,
 )
 from tui_agent.tui.screens.review import ReviewScreen
-from tui_agent.tui.theming import Palette
+from tui_agent.tui.theming import ASCII, Palette
 from tui_agent.tui.widgets.answer_bar import AnswerBar
 from tui_agent.tui.widgets.diff_view import DiffView
 from tui_agent.workspace.changes import ChangePlan
@@ -235,6 +235,14 @@ async def test_names_from_outside_are_spelled_out() -> None:
         text = screen_text(app)
         assert "a<U+202E>b<U+001B>]0;x" in text
         assert "[b]x" in text
+
+
+async def test_plain_signs_are_plain() -> None:
+    app = ReviewApp()
+    app.review = ReviewScreen(PLAN, request=WRITE, symbols=ASCII)
+    async with app.run_test(size=(50, 20)) as pilot:
+        await pilot.pause()
+        assert screen_text(app).translate(SCROLLBAR).isascii()
 
 
 async def test_it_takes_diffs_and_a_title_too() -> None:

@@ -45,8 +45,9 @@ class ReviewHead(Widget):
     """
     COMPONENT_CLASSES = {"review--name"}
 
-    def __init__(self) -> None:
+    def __init__(self, symbols: Symbols) -> None:
         super().__init__()
+        self._ellipsis = symbols.ellipsis
         self._parts = ("", "", "", "")
 
     def show(self, name: str, counts: str, place: str, short: str) -> None:
@@ -61,7 +62,7 @@ class ReviewHead(Widget):
         if cells(f"{name}  {counts}   {place}") > width:
             place = short
         tail = f"  {counts}   {place}"
-        name = shortened(name, max(8, width - cells(tail)))
+        name = shortened(name, max(8, width - cells(tail)), self._ellipsis)
         line = Content.assemble(
             (name, self.get_visual_style("review--name", partial=True)),
             f"  {counts}",
@@ -95,6 +96,7 @@ class FileList(Widget):
 
     def __init__(self, diffs: Sequence[FileDiff], symbols: Symbols) -> None:
         super().__init__()
+        self._ellipsis = symbols.ellipsis
         self._rows = [(one_line(diff.name), counts_text(diff, symbols)) for diff in diffs]
         self._present = 0
 
@@ -114,7 +116,7 @@ class FileList(Widget):
         if index >= len(self._rows):
             return Strip.blank(width, self.rich_style)
         name, counts = self._rows[index]
-        name = shortened(name, max(4, width - cells(counts) - 1))
+        name = shortened(name, max(4, width - cells(counts) - 1), self._ellipsis)
         style = self.get_visual_style("files--present", partial=True) if index == self._present else ""
         gap = " " * max(1, width - cells(name) - cells(counts))
         line = Content.assemble((name, style), gap, counts).truncate(width, pad=True)
@@ -149,6 +151,8 @@ class ReviewScreen(Screen[ApprovalDecision | None]):
             border-left: outer $tui-line;
             &.-armed { border-left: outer $accent; }
         }
+        &.-ascii AnswerBar { border-left: ascii $tui-line; }
+        &.-ascii AnswerBar.-armed { border-left: ascii $accent; }
     }
     """
     BINDINGS = bindings_for("review")
@@ -170,12 +174,12 @@ class ReviewScreen(Screen[ApprovalDecision | None]):
         self._request = request
         self._symbols = symbols
         self._index = 0
-        self._head = ReviewHead()
+        self._head = ReviewHead(symbols)
         self._files = FileList(self._diffs, symbols)
         self._view = DiffView(layout, symbols=symbols)
         self._bar: AnswerBar | None = None
         if request is not None:
-            self._bar = AnswerBar(ArmingGuard(), clock, symbols=symbols, beside="review")
+            self._bar = AnswerBar(ArmingGuard(), clock, beside="review")
 
     def compose(self) -> ComposeResult:
         """Head, files, diff, keys."""
@@ -190,6 +194,7 @@ class ReviewScreen(Screen[ApprovalDecision | None]):
     def on_mount(self) -> None:
         """Show the first file, and ask."""
         self.set_class(len(self._diffs) > 1, "-several")
+        self.set_class(self._symbols.gutter.isascii(), "-ascii")
         self._show(0)
         if self._bar is not None and self._request is not None:
             self._bar.ask(self._request)

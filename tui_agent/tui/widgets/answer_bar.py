@@ -23,7 +23,6 @@ from tui_agent.permissions.approval import (
 from tui_agent.tui.actions import ACTIONS
 from tui_agent.tui.arming import ArmingGuard
 from tui_agent.tui.bindings import bindings_for, key_name, keys_of
-from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.diff_text import one_line
 from tui_agent.tui.widgets.key_hints import Hint, KeyHints
 
@@ -91,14 +90,12 @@ class AnswerBar(Widget):
         guard: ArmingGuard,
         clock: Callable[[], float] = time.monotonic,
         *,
-        symbols: Symbols = UNICODE,
         beside: str = "",
         id: str | None = None,
     ) -> None:
         super().__init__(id=id)
         self.guard = guard
         self._clock = clock
-        self._symbols = symbols
         self._beside = beside  # the place whose keys work too and are not meant for the prompt
         self._request: ApprovalRequest | None = None
         self._asked = 0

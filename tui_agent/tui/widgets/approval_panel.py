@@ -55,8 +55,9 @@ class QuestionHead(Widget):
     """
     COMPONENT_CLASSES = {"head--tool", "head--below"}
 
-    def __init__(self) -> None:
+    def __init__(self, symbols: Symbols) -> None:
         super().__init__()
+        self._ellipsis = symbols.ellipsis
         self._parts = ("", "", "", "", "", "")
 
     def show(self, tool: str, wants: str, what: str, counts: str, below: str, place: str) -> None:
@@ -83,7 +84,7 @@ class QuestionHead(Widget):
         room = max(0, width - right.cell_length - 2 if right else width)
         if what and cells(f"{tool} {wants} {what}  {counts}") > room:
             wants = ""
-            what = shortened(what, room - cells(f"{tool}   {counts}"))
+            what = shortened(what, room - cells(f"{tool}   {counts}"), self._ellipsis)
         said = " ".join(part for part in (wants, what) if part) + (f"  {counts}" if counts else "")
         left = Content.assemble((tool, self.get_visual_style("head--tool", partial=True)), " ", said)
         line = Content.assemble(left.truncate(room, ellipsis=True, pad=True), "  " if right else "", right)
@@ -106,6 +107,8 @@ class ApprovalPanel(Widget):
         padding: 0 1 0 1;
         &.-asking { display: block; }
         &.-armed { border-left: outer $accent; }
+        &.-ascii { border-left: ascii $tui-line; }
+        &.-ascii.-armed { border-left: ascii $accent; }
         DiffView { height: auto; background: $surface; scrollbar-background: $surface; }
         QuestionHead { dock: top; }
         AnswerBar { dock: bottom; }
@@ -147,10 +150,11 @@ class ApprovalPanel(Widget):
         self._request: ApprovalRequest | None = None
         self._place = ""
         self._wants = ("", "", "")
-        self._head = QuestionHead()
+        self._head = QuestionHead(symbols)
         self._body = DiffView("unified", symbols=symbols)
         self._body.can_focus = False
-        self._bar = AnswerBar(ArmingGuard(), clock, symbols=symbols)
+        self._bar = AnswerBar(ArmingGuard(), clock)
+        self.set_class(symbols.gutter.isascii(), "-ascii")
 
     def compose(self) -> ComposeResult:
         """Head, what is asked, keys."""
@@ -230,11 +234,11 @@ class ApprovalPanel(Widget):
             self._body.show_diff(diffs[0], tail=facts)
             return
         if isinstance(access, CommandAccess):
-            content = text_items(access.command)
+            content = text_items(access.command, self._symbols)
         elif isinstance(access, ForeignAccess):
-            content = json_items(access.arguments)
+            content = json_items(access.arguments, self._symbols)
         elif isinstance(access, ReadAccess):
-            content = text_items("\n".join(access.paths))
+            content = text_items("\n".join(access.paths), self._symbols)
         else:
             content = [Note(request.title, "text")]
         items: list[Item] = [*content, *facts]

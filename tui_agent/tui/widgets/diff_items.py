@@ -11,7 +11,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from tui_agent.tui.theming import Palette, Symbols
+from tui_agent.tui.theming import UNICODE, Palette, Symbols
 from tui_agent.tui.widgets.diff_syntax import Syntax, Version
 from tui_agent.tui.widgets.diff_text import Breaks, Layer, Shown, cells, is_plain, one_line, segments, show
 from tui_agent.workspace.diff import FileDiff, Hunk, Row, Side, intraline, line_ending
@@ -125,6 +125,7 @@ class Cell:
     syntax: Syntax | None = None
     version: Version = "new"
     line: int = 0
+    tab: str = "→"
 
     @property
     def gutter(self) -> int:
@@ -134,7 +135,7 @@ class Cell:
     @cached_property
     def shown(self) -> Shown:
         """What is painted of the text."""
-        shown = show(self.source)
+        shown = show(self.source, self.tab)
         if not self.tail:
             return shown
         end = len(shown.text)
@@ -242,11 +243,12 @@ def _halves(width: int) -> tuple[int, int]:
 # ---- from content to items ----
 
 
-def diff_items(diff: FileDiff, split: bool, syntax: Syntax | None, place: int = 0) -> list[Item]:
-    """A whole diff laid out; places begin at `place` and are the same for both layouts."""
+def diff_items(diff: FileDiff, split: bool, syntax: Syntax | None, symbols: Symbols = UNICODE) -> list[Item]:
+    """A whole diff laid out; places are the same for both layouts."""
+    place = 0
     digits = len(str(max(len(diff.old_lines), len(diff.new_lines), 1)))
     hide_cr = line_ending(diff.after) == "CRLF" and line_ending(diff.before) in ("", "CRLF")
-    cells_of = _Cells(diff, digits, hide_cr, syntax if diff.encoding != "binary" else None)
+    cells_of = _Cells(diff, digits, hide_cr, syntax if diff.encoding != "binary" else None, symbols.arrow)
     said = headline(diff)
     out: list[Item] = [Note(", ".join(said), "warning", place)] if said else []
     seen = 0
@@ -288,16 +290,19 @@ def counts_text(diff: FileDiff, symbols: Symbols) -> str:
     return f"{symbols.plus}{diff.added:,} {symbols.minus}{diff.removed:,}"
 
 
-def text_items(text: str, place: int = 0) -> list[Item]:
+def text_items(text: str, symbols: Symbols = UNICODE) -> list[Item]:
     """A numbered text, every line of it."""
     lines = text.split("\n")
     digits = len(str(len(lines)))
-    return [Line(Cell("text", (number,), digits, line), place + number) for number, line in enumerate(lines, start=1)]
+    return [
+        Line(Cell("text", (number,), digits, line, tab=symbols.arrow), number)
+        for number, line in enumerate(lines, start=1)
+    ]
 
 
-def json_items(arguments: Mapping[str, Any]) -> list[Item]:
+def json_items(arguments: Mapping[str, Any], symbols: Symbols = UNICODE) -> list[Item]:
     """The arguments of a call, indented, as they were understood."""
-    return text_items(json.dumps(arguments, indent=2, ensure_ascii=False, default=str))
+    return text_items(json.dumps(arguments, indent=2, ensure_ascii=False, default=str), symbols)
 
 
 def _runs(rows: Sequence[Row]) -> Iterator[tuple[list[Row], list[Row]]]:
@@ -330,6 +335,7 @@ class _Cells:
     digits: int
     hide_cr: bool
     syntax: Syntax | None
+    tab: str
 
     def context(self, rows: Sequence[Row], place: int, split: bool) -> Iterator[Item]:
         for index, row in enumerate(rows):
@@ -369,6 +375,7 @@ class _Cells:
             self.syntax,
             version,
             row.old if version == "old" else row.new,
+            self.tab,
         )
 
 

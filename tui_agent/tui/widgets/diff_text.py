@@ -128,13 +128,13 @@ def cells(text: str) -> int:
     return len(text) if _ONE_CELL.fullmatch(text) else sum(map(get_character_cell_size, text))
 
 
-def shortened(name: str, room: int) -> str:
+def shortened(name: str, room: int, ellipsis: str = "…") -> str:
     """A name that fits into `room` cells; it loses its beginning, which says least of a path."""
     if cells(name) <= room:
         return name
-    while name and cells(name) + 1 > room:
+    while name and cells(name) + cells(ellipsis) > room:
         name = name[1:]
-    return f"…{name}"
+    return ellipsis + name
 
 
 class Breaks:

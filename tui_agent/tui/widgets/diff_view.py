@@ -35,7 +35,7 @@ class DiffView(LineView):
 
         def build(width: int) -> list[Item]:
             self._split = self._splits(width)
-            return [*diff_items(diff, self._split, syntax), *tail]
+            return [*diff_items(diff, self._split, syntax, self._symbols), *tail]
 
         self._hunk = 0
         self.show(build, [syntax])
