@@ -68,6 +68,7 @@ def test_a_streamed_answer_and_its_logged_whole_are_one_block():
     )
     assert [type(block).__name__ for block in document] == ["UserBlock", "AgentBlock"]
     assert document.blocks[1].source == "Hello"
+    assert document.blocks[1].text.epoch == 0, "what was streamed is kept, not read again"
     assert not document.blocks[1].streaming
 
 

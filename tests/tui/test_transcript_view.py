@@ -56,7 +56,7 @@ class Show(Stage):
 
 async def settled(pilot) -> None:
     """Wait until the frame that a change asked for has been drawn."""
-    while pilot.app.view._frame is not None:
+    while pilot.app.view._frame is not None and pilot.app._exception is None:
         await pilot.pause(0.005)
     await pilot.pause()
 
@@ -163,6 +163,17 @@ async def test_fold_and_unfold_by_key_and_by_click_keep_the_first_row_in_place()
         await settled(pilot)
         assert app.screen_text()[3] == ""
         assert [event.folded for event in app.folded] == [False, True]
+
+
+async def test_what_a_tool_printed_keeps_its_columns_when_it_is_wrapped():
+    app = Show()
+    async with app.run_test(size=(40, 12)) as pilot:
+        text = "name      size  " + "x" * 30 + "   end\n    indented"
+        app.document.add(ToolBlock(name="ls", status="ok", content=text, folded=False))
+        await settled(pilot)
+        rows = [app.view._port.rows_of(app.document.blocks[0]).lines[n].spans[0][0] for n in range(1, 4)]
+        assert "".join(rows[:2]) == text.split("\n")[0]
+        assert rows[2] == "    indented"
 
 
 async def test_unfolding_something_long_at_the_end_keeps_its_beginning_in_view():

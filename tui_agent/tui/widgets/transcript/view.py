@@ -35,6 +35,9 @@ from tui_agent.tui.widgets.transcript.viewport import Viewport
 FRAME = 1 / 30
 """Seconds between two repaints while text streams."""
 
+# Painted rows to keep of one block: a few screens, a strip is some kilobytes.
+_STRIPS = 400
+
 _NAMES: dict[type[Block], str] = {
     UserBlock: "prompt",
     AgentBlock: "answer",
@@ -377,6 +380,8 @@ class TranscriptView(ScrollView, can_focus=True):
         cursor = row.block.id == self.cursor and self.has_focus
         strip = rows.strips.get((row.row, cursor))
         if not isinstance(strip, Strip) or strip.cell_length != width:
+            if len(rows.strips) > _STRIPS:
+                rows.strips.clear()
             mark = mark_of(row.block) if row.row == 0 else None
             strip = self._painter.strip(rows.lines[row.row], mark, gutter_for(width), width, cursor)
             rows.strips[row.row, cursor] = strip
