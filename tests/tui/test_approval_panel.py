@@ -80,7 +80,7 @@ async def test_keys_around_the_appearance_belong_to_the_prompt(after: float, key
         app.clock.now += after
         app.panel.arm_if_due()
         await pilot.press(*keys)
-        assert app.answers == app.reviews == []
+        assert not app.answers and not app.reviews
         assert app.prompt.text == "".join(keys) * 3
         assert not app.panel.armed
 
@@ -195,7 +195,7 @@ async def test_a_letter_that_answers_only_other_questions_goes_to_the_prompt() -
         await app.ask_and_arm(pilot, command())
         await pilot.press("s", "d")
         await pilot.pause()
-        assert app.answers == app.reviews == []
+        assert not app.answers and not app.reviews
         assert app.prompt.text == "sd"
 
 

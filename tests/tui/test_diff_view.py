@@ -294,16 +294,17 @@ async def test_a_huge_line_wraps_and_its_end_is_reached() -> None:
 async def test_the_layout_follows_the_width_until_the_user_chooses() -> None:
     app = DiffApp(diff_of(BEFORE, AFTER))
     async with app.run_test(size=(120, 40)) as pilot:
-        assert app.view.split
+        layouts = [app.view.split]
         await pilot.resize_terminal(80, 24)
         await pilot.pause()
-        assert not app.view.split
+        layouts.append(app.view.split)
         app.view.toggle_layout()
         await pilot.pause()
-        assert app.view.split
+        layouts.append(app.view.split)
         await pilot.resize_terminal(90, 24)
         await pilot.pause()
-        assert app.view.split
+        layouts.append(app.view.split)
+    assert layouts == [True, False, True, True]
 
 
 async def test_hunks_are_gone_through_one_by_one_to_the_last_and_back() -> None:
