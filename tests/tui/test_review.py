@@ -218,7 +218,7 @@ async def test_the_keys_of_the_question_are_in_view_at_forty_by_ten() -> None:
         assert app.results == [Denied()]
 
 
-@pytest.mark.parametrize("size", [(20, 6), (5, 3), (1, 1), (400, 100)])
+@pytest.mark.parametrize("size", [(20, 6), (1, 1), (400, 100)])
 async def test_no_size_breaks_it(size: tuple[int, int]) -> None:
     app = ReviewApp(THREE, request(WriteAccess(THREE)))
     async with app.run_test(size=size) as pilot:

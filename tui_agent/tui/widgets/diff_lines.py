@@ -107,6 +107,32 @@ class LineView(ScrollView, can_focus=True):
         """Bring a line to the top."""
         self.scroll_to(y=line, animate=False, immediate=True, force=True)
 
+    # ---- keys: what Textual would slide to, jumps ----
+
+    def action_scroll_up(self) -> None:
+        """A line up."""
+        self.scroll_up(animate=False)
+
+    def action_scroll_down(self) -> None:
+        """A line down."""
+        self.scroll_down(animate=False)
+
+    def action_page_up(self) -> None:
+        """A page up."""
+        self.scroll_page_up(animate=False)
+
+    def action_page_down(self) -> None:
+        """A page down."""
+        self.scroll_page_down(animate=False)
+
+    def action_scroll_home(self) -> None:
+        """To the beginning."""
+        self.scroll_home(animate=False)
+
+    def action_scroll_end(self) -> None:
+        """To the end."""
+        self.scroll_end(animate=False)
+
     # ---- layout ----
 
     def _lay_out(self, width: int) -> None:
