@@ -30,7 +30,7 @@ from tui_agent.conversation.events import (
     TurnEnded,
     TurnReason,
 )
-from tui_agent.conversation.messages import Finish, ToolCall, Usage
+from tui_agent.conversation.messages import Finish, ToolCall, ToolSpec, Usage
 from tui_agent.providers.protocol import ChatRequest, Finished, LLMProvider
 from tui_agent.text.tokens import estimate
 from tui_agent.tools.executor import ToolExecutor, ToolOutcome
@@ -226,7 +226,7 @@ class Turn:
         )
         sent = messages((record.event for record in self._session.records), system)
         tools = self._session.executor.specs() if options.tools else ()
-        size = sum(estimate(text) for text in text_of(sent)) + sum(estimate(str(tool.parameters)) for tool in tools)
+        size = sum(map(estimate, [*text_of(sent), *map(_described, tools)]))
         logger.info("request %d to %s, model %s, about %d tokens", iteration, self._provider.name, self._model, size)
         self._emit(RequestStarted(self._provider.name, self._model, iteration, size))
         self._reply = reply = _Reply(time.monotonic())
@@ -300,6 +300,10 @@ class Turn:
     async def _log(self, event: LoggedEvent) -> None:
         for logged in await self._session.record(event):
             self._emit(logged)
+
+
+def _described(tool: ToolSpec) -> str:
+    return f"{tool.name} {tool.description} {tool.parameters}"
 
 
 def _about_ending(reply: AssistantReplied) -> Noticed | None:

@@ -246,15 +246,21 @@ class Engine:
         return probe_all(self.loaded.settings, os.environ)
 
     async def context_length(self) -> int | None:
-        """Tokens that the session's model can read, as configured or as its server says; None when neither does."""
+        """Tokens that the session's model can read, as configured or as its server says; None when neither does.
+
+        A session that has no model yet takes the first one that its server lists.
+        """
         from tui_agent.providers.discovery import probe
 
         session = self.session
         provider = self.loaded.settings.providers[session.provider.name]
-        if provider.context_length is not None:
+        if provider.context_length is not None and session.model:
             return provider.context_length
         found = await probe(session.provider.name, provider, os.environ)
-        return next((model.context_length for model in found.models if model.id == session.model), None)
+        if not session.model and not session.records and found.models:
+            session.model = found.models[0].id
+        known = next((model.context_length for model in found.models if model.id == session.model), None)
+        return provider.context_length or known
 
     async def project_files(self, typed: str) -> list[str]:
         """Paths below the project that contain what was typed, shortest first; ignored and hidden ones left out."""

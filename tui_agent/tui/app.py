@@ -79,6 +79,7 @@ class TuiAgent(App[int]):
                 self._early.append(event)
                 return
             await self.deliver_early_keys()
+            self.chat.typed_elsewhere()
         await super().on_event(event)
 
     async def deliver_early_keys(self) -> None:

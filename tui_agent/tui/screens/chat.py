@@ -264,6 +264,11 @@ class ChatScreen(Screen[None]):
         if self._panel is not None:
             self._panel.prompt_key_pressed()
 
+    def typed_elsewhere(self) -> None:
+        """A key went to another widget than the question's: someone is busy there, and the question waits."""
+        if self._panel is not None and not self._panel.has_focus_within:
+            self._panel.prompt_key_pressed()
+
     def on_app_focus(self) -> None:
         """The terminal has the focus again: the click that gave it back answers nothing."""
         if self._panel is not None:
@@ -483,7 +488,12 @@ class ChatScreen(Screen[None]):
             if not isinstance(request.access, WriteAccess):
                 return
             decision = await self.app.push_screen_wait(
-                ReviewScreen(request.access.plan, request=request, symbols=self.symbols)
+                ReviewScreen(
+                    request.access.plan,
+                    request=request,
+                    layout=self.app.loaded.settings.ui.diff,
+                    symbols=self.symbols,
+                )
             )
             if decision is not None:
                 self._decide(request, decision)
