@@ -27,6 +27,7 @@ from tui_agent.conversation.events import (
     DecisionMade,
     Event,
     LoggedEvent,
+    ModeChanged,
     ModelSwitched,
     Noticed,
     PromptSubmitted,
@@ -386,3 +387,117 @@ async def test_a_session_continued_in_two_windows_is_forked_and_not_mixed(tmp_pa
             assert texts == {one.id: ["start", "from one"], two.id: ["start", "from two"]}
             assert [await log.verify(session.id) for session in (one, two)] == ["", ""]
             await log.aclose()
+
+
+class SlowLog(SqliteLog):
+    """Every append waits until it is let go, as on a disk that is busy."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.reached = asyncio.Event()
+        self.let_go = asyncio.Event()
+        self.slow: type[LoggedEvent] = TurnEnded
+
+    async def append(self, previous: Record, event: LoggedEvent, at: float) -> Record:
+        if isinstance(event, self.slow):
+            self.reached.set()
+            await self.let_go.wait()
+        return await super().append(previous, event, at)
+
+
+async def test_a_stop_while_a_result_is_being_logged_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    log = SlowLog(tmp_path / "s.db")
+    log.slow = ToolFinished
+    with ChatServer([write("a.txt"), reply_text("ok")]) as server:
+        async with session_with(server, tmp_path, log=log) as session:
+            task = asyncio.create_task(collect(session, "go"))
+            await log.reached.wait()
+            session.interrupt()
+            session.interrupt()
+            log.let_go.set()
+            events = await task
+            assert isinstance(events[-1], TurnEnded) and events[-1].reason == "interrupted"
+            assert [event.status for event in logged(session, ToolFinished)] == ["ok"]  # type: ignore[union-attr]
+            assert not any(isinstance(event, Noticed) for event in events)
+            assert (await log.read(session.id)) == list(session.records)
+            await collect(session, "again")
+        told = [message["content"] for message in server.bodies[-1]["messages"] if message["role"] == "tool"]
+        assert len(told) == 1 and "created a.txt" in told[0]
+
+
+async def test_stopping_again_while_the_end_is_logged_still_ends_the_turn(tmp_path: Path) -> None:
+    log = SlowLog(tmp_path / "s.db")
+    with ChatServer([reply_steps(text("Half"), Stall())]) as server:
+        async with session_with(server, tmp_path, log=log) as session:
+            events: list[Event] = []
+
+            async def follow() -> None:
+                async for event in session.run("go"):
+                    events.append(event)
+                    if isinstance(event, TextDelta):
+                        session.interrupt()
+
+            task = asyncio.create_task(follow())
+            await log.reached.wait()
+            session.interrupt()
+            log.let_go.set()
+            await task
+            assert isinstance(events[-1], TurnEnded)
+            assert [event.text for event in logged(session, AssistantReplied)] == ["Half"]  # type: ignore[union-attr]
+
+
+async def test_a_turn_stopped_before_its_first_step_keeps_the_prompt(tmp_path: Path) -> None:
+    with ChatServer([reply_text("never")]) as server:
+        async with session_with(server, tmp_path) as session:
+            stream = session.run("my words")
+            first = asyncio.ensure_future(anext(stream))
+            await asyncio.sleep(0)
+            session.interrupt()
+            events = [await first, *[event async for event in stream]]
+            assert isinstance(events[-1], TurnEnded) and events[-1].reason == "interrupted"
+            assert [event.text for event in logged(session, PromptSubmitted)] == ["my words"]  # type: ignore[union-attr]
+        assert not server.requests
+
+
+async def test_events_logged_at_once_go_one_after_the_other(tmp_path: Path) -> None:
+    with ChatServer([reply_text("ok")]) as server:
+        async with session_with(server, tmp_path) as session:
+            await collect(session, "go")
+            before = session.id
+            logs = await asyncio.gather(*(session.record(Noticed("info", str(number))) for number in range(20)))
+            assert all(len(entry) == 1 for entry in logs)
+            assert session.id == before
+
+
+async def test_a_switch_in_mid_turn_counts_for_the_next_request(tmp_path: Path) -> None:
+    box: list[Session] = []
+    with ChatServer([write("a.txt")]) as first, ChatServer([reply_text("two")]) as second:
+        other = provider_for(second, "other")
+
+        class Switching(Face):
+            async def approve(self, request: ApprovalRequest) -> ApprovalDecision:
+                await box[0].switch(other, "big")
+                return AllowOnce(request.digest)
+
+        async with session_with(first, tmp_path, Switching()) as session:
+            box.append(session)
+            await collect(session, "go")
+            replies = logged(session, AssistantReplied)
+            assert [reply.provider for reply in replies] == ["fake", "other"]  # type: ignore[union-attr]
+        await other.aclose()
+        assert (len(first.requests), len(second.requests)) == (1, 1)
+
+
+async def test_a_resumed_session_says_which_model_and_mode_are_in_force_now(tmp_path: Path) -> None:
+    with ChatServer([reply_text("ok")]) as server:
+        async with session_with(server, tmp_path) as session:
+            await session.set_mode("plan")
+            await collect(session, "go")
+            records = list(session.records)
+        async with session_with(server, tmp_path) as session:
+            session.model = "another"
+            session.continue_from(records)
+            assert len(session.records) == len(records)
+            await collect(session, "again")
+            later = [record.event for record in session.records[len(records) :]]
+            assert later[:2] == [ModelSwitched("fake", "another"), ModeChanged("ask")]

@@ -13,6 +13,7 @@ from tui_agent.conversation.events import (
     AssistantReplied,
     LoggedEvent,
     ModelSwitched,
+    Noticed,
     PromptSubmitted,
     SessionStarted,
     ToolFinished,
@@ -85,15 +86,29 @@ async def test_a_removed_event_is_found_by_verify(tmp_path: Path) -> None:
     await again.aclose()
 
 
-async def test_an_unreadable_event_is_left_out_and_the_rest_stays(tmp_path: Path) -> None:
+async def test_in_place_of_an_unreadable_event_stands_a_notice_and_the_session_goes_on(tmp_path: Path) -> None:
     log = SqliteLog(tmp_path / "s.db")
     await fill(log, "s1", PromptSubmitted("a"), PromptSubmitted("b"))
     await log.aclose()
     with sqlite3.connect(log.path) as db:
-        db.execute("UPDATE events SET payload = '{half' WHERE seq = 2")
+        db.execute("UPDATE events SET payload = CAST('{half' AS BLOB) WHERE seq = 3")
     again = SqliteLog(log.path)
-    assert [record.seq for record in await again.read("s1")] == [1, 3]
+    records = await again.read("s1")
+    assert [record.seq for record in records] == [1, 2, 3]
+    assert isinstance(records[2].event, Noticed) and "cannot be read" in records[2].event.text
+    await again.append(records[-1], PromptSubmitted("c"), 9.0)
+    assert (await again.read("s1"))[-1].event == PromptSubmitted("c")
     await again.aclose()
+
+
+async def test_sessions_are_found_by_the_beginning_of_their_id(tmp_path: Path) -> None:
+    log = SqliteLog(tmp_path / "s.db")
+    for session in ("2026-a1", "2026-a2", "2027-%"):
+        await fill(log, session)
+    assert await log.find("2026-a") == ["2026-a1", "2026-a2"]
+    assert await log.find("2027-%") == ["2027-%"]
+    assert await log.find("%") == []
+    await log.aclose()
 
 
 async def test_two_writers_on_one_session_cannot_both_continue_it(tmp_path: Path) -> None:

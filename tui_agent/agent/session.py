@@ -3,9 +3,10 @@
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import NamedTuple
 
+from tui_agent.agent.cancellation import uninterrupted
 from tui_agent.agent.turn import Journal, Turn, TurnOptions
 from tui_agent.conversation.errors import StoreError
 from tui_agent.conversation.events import (
@@ -23,7 +24,29 @@ from tui_agent.providers.protocol import LLMProvider
 from tui_agent.store.log import GENESIS, SessionLog, StoreConflictError, seal
 from tui_agent.tools.executor import ToolExecutor
 
-Emit = Callable[[Event], None]
+
+class Standing(NamedTuple):
+    """Where a session stood at its end."""
+
+    provider: str
+    model: str
+    mode: Mode
+
+
+def standing(records: Sequence[Record]) -> Standing:
+    """The provider, model and mode that were in force at the end of a log."""
+    now = Standing("", "", "ask")
+    for record in records:
+        match record.event:
+            case SessionStarted() as event:
+                now = Standing(event.provider, event.model, event.mode)
+            case ModelSwitched() as event:
+                now = now._replace(provider=event.provider, model=event.model)
+            case ModeChanged() as event:
+                now = now._replace(mode=event.mode)
+            case _:
+                pass
+    return now
 
 
 def new_session_id(now: float) -> str:
@@ -63,7 +86,9 @@ class Session(Journal):
         self._clock = clock
         self._records: list[Record] = []
         self._steering: list[str] = []
-        self._turn: asyncio.Task[None] | None = None
+        self._turn: Turn | None = None
+        self._lock = asyncio.Lock()
+        self._unsaid: list[LoggedEvent] = []
         executor.policy = BasicPolicy(mode)
 
     @property
@@ -74,10 +99,12 @@ class Session(Journal):
     @property
     def busy(self) -> bool:
         """True while a turn runs."""
-        return self._turn is not None and not self._turn.done()
+        return self._turn is not None and not self._turn.ended
 
     def continue_from(self, records: Sequence[Record]) -> None:
         """Take up an earlier session where it stood.
+
+        Where its model or mode were others than those in force now, the next turn says so in the log first.
 
         Raises:
             StoreError: there is nothing in it.
@@ -86,8 +113,18 @@ class Session(Journal):
             raise StoreError("the session is empty")
         self._records = list(records)
         self.id = records[-1].session
+        stand = standing(records)
+        if (stand.provider, stand.model) != (self.provider.name, self.model):
+            self._unsaid.append(ModelSwitched(self.provider.name, self.model))
+        if stand.mode != self.mode:
+            self._unsaid.append(ModeChanged(self.mode))
 
-    async def run(self, prompt: str) -> AsyncIterator[Event]:
+    def take_unsaid(self) -> list[LoggedEvent]:
+        """What the log does not know yet about the model and mode in force; it is taken out."""
+        events, self._unsaid = self._unsaid, []
+        return events
+
+    async def run(self, prompt: str) -> AsyncGenerator[Event]:
         """Submit a prompt and yield what happens until the turn has ended; the last event is `TurnEnded`.
 
         Leaving the iteration early stops the turn and leaves a valid log.
@@ -98,23 +135,21 @@ class Session(Journal):
         if self.busy:
             raise RuntimeError("a turn is running")
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
-        turn = Turn(self, self.provider, self.model, self.options, queue.put_nowait)
-        self._turn = task = asyncio.create_task(turn.run(prompt))
+        self._turn = turn = Turn(self, self.options, queue.put_nowait)
+        task = asyncio.create_task(turn.run(prompt))
         task.add_done_callback(lambda _: queue.put_nowait(None))
         try:
             while (event := await queue.get()) is not None:
                 yield event
             await task
         finally:
-            if not task.done():
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await asyncio.shield(task)
+            turn.interrupt()
+            await uninterrupted(_ended(task))
 
     def interrupt(self) -> None:
-        """Stop the running turn; `run` still yields what that leaves behind."""
+        """Stop the running turn; `run` still yields what that leaves behind. Safe to call again."""
         if self._turn is not None:
-            self._turn.cancel()
+            self._turn.interrupt()
 
     def steer(self, text: str) -> None:
         """Give the running turn a further prompt, after the current tool."""
@@ -146,13 +181,20 @@ class Session(Journal):
         return await self.record(ModeChanged(mode))
 
     async def record(self, event: LoggedEvent) -> list[LoggedEvent]:
-        """Log an event; the first one opens the session. What was logged comes back, a notice of trouble included."""
-        logged: list[LoggedEvent] = []
-        if not self._records:
-            self.id = new_session_id(self._clock())
-            opening = SessionStarted(self._directory, self.provider.name, self.model, self.mode, self._version)
-            logged += await self._append(opening)
-        return logged + await self._append(event)
+        """Log an event; the first one opens the session. What was logged comes back, a notice of trouble included.
+
+        One event at a time, each to its end: being cancelled half-way would leave a record that nobody knows of.
+        """
+        return await uninterrupted(self._record(event))
+
+    async def _record(self, event: LoggedEvent) -> list[LoggedEvent]:
+        async with self._lock:
+            logged: list[LoggedEvent] = []
+            if not self._records:
+                self.id = new_session_id(self._clock())
+                opening = SessionStarted(self._directory, self.provider.name, self.model, self.mode, self._version)
+                logged += await self._append(opening)
+            return logged + await self._append(event)
 
     async def _append(self, event: LoggedEvent) -> list[LoggedEvent]:
         now = self._clock()
@@ -195,6 +237,10 @@ class Session(Journal):
             return Noticed("warning", f"{error.message}; this session goes on unsaved", error.hint)
         self._records = copied
         return Noticed("warning", f"session {old} was continued in another window", f"this window goes on as {self.id}")
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    await asyncio.wait([task])
 
 
 def _as_started(event: LoggedEvent) -> SessionStarted:

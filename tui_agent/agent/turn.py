@@ -4,11 +4,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
+from tui_agent.agent.cancellation import uninterrupted
 from tui_agent.agent.context import messages, text_of
 from tui_agent.agent.prompt import system_prompt
 from tui_agent.conversation.errors import ProviderError, TuiAgentError
@@ -63,6 +64,8 @@ class Journal(Protocol):
 
     mode: Mode
     executor: ToolExecutor
+    provider: LLMProvider
+    model: str
 
     @property
     def records(self) -> Sequence[Record]:
@@ -71,6 +74,10 @@ class Journal(Protocol):
 
     async def record(self, event: LoggedEvent) -> list[LoggedEvent]:
         """Log an event and say what was logged."""
+        ...
+
+    def take_unsaid(self) -> list[LoggedEvent]:
+        """Events that have to be logged before the next prompt."""
         ...
 
     @property
@@ -91,14 +98,15 @@ class Journal(Protocol):
 class _Reply:
     """What has arrived of a reply."""
 
+    provider: str
+    model: str
     started: float
     text: list[str] = field(default_factory=list)
     reasoning: list[str] = field(default_factory=list)
     reasoning_ended: float = 0.0
 
-    def logged(
-        self, finish: Finish, calls: tuple[ToolCall, ...], usage: Usage, provider: str, model: str
-    ) -> AssistantReplied:
+    def logged(self, finish: Finish, calls: tuple[ToolCall, ...], usage: Usage) -> AssistantReplied:
+        """The event of it."""
         now = time.monotonic()
         thought = (self.reasoning_ended or now) - self.started if self.reasoning else 0.0
         return AssistantReplied(
@@ -106,8 +114,8 @@ class _Reply:
             reasoning="".join(self.reasoning),
             tool_calls=calls,
             finish=finish,
-            provider=provider,
-            model=model,
+            provider=self.provider,
+            model=self.model,
             usage=usage,
             seconds=round(now - self.started, 3),
             reasoning_seconds=round(thought, 3),
@@ -121,29 +129,34 @@ class _TurnDenied(Exception):
 class Turn:
     """Runs once."""
 
-    def __init__(
-        self,
-        session: Journal,
-        provider: LLMProvider,
-        model: str,
-        options: TurnOptions,
-        emit: Callable[[Event], None],
-    ) -> None:
+    def __init__(self, session: Journal, options: TurnOptions, emit: Callable[[Event], None]) -> None:
+        self.ended = False
         self._session = session
-        self._provider = provider
-        self._model = model
         self._options = options
         self._emit = emit
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
         self._reply: _Reply | None = None
         self._open_calls: list[ToolCall] = []
         self._begun = ""
 
+    def interrupt(self) -> None:
+        """Stop at the next await; what that leaves open is still logged. Once is enough, more do no harm."""
+        if not self._stopping:
+            self._stopping = True
+            if self._task is not None:
+                self._task.cancel()
+
     async def run(self, prompt: str) -> None:
         """Run to the end; whatever happens, the last event is `TurnEnded` and the log is valid."""
+        self._task = asyncio.current_task()
         cause = ""
         reason: TurnReason
         try:
-            await self._log(PromptSubmitted(prompt))
+            for event in (*self._session.take_unsaid(), PromptSubmitted(prompt)):
+                await self._log(event)
+            if self._stopping:
+                raise asyncio.CancelledError
             await self._choose_model()
             reason = await self._iterate()
         except asyncio.CancelledError:
@@ -151,36 +164,44 @@ class Turn:
         except _TurnDenied:
             reason = "denied"
         except ProviderError as error:
-            logger.warning("provider %s: %s", self._provider.name, error.message)
-            await self._log(Noticed("error", error.message, error.hint))
+            logger.warning("provider %s: %s", self._session.provider.name, error.message)
+            await self._say(Noticed("error", error.message, error.hint))
             reason, cause = "error", error.kind
         except TuiAgentError as error:
-            await self._log(Noticed("error", error.message, error.hint))
+            await self._say(Noticed("error", error.message, error.hint))
             reason, cause = "error", "internal"
         except Exception as error:  # a fault of ours costs this turn, never the session
             logger.exception("turn failed")
-            await self._log(
+            await self._say(
                 Noticed("error", f"internal error: {error!r}", "the session is kept; send a prompt to go on")
             )
             reason, cause = "error", "internal"
-        await self._close(reason, cause)
+        self._stopping = True
+        with suppress(asyncio.CancelledError):
+            await uninterrupted(self._close(reason, cause))
+        self.ended = True
+
+    async def _say(self, notice: Noticed) -> None:
+        """Log a notice on the way out, where a further interrupt changes nothing."""
+        with suppress(asyncio.CancelledError):
+            await self._log(notice)
 
     async def _choose_model(self) -> None:
         """Without a named model, the first one that the server lists."""
-        if self._model:
+        session = self._session
+        if session.model:
             return
-        served = await self._provider.models()
+        provider = session.provider
+        served = await provider.models()
         if not served:
-            raise ProviderError(
-                "model", f"{self._provider.name} serves no model", "load one there, or set `default_model:`"
-            )
-        self._model = served[0].id
-        for logged in await self._session.switch(self._provider, self._model):
-            self._emit(logged)
+            raise ProviderError("model", f"{provider.name} serves no model", "load one there, or set `default_model:`")
+        if session.provider is provider:
+            for logged in await session.switch(provider, served[0].id):
+                self._emit(logged)
 
     async def _close(self, reason: TurnReason, cause: str) -> None:
         if self._reply is not None and (self._reply.text or self._reply.reasoning):
-            await self._log(self._reply.logged("incomplete", (), Usage(), self._provider.name, self._model))
+            await self._log(self._reply.logged("incomplete", (), Usage()))
         self._reply = None
         for call in self._open_calls:
             text = STOPPED if call.id == self._begun else NOT_BEGUN
@@ -221,17 +242,18 @@ class Turn:
     async def _ask(self, iteration: int) -> AssistantReplied:
         """One request; the reply is logged, whole or as far as it came."""
         options = self._options
+        provider, model = self._session.provider, self._session.model
         system = system_prompt(
             options.directory, options.system, options.system_addition, plan=self._session.mode == "plan"
         )
         sent = messages((record.event for record in self._session.records), system)
         tools = self._session.executor.specs() if options.tools else ()
         size = sum(map(estimate, [*text_of(sent), *map(_described, tools)]))
-        logger.info("request %d to %s, model %s, about %d tokens", iteration, self._provider.name, self._model, size)
-        self._emit(RequestStarted(self._provider.name, self._model, iteration, size))
-        self._reply = reply = _Reply(time.monotonic())
+        logger.info("request %d to %s, model %s, about %d tokens", iteration, provider.name, model, size)
+        self._emit(RequestStarted(provider.name, model, iteration, size))
+        self._reply = reply = _Reply(provider.name, model, time.monotonic())
         finished = Finished("incomplete", (), Usage(), "the stream ended early")
-        async with aclosing(self._provider.stream(ChatRequest(self._model, sent, tools))) as stream:
+        async with aclosing(provider.stream(ChatRequest(model, sent, tools))) as stream:
             async for event in stream:
                 match event:
                     case TextDelta():
@@ -247,7 +269,7 @@ class Turn:
                     case _:
                         self._emit(event)
         logger.info("reply: %s, %d calls, %s", finished.finish, len(finished.calls), finished.error or "whole")
-        logged = reply.logged(finished.finish, finished.calls, finished.usage, self._provider.name, self._model)
+        logged = reply.logged(finished.finish, finished.calls, finished.usage)
         # From here on the calls are open: if the turn is stopped before they ran, each still gets a result.
         self._reply, self._open_calls = None, list(finished.calls)
         await self._log(logged)
@@ -267,8 +289,8 @@ class Turn:
                 on_decision=self._decided,
                 on_output=partial(self._output, call.id),
             )
-            self._open_calls.remove(call)
-            await self._log(
+            await self._finish(
+                call,
                 ToolFinished(
                     call_id=call.id,
                     tool=outcome.tool,
@@ -278,7 +300,7 @@ class Turn:
                     seconds=round(outcome.seconds, 3),
                     files=outcome.result.files,
                     exit_code=outcome.result.exit_code,
-                )
+                ),
             )
             logger.info("call of %s: %s in %.3f s", outcome.tool, outcome.status, outcome.seconds)
             outcomes.append(outcome)
@@ -297,9 +319,23 @@ class Turn:
     def _output(self, call_id: str, text: str) -> None:
         self._emit(ToolOutput(call_id, text))
 
+    async def _finish(self, call: ToolCall, result: ToolFinished) -> None:
+        """Log a result and close its call, both or neither."""
+
+        async def both() -> None:
+            await self._log(result)
+            self._open_calls.remove(call)
+
+        await uninterrupted(both())
+
     async def _log(self, event: LoggedEvent) -> None:
-        for logged in await self._session.record(event):
-            self._emit(logged)
+        """Log an event and show it, both or neither."""
+
+        async def both() -> None:
+            for logged in await self._session.record(event):
+                self._emit(logged)
+
+        await uninterrupted(both())
 
 
 def _described(tool: ToolSpec) -> str:

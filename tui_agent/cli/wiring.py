@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tui_agent import __version__
 from tui_agent.config.load import LoadedSettings, load_settings
 from tui_agent.config.locations import locations
-from tui_agent.conversation.errors import ProviderError, StoreError, UsageError
+from tui_agent.conversation.errors import ConfigError, ProviderError, StoreError, UsageError, WorkspaceError
 
 if TYPE_CHECKING:
     from tui_agent.agent.session import Session
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from tui_agent.store.sqlite import SqliteLog
     from tui_agent.tools.executor import ToolExecutor
 
+
+MODES: "tuple[Mode, ...]" = ("plan", "ask", "accept-edits", "auto")
+"""From strict to wide."""
 
 FILE_LIST_AGE = 5.0
 """Seconds that a listing of the project's files serves the completion of `@`."""
@@ -82,9 +85,11 @@ async def full_session_id(log: "SessionLog", beginning: str) -> str:
     """The id of the one session that begins so; the text itself when none does.
 
     Raises:
-        StoreError: several do.
+        StoreError: several do, or it is empty.
     """
-    found = [row.id for row in await log.sessions() if row.id.startswith(beginning)]
+    if not beginning:
+        raise StoreError("no session is named: the id is empty", "`tui-agent sessions list` shows the ones there are")
+    found = await log.find(beginning)
     if len(found) > 1 and beginning not in found:
         raise StoreError(f"{beginning} is the beginning of {len(found)} sessions", ", ".join(found[:5]))
     return found[0] if len(found) == 1 else beginning
@@ -96,8 +101,7 @@ def build_executor(
     """An executor for `directory` and the command line's further folders; `tools` limits what is on offer.
 
     Raises:
-        UsageError: an unknown tool is named.
-        WorkspaceError: a folder cannot be used.
+        UsageError: an unknown tool is named, or a folder cannot be used.
     """
     from tui_agent.tools.executor import ToolExecutor
 
@@ -110,14 +114,18 @@ def build_executor(
             tools=tools,
         )
 
+    try:
+        everything = build(None)
+    except WorkspaceError as error:
+        raise UsageError(error.message, error.hint) from None
+    looking_only = getattr(args, "approve", "") == "read-only"
     if tools is None:
-        return build(None)
-    everything = build(None)
+        return build(READING_TOOLS) if looking_only else everything
     known = {spec.name for spec in everything.specs()}
     names = [everything.canonical(name.strip()) for name in tools]
     if unknown := [name for name in names if name not in known]:
         raise UsageError(f"no tool is called {unknown[0]!r}", f"tools are {', '.join(sorted(known))}")
-    return build(names)
+    return build([name for name in names if name in READING_TOOLS] if looking_only else names)
 
 
 class Engine:
@@ -146,7 +154,8 @@ class Engine:
         self._providers: dict[str, LLMProvider] = {provider.name: provider}
         self._files: list[str] = []
         self._files_at = float("-inf")
-        self.session = self._session(provider, model)
+        self._retired: list[LLMProvider] = []
+        self.session = self._session(provider, model, loaded.settings.mode)
 
     def _options(self) -> "TurnOptions":
         from tui_agent.agent.turn import TurnOptions
@@ -160,10 +169,9 @@ class Engine:
             system_addition=settings.system_prompt,
         )
 
-    def _session(self, provider: "LLMProvider", model: str) -> "Session":
+    def _session(self, provider: "LLMProvider", model: str, mode: "Mode") -> "Session":
         from tui_agent.agent.session import Session
 
-        settings = self.loaded.settings
         # Each session has an executor of its own: what was allowed or read in one counts for no other.
         return Session(
             log=self._log,
@@ -171,7 +179,7 @@ class Engine:
             provider=provider,
             model=model,
             options=self._options(),
-            mode=settings.mode,
+            mode=mode,
             working_directory=str(self.directory),
             version=__version__,
         )
@@ -189,21 +197,29 @@ class Engine:
         return self._providers[name]
 
     def reconfigure(self, loaded: LoadedSettings) -> None:
-        """Take over changed settings from the next request on; clients are made anew when they are needed."""
-        before, self.loaded = self.loaded, loaded
-        for name in [name for name in self._providers if name != self.session.provider.name]:
-            del self._providers[name]
+        """Take over changed settings from the next request on.
+
+        Raises:
+            ConfigError: the present provider cannot be used as configured now; the client from before stays.
+        """
+        before, self.loaded = self.loaded.settings.providers, loaded
         self.session.options = self._options()
-        if (
-            before.settings.providers != loaded.settings.providers
-            and self.session.provider.name in loaded.settings.providers
-        ):
-            del self._providers[self.session.provider.name]
-            self.session.provider = self.provider(self.session.provider.name)
+        present = self.session.provider.name
+        for name in list(self._providers):
+            if before.get(name) == loaded.settings.providers.get(name):
+                continue
+            # A turn may still read from the old client: it is closed with the engine.
+            self._retired.append(self._providers.pop(name))
+            if name == present:
+                try:
+                    self.session.provider = self.provider(name)
+                except ConfigError:
+                    self._providers[name] = self._retired.pop()
+                    raise
 
     async def fresh_session(self) -> "Session":
-        """Start a new session with the same model; the old one stays in the log."""
-        await self._take(self._session(self.session.provider, self.session.model))
+        """Start a new session with the same model and mode; the old one stays in the log."""
+        await self._take(self._session(self.session.provider, self.session.model, self.session.mode))
         return self.session
 
     async def _take(self, session: "Session") -> None:
@@ -213,13 +229,23 @@ class Engine:
     async def resume(self, beginning: str) -> "Sequence[Record]":
         """Continue the session whose id begins so, in place of the present one.
 
+        Its model goes on answering if it is still configured and the command line names no other. Its mode stays in
+        force where it is stricter than the present one; a wider one has to be chosen again.
+
         Raises:
             StoreError: there is none, or it cannot be read.
         """
+        from tui_agent.agent.session import standing
+
         if self._log is None:
             raise StoreError("sessions are not saved in this run")
         records = await self._log.read(await full_session_id(self._log, beginning))
-        session = self._session(self.session.provider, self.session.model)
+        stand = standing(records)
+        provider, model = self.session.provider, self.session.model
+        named = {self.loaded.origins.get(key) for key in ("provider", "model")}
+        if "flag" not in named and stand.provider in self.loaded.settings.providers:
+            provider, model = self.provider(stand.provider), stand.model
+        session = self._session(provider, model, min(stand.mode, self.session.mode, key=MODES.index))
         session.continue_from(records)
         await self._take(session)
         return records
@@ -253,7 +279,9 @@ class Engine:
         from tui_agent.providers.discovery import probe
 
         session = self.session
-        provider = self.loaded.settings.providers[session.provider.name]
+        provider = self.loaded.settings.providers.get(session.provider.name)
+        if provider is None:
+            return None
         if provider.context_length is not None and session.model:
             return provider.context_length
         found = await probe(session.provider.name, provider, os.environ)
@@ -287,7 +315,7 @@ class Engine:
     async def aclose(self) -> None:
         """Stop what still runs and close connections and log."""
         await self.session.executor.aclose()
-        for provider in self._providers.values():
+        for provider in (*self._providers.values(), *self._retired):
             await provider.aclose()
         if self._log is not None:
             await self._log.aclose()
@@ -335,12 +363,11 @@ async def open_engine(
 
 
 def _offered(args: argparse.Namespace) -> list[str] | None:
-    """The tools that the command line leaves on offer; None means all."""
+    """The tools that the command line names; None means all. With `--no-tools` a call that comes anyway finds none."""
+    if getattr(args, "no_tools", False):
+        return []
     named: str | None = getattr(args, "tools", None)
-    names = named.split(",") if named else None
-    if getattr(args, "approve", "") == "read-only":
-        return [name for name in names or READING_TOOLS if name in READING_TOOLS]
-    return names
+    return None if named is None else named.split(",")
 
 
 def import_engine() -> None:

@@ -93,7 +93,7 @@ class SessionLog(Protocol):
         ...
 
     async def read(self, session: str) -> list[Record]:
-        """All records in order; unreadable ones are left out.
+        """All records in order; in place of an unreadable event stands a notice.
 
         Raises:
             StoreError: no such session.
@@ -102,6 +102,10 @@ class SessionLog(Protocol):
 
     async def sessions(self, working_directory: str | None = None, limit: int = 500) -> list[SessionSummary]:
         """Sessions, latest first, of one directory or of all."""
+        ...
+
+    async def find(self, beginning: str) -> list[str]:
+        """The ids that begin so."""
         ...
 
     async def verify(self, session: str) -> str:

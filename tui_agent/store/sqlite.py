@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from tui_agent.conversation.errors import StoreError
-from tui_agent.conversation.events import LoggedEvent, ModelSwitched, PromptSubmitted, Record, SessionStarted
+from tui_agent.conversation.events import LoggedEvent, ModelSwitched, Noticed, PromptSubmitted, Record, SessionStarted
 from tui_agent.store.log import (
     GENESIS,
     SessionSummary,
@@ -55,6 +55,10 @@ class SqliteLog:
     async def sessions(self, working_directory: str | None = None, limit: int = 500) -> list[SessionSummary]:
         """See `SessionLog.sessions`."""
         return await self._run(lambda db: _sessions(db, working_directory, limit))
+
+    async def find(self, beginning: str) -> list[str]:
+        """See `SessionLog.find`."""
+        return await self._run(lambda db: _find(db, beginning))
 
     async def verify(self, session: str) -> str:
         """See `SessionLog.verify`."""
@@ -249,13 +253,15 @@ def _read(db: sqlite3.Connection, session: str) -> list[Record]:
     ).fetchall()
     if not rows:
         raise StoreError(f"no session {session!r}", "`tui-agent sessions list` shows the ones there are")
-    records: list[Record] = []
-    for seq, at, payload, digest in rows:
-        try:
-            records.append(Record(session, seq, at, decode_event(payload), digest))
-        except StoreError:
-            continue  # `verify` names it; the rest of the session stays usable
-    return records
+    return [Record(session, seq, at, _readable(payload), digest) for seq, at, payload, digest in rows]
+
+
+def _readable(payload: bytes) -> LoggedEvent:
+    """The event, or a notice in its place: the records around it stay usable and the chain whole."""
+    try:
+        return decode_event(payload)
+    except StoreError as error:
+        return Noticed("warning", f"an event of this session cannot be read ({error.message})")
 
 
 def _sessions(db: sqlite3.Connection, working_directory: str | None, limit: int) -> list[SessionSummary]:
@@ -264,6 +270,11 @@ def _sessions(db: sqlite3.Connection, working_directory: str | None, limit: int)
         f"SELECT {_SUMMARY} FROM sessions {where} ORDER BY updated DESC, id DESC LIMIT ?", (*values, limit)
     )
     return [SessionSummary(*row) for row in rows]
+
+
+def _find(db: sqlite3.Connection, beginning: str) -> list[str]:
+    rows = db.execute("SELECT id FROM sessions WHERE substr(id, 1, ?) = ? ORDER BY id", (len(beginning), beginning))
+    return [row[0] for row in rows]
 
 
 def _verify(db: sqlite3.Connection, session: str) -> str:

@@ -1,0 +1,103 @@
+"""How engine, settings and sessions go together."""
+
+import argparse
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.chat_server import ChatServer, reply_text
+from tests.project import Machine
+from tui_agent.cli import chat, wiring
+from tui_agent.conversation.errors import ConfigError
+from tui_agent.headless.approver import StandingAnswer
+
+
+@pytest.fixture
+async def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[wiring.Engine]:
+    with ChatServer([reply_text("ok")]) as server:
+        made = Machine.under(tmp_path, {"fake": server.url, "other": server.url}, start="fake")
+        for name, value in made.environ.items():
+            monkeypatch.setenv(name, value)
+        opened = await open_engine(made)
+        yield opened
+        await opened.aclose()
+
+
+async def open_engine(machine: Machine, *words: str) -> wiring.Engine:
+    parser = argparse.ArgumentParser()
+    chat.configure(parser)
+    args = parser.parse_args([str(machine.project), *words])
+    directory = wiring.working_directory(args)
+    loaded = wiring.settings_from(args, directory)
+    return await wiring.open_engine(args, directory, loaded, StandingAnswer("rules"), tolerant=True)
+
+
+def machine_of(engine: wiring.Engine) -> Machine:
+    return Machine(engine.directory.parent / "home", engine.directory)
+
+
+async def say(engine: wiring.Engine, prompt: str) -> None:
+    async for _ in engine.session.run(prompt):
+        pass
+
+
+def reloaded(engine: wiring.Engine) -> wiring.LoadedSettings:
+    parser = argparse.ArgumentParser()
+    chat.configure(parser)
+    args = parser.parse_args([str(engine.directory)])
+    return wiring.settings_from(args, engine.directory)
+
+
+async def test_a_new_session_keeps_the_mode(engine: wiring.Engine) -> None:
+    await engine.session.set_mode("plan")
+    await engine.fresh_session()
+    assert engine.session.mode == "plan"
+
+
+async def test_resuming_never_widens_the_mode_and_keeps_the_model(engine: wiring.Engine) -> None:
+    await engine.session.set_mode("plan")
+    await say(engine, "one")
+    await engine.session.switch(engine.provider("other"), "big-model")
+    strict = engine.session.id
+    again = await open_engine(machine_of(engine))
+    await again.resume(strict)
+    assert again.session.mode == "plan"
+    assert (again.session.provider.name, again.session.model) == ("other", "big-model")
+    await again.aclose()
+
+    await engine.session.set_mode("accept-edits")
+    await say(engine, "two")
+    again = await open_engine(machine_of(engine))
+    await again.resume(strict)
+    assert again.session.mode == "ask"
+    await again.aclose()
+
+
+async def test_a_model_named_on_the_command_line_beats_the_one_of_the_session(engine: wiring.Engine) -> None:
+    await say(engine, "one")
+    again = await open_engine(machine_of(engine), "--model", "wanted")
+    await again.resume(engine.session.id)
+    assert again.session.model == "wanted"
+    await again.aclose()
+
+
+async def test_a_provider_that_cannot_be_used_any_more_leaves_the_client_from_before(engine: wiring.Engine) -> None:
+    before = engine.session.provider
+    machine_of(engine).configure(
+        {"provider": "fake", "providers": {"fake": {"base_url": "http://127.0.0.1:9/v1/", "api": "ollama"}}}
+    )
+    with pytest.raises(ConfigError):
+        engine.reconfigure(reloaded(engine))
+    assert engine.session.provider is before
+    assert await engine.context_length() is None
+    machine_of(engine).configure({"provider": "fake", "providers": {"fake": {"base_url": "http://127.0.0.1:9/v1/"}}})
+    engine.reconfigure(reloaded(engine))
+    assert engine.session.provider is not before
+
+
+async def test_a_provider_taken_out_of_the_settings_breaks_nothing(engine: wiring.Engine) -> None:
+    machine_of(engine).configure({"provider": "auto"})
+    with pytest.raises(ConfigError):
+        engine.reconfigure(reloaded(engine))
+    assert await engine.context_length() is None
