@@ -214,12 +214,12 @@ async def test_slash_model_switches_and_leaves_a_mark(machine: Machine, monkeypa
 
 
 async def test_a_path_that_begins_with_a_slash_is_a_prompt(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    with ChatServer([reply_text("a file")]) as server:
+    with ChatServer([reply_text("the table of hosts")]) as server:
         serve(machine, server)
         app = chat_app(machine, monkeypatch)
         async with app.run_test(size=(100, 30)) as pilot:
             await submit(pilot, "/etc/hosts is what?")
-            await until(pilot, says(app, "a file"))
+            await until(pilot, says(app, "the table of hosts"))
         assert server.bodies[0]["messages"][-1]["content"] == "/etc/hosts is what?"
 
 
@@ -238,6 +238,20 @@ async def test_d_opens_the_review_and_an_answer_there_counts(machine: Machine, m
             await pilot.press("y")
             await until(pilot, lambda: (machine.project / "hello.py").exists(), "the file")
             await until(pilot, lambda: app.screen is app.chat, "the chat")
+
+
+async def test_a_review_goes_when_its_question_is_gone(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ChatServer([WRITE, reply_text("ok")]) as server:
+        serve(machine, server)
+        app = chat_app(machine, monkeypatch)
+        async with app.run_test(size=(100, 30)) as pilot:
+            await submit(pilot, "write")
+            await until(pilot, says(app, "allow once"))
+            await pilot.press("ctrl+r")
+            await until(pilot, lambda: isinstance(app.screen, ReviewScreen), "the review")
+            await pilot.press("ctrl+c")
+            await until(pilot, lambda: app.screen is app.chat and not app.chat.busy, "the chat")
+            assert not (machine.project / "hello.py").exists()
 
 
 async def test_a_new_session_asks_again_for_what_was_allowed_in_the_old_one(

@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import time
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from textual.worker import Worker, WorkerState
 
 from tui_agent.config.themes import find_theme
 from tui_agent.conversation.errors import ConfigError, TuiAgentError
-from tui_agent.conversation.events import Level, Mode, Noticed, TurnEnded
+from tui_agent.conversation.events import Level, Mode, Noticed, PromptSubmitted, ToolFinished, TurnEnded
 from tui_agent.permissions.approval import ApprovalDecision, ApprovalRequest, Denied, WriteAccess
 from tui_agent.tui.actions import ACTIONS
 from tui_agent.tui.bindings import bindings_for, keymap, keymap_problems
@@ -27,8 +27,8 @@ from tui_agent.tui.history import PromptHistory
 from tui_agent.tui.host import Host, Launch
 from tui_agent.tui.progress import Progress
 from tui_agent.tui.theming import Palette, symbols
-from tui_agent.tui.welcome import welcome_lines
-from tui_agent.tui.widgets.activity import Activity, ActivityLine
+from tui_agent.tui.welcome import Line, welcome_lines
+from tui_agent.tui.widgets.activity import Activity, ActivityLine, QueuedLine
 from tui_agent.tui.widgets.key_footer import KeyFooter
 from tui_agent.tui.widgets.prompt import PromptArea
 from tui_agent.tui.widgets.status_bar import StatusBar, StatusInfo
@@ -40,10 +40,14 @@ from tui_agent.workspace.git import branch
 if TYPE_CHECKING:  # what the first paint does not show is imported after it
     from tui_agent.conversation.events import Event
     from tui_agent.tui.app import TuiAgent
+    from tui_agent.tui.screens.review import ReviewScreen
     from tui_agent.tui.widgets.approval_panel import ApprovalPanel
 
 SETTLING = 0.1
 """Seconds from the first paint to the first work that it did not need."""
+
+AT_START = frozenset({"provider", "model", "mode", "ui.symbols", "ui.mouse"})
+"""Settings that are only looked at when the program starts."""
 
 MODES: tuple[Mode, ...] = ("plan", "ask", "accept-edits", "auto")
 
@@ -71,10 +75,13 @@ class ChatScreen(Screen[None]):
         self._thoughts_folded = launch.loaded.settings.ui.thoughts == "folded"
         self._projector = self._new_projector()
         self._progress = Progress()
+        self._greeting: WelcomeBlock | None = None
         self._questions: list[_Question] = []
         self._panel: ApprovalPanel | None = None
         self._details_folded = True
         self._leaving = False
+        self._unopened: TuiAgentError | None = None
+        self._review: ReviewScreen | None = None
         self.takes_keys = False
         self._stopped = False
         self._warm = False
@@ -90,6 +97,7 @@ class ChatScreen(Screen[None]):
         self._status = StatusBar(self._status_info(), home=os.environ.get("HOME", ""), symbols=signs)
         self._view = TranscriptView(self._document, palette=self.app.palette, symbols=signs)
         self._activity = ActivityLine(symbols=signs)
+        self._queued = QueuedLine(symbols=signs)
         self._prompt = PromptArea(
             commands=completions(),
             files=self._files,
@@ -101,6 +109,7 @@ class ChatScreen(Screen[None]):
         yield self._view
         with Vertical(id="foot"):
             yield self._activity
+            yield self._queued
             yield self._prompt
             yield KeyFooter()
 
@@ -121,6 +130,7 @@ class ChatScreen(Screen[None]):
         gc.freeze()
         self.run_worker(self._prompt.past.load, thread=True, exit_on_error=False)
         self._open_host()
+        self._look_at_branch()
         self._watch_settings()
         if self.app.theme_problem is not None:
             self._notice("warning", self.app.theme_problem.message, self.app.theme_problem.hint)
@@ -135,15 +145,15 @@ class ChatScreen(Screen[None]):
             self._host = host = await self._launch.open_host(self)
             if host.trouble is not None:
                 self._notice("warning", host.trouble.message, host.trouble.hint)
-            elif host.explanation:
-                self._notice("info", host.explanation)
             if self._launch.resume:
                 beginning = await host.latest() if self._launch.resume == "latest" else self._launch.resume
                 await self._show_session(beginning)
         except TuiAgentError as error:
+            self._unopened = error
             self._notice("error", error.message, error.hint)
+        finally:
+            self._opened.set()
         self._update_status()
-        self._opened.set()
         self._learn_context_length()
 
     @work(exit_on_error=False, group="context length", exclusive=True)
@@ -178,26 +188,39 @@ class ChatScreen(Screen[None]):
         host = await self._engine()
         if host is None:
             self._prompt.restore(text)
+            if self._unopened is not None:
+                self._notice("error", self._unopened.message, self._unopened.hint)
             return
         if host.session.busy:
             host.session.steer(text)
+            self._queued.show([*self._queued.texts, text])
             self._progress_changed()
             return
         prompt: str | None = text
         while prompt is not None:
-            async for event in host.session.run(prompt):
-                self._show(event)
+            async with aclosing(host.session.run(prompt)) as happening:
+                async for event in happening:
+                    self._show(event)
             # What was typed too late to steer this turn opens the next one, unless the user stopped it.
-            left = host.session.take_steering()
+            left = self._take_queue(host)
             prompt = "\n\n".join(left) if left and not self._stopped else None
             if left and prompt is None:
                 self._prompt.restore("\n\n".join(left))
             self._stopped = False
         self._progress_changed()
 
+    def _take_queue(self, host: Host) -> list[str]:
+        """What was not sent yet; it is no longer queued."""
+        self._queued.show(())
+        return host.session.take_steering()
+
     def _show(self, event: "Event") -> None:
         self._projector.apply(event)
+        if isinstance(event, PromptSubmitted) and event.text in self._queued.texts:
+            self._queued.show([text for text in self._queued.texts if text != event.text])
         self._progress.take(event, time.monotonic())
+        if isinstance(event, ToolFinished | TurnEnded):
+            self._look_at_branch()
         if isinstance(event, TurnEnded):
             self._stopped = event.reason in ("interrupted", "denied")
             if not self.app.app_focus:
@@ -224,6 +247,8 @@ class ChatScreen(Screen[None]):
             return await question.answer
         finally:
             self._questions.remove(question)
+            if self._review is not None and self._review.is_current:
+                self._review.dismiss(None)  # nobody waits for an answer there any more
             self._ask()
 
     async def _mount_panel(self) -> None:
@@ -279,7 +304,6 @@ class ChatScreen(Screen[None]):
         if event.state is WorkerState.ERROR and event.worker.error is not None:
             logging.getLogger(__name__).error("worker failed", exc_info=event.worker.error)
             self._notice("error", f"internal error: {event.worker.error!r}", "the session goes on")
-            self._opened.set()
 
     # ---- prompt ----
 
@@ -320,7 +344,7 @@ class ChatScreen(Screen[None]):
         host = self._host
         if host is None or not host.session.busy:
             return
-        waiting = host.session.take_steering()
+        waiting = self._take_queue(host)
         if waiting:
             self._prompt.restore("\n\n".join(waiting))
         self._stopped = True
@@ -438,7 +462,7 @@ class ChatScreen(Screen[None]):
             self._notice("error", error.message, error.hint)
             return
         chosen = await self.app.push_screen_wait(SessionsScreen(rows, current=host.session.id, symbols=self.symbols))
-        if chosen is not None and chosen != host.session.id:
+        if chosen is not None and chosen != host.session.id and not host.session.busy:
             try:
                 await self._show_session(chosen)
             except TuiAgentError as error:
@@ -447,7 +471,11 @@ class ChatScreen(Screen[None]):
     async def _show_session(self, beginning: str) -> None:
         """Continue a session: the transcript shows it whole."""
         assert self._host is not None
-        records = await self._host.resume(beginning)
+        self._opened.clear()  # a prompt sent meanwhile waits for the session it will belong to
+        try:
+            records = await self._host.resume(beginning)
+        finally:
+            self._opened.set()
         self._reset()
         for record in records:
             self._projector.apply(record.event)
@@ -475,26 +503,27 @@ class ChatScreen(Screen[None]):
 
     def _reset(self) -> None:
         self._document.clear()
+        self._greeting = None
         self._projector = self._new_projector()
         self._progress = Progress()
 
     @work(exit_on_error=False)
     async def action_review(self) -> None:
-        """Open the changes that wait for an answer, else those of the last turn."""
+        """Open the diff of the change that waits for an answer."""
         from tui_agent.tui.screens.review import ReviewScreen
 
         if self._questions:
             request = self._questions[0].request
             if not isinstance(request.access, WriteAccess):
                 return
-            decision = await self.app.push_screen_wait(
-                ReviewScreen(
-                    request.access.plan,
-                    request=request,
-                    layout=self.app.loaded.settings.ui.diff,
-                    symbols=self.symbols,
-                )
+            self._review = ReviewScreen(
+                request.access.plan,
+                request=request,
+                layout=self.app.loaded.settings.ui.diff,
+                symbols=self.symbols,
             )
+            decision = await self.app.push_screen_wait(self._review)
+            self._review = None
             if decision is not None:
                 self._decide(request, decision)
             return
@@ -528,11 +557,26 @@ class ChatScreen(Screen[None]):
         self._projector.apply(Noticed(level, text, hint))
 
     def _welcome(self) -> None:
-        lines = welcome_lines(self._launch.version)
-        self._document.add(WelcomeBlock(lines=lines))
+        self._greeting = self._document.add(WelcomeBlock(lines=self._welcome_lines()))
+
+    def _welcome_lines(self) -> tuple[Line, ...]:
+        info = self._status_info()
+        model = f"{info.provider} {self.symbols.separator} {info.model or 'no model'}" if self._opened.is_set() else ""
+        found = self._host.explanation if self._host is not None else ""
+        return welcome_lines(self._launch.version, model, found, keymap(self._launch.loaded.settings.ui.keys))
+
+    def _update_welcome(self) -> None:
+        """Who answers becomes known after the first paint; once something was asked the transcript says it."""
+        greeting, host = self._greeting, self._host
+        if greeting is None or (host is not None and host.session.records):
+            return
+        lines = self._welcome_lines()
+        if lines != greeting.lines:
+            greeting.lines = lines
+            self._document.touch(greeting)
 
     def _status_info(self) -> StatusInfo:
-        settings = self._launch.loaded.settings
+        settings = self.app.loaded.settings
         session = self._host.session if self._host else None
         provider = session.provider.name if session else settings.provider
         configured = settings.providers.get(provider)
@@ -546,9 +590,14 @@ class ChatScreen(Screen[None]):
             context_limit=self._context_limit,
         )
 
+    @work(exit_on_error=False, group="branch", exclusive=True)
+    async def _look_at_branch(self) -> None:
+        self._branch = await asyncio.to_thread(branch, self._launch.directory)
+        self._update_status()
+
     def _update_status(self) -> None:
-        self._branch = branch(self._launch.directory)
         self._status.update_status(self._status_info())
+        self._update_welcome()
 
     def palette_changed(self, palette: Palette) -> None:
         """The theme is another one."""
@@ -571,7 +620,13 @@ class ChatScreen(Screen[None]):
                 continue
             before, self.app.loaded = self.app.loaded, change.loaded
             if self._host is not None:
-                self._host.reconfigure(change.loaded)
+                try:
+                    self._host.reconfigure(change.loaded)
+                except ConfigError as error:
+                    self._notice("error", error.message, error.hint)
+            if before.settings.ui.thoughts != change.loaded.settings.ui.thoughts:
+                self._thoughts_folded = change.loaded.settings.ui.thoughts == "folded"
+                self._projector.thoughts_folded = self._thoughts_folded
             if before.settings.ui.theme != change.loaded.settings.ui.theme:
                 self._choose_theme(change.loaded.settings.ui.theme)
             if before.settings.ui.keys != change.loaded.settings.ui.keys:
@@ -579,7 +634,8 @@ class ChatScreen(Screen[None]):
                 for problem in keymap_problems(change.loaded.settings.ui.keys):
                     self._notice("warning", f"key binding left out: {problem}")
             for line in change.changes:
-                self._notice("info", f"settings changed: {line}")
+                later = " (from the next start)" if line.partition(":")[0] in AT_START else ""
+                self._notice("info", f"settings changed: {line}{later}")
             self._update_status()
 
     def _choose_theme(self, name: str) -> None:
