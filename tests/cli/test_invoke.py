@@ -174,3 +174,56 @@ def test_the_first_request_is_lean(tmp_path: Path, server: ChatServer) -> None:
         machine(tmp_path, server).run("invoke", "-m", "hi")
     assert server.requests[0].size <= 6 * 1024
     assert len(server.bodies[0]["tools"]) == 8
+
+
+def test_without_tools_a_call_that_comes_anyway_is_not_run(tmp_path: Path) -> None:
+    with ChatServer([WRITE, reply_text("No.")]) as server:
+        made = machine(tmp_path, server)
+        made.run("invoke", "-m", "write it", "--no-tools", "--approve", "all")
+    assert not (made.project / "hello.py").exists()
+    assert "unknown tool" in server.bodies[1]["messages"][-1]["content"]
+
+
+def test_read_only_knows_the_tools_by_all_their_names(tmp_path: Path, server: ChatServer) -> None:
+    with server:
+        made = machine(tmp_path, server)
+        made.run("invoke", "-m", "x", "--approve", "read-only", "--tools", "file_read,file_write")
+        wrong = made.run("invoke", "-m", "x", "--approve", "read-only", "--tools", "read_fil")
+    assert [tool["function"]["name"] for tool in server.bodies[0]["tools"]] == ["read_file"]
+    assert (wrong.returncode, len(server.bodies)) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--tools", ""], 2, "no tool is called ''"),
+        (["--resume", ""], 1, "no session is named"),
+        (["--allowed-dirs", "/no/such/folder"], 2, "cannot use the directory /no/such/folder"),
+        (["--max-iterations", "many"], 2, "must be a whole number of at least 1, not 'many'"),
+    ],
+)
+def test_an_option_that_says_nothing_usable_is_never_taken_for_none(
+    tmp_path: Path, server: ChatServer, words: list[str], code: int, said: str
+) -> None:
+    with server:
+        done = machine(tmp_path, server).run("invoke", "-m", "x", *words)
+    assert (done.returncode, done.stdout, server.bodies) == (code, "", [])
+    assert said in done.stderr
+
+
+def test_a_deny_rule_of_the_settings_is_in_force_even_when_all_is_approved(tmp_path: Path) -> None:
+    call = reply_calls([("run_command", {"command": "touch made && echo hi"})])
+    with ChatServer([call, reply_text("It was refused.")]) as server:
+        made = Machine.under(tmp_path, {"fake": server.url}, permissions={"deny": ["touch made"]})
+        done = made.run("invoke", "-m", "x", "--approve", "all")
+        listed = made.run("tools", "call", "run_command", "--args", '{"command": "touch made"}', "--yes")
+    assert not (made.project / "made").exists()
+    assert done.returncode == listed.returncode == 3
+    assert "deny: touch made" in server.bodies[1]["messages"][-1]["content"]
+
+
+def test_settings_that_this_version_does_not_heed_are_named(tmp_path: Path, server: ChatServer) -> None:
+    with server:
+        made = Machine.under(tmp_path, {"fake": server.url}, permissions={"allow": ["git status"]})
+        done = made.run("invoke", "-m", "x")
+    assert "permissions.allow is not heeded by this version: every command asks" in done.stderr

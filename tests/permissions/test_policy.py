@@ -155,3 +155,30 @@ def test_control_names(name: str) -> None:
 @pytest.mark.parametrize("name", [".gitignore", "git/config", ".github/workflows/ci.yml", "src/hooks.py", "Makefile"])
 def test_names_that_control_nothing(name: str) -> None:
     assert not is_control(f"/w/{name}")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "git push",
+        "git push --force origin main",
+        "cd x && git   push",
+        "(git push)",
+        'g"i"t \'push\'',
+        "echo $(git push)",
+        "true\ngit\tpush",
+        "gi\\t push",
+    ],
+)
+def test_a_denied_command_is_refused_wherever_its_words_stand(command: str) -> None:
+    for mode in MODES:
+        verdict = BasicPolicy(mode, deny=("git push",)).decide("run_command", CommandAccess(command, "/w", 1.0))
+        assert isinstance(verdict, Refuse)
+        assert "git push" in verdict.reason
+
+
+@pytest.mark.parametrize("command", ["git status", "git pushd", "push git", "git-push"])
+def test_other_commands_still_ask(command: str) -> None:
+    policy = BasicPolicy(deny=("git push", "rm *", ""))
+    assert isinstance(policy.decide("run_command", CommandAccess(command, "/w", 1.0)), Ask)
+    assert isinstance(policy.decide("run_command", CommandAccess("rm", "/w", 1.0)), Refuse)

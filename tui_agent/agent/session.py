@@ -19,7 +19,7 @@ from tui_agent.conversation.events import (
     Record,
     SessionStarted,
 )
-from tui_agent.permissions.policy import BasicPolicy
+from tui_agent.permissions.policy import BasicPolicy, Policy
 from tui_agent.providers.protocol import LLMProvider
 from tui_agent.store.log import GENESIS, SessionLog, StoreConflictError, seal
 from tui_agent.tools.executor import ToolExecutor
@@ -69,6 +69,7 @@ class Session(Journal):
         provider: LLMProvider,
         model: str,
         options: TurnOptions,
+        policy_for: Callable[[Mode], Policy] = BasicPolicy,
         mode: Mode = "ask",
         working_directory: str,
         version: str,
@@ -89,7 +90,8 @@ class Session(Journal):
         self._turn: Turn | None = None
         self._lock = asyncio.Lock()
         self._unsaid: list[LoggedEvent] = []
-        executor.policy = BasicPolicy(mode)
+        self._policy_for = policy_for
+        self.renew_policy()
 
     @property
     def records(self) -> Sequence[Record]:
@@ -175,10 +177,14 @@ class Session(Journal):
     async def set_mode(self, mode: Mode) -> list[LoggedEvent]:
         """Change the approval mode from the next call on."""
         self.mode = mode
-        self.executor.policy = BasicPolicy(mode)
+        self.renew_policy()
         if not self._records:
             return []
         return await self.record(ModeChanged(mode))
+
+    def renew_policy(self) -> None:
+        """Decide the next call by the rules and the mode of now."""
+        self.executor.policy = self._policy_for(self.mode)
 
     async def record(self, event: LoggedEvent) -> list[LoggedEvent]:
         """Log an event; the first one opens the session. What was logged comes back, a notice of trouble included.

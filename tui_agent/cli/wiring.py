@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 from tui_agent import __version__
 from tui_agent.config.load import LoadedSettings, load_settings
 from tui_agent.config.locations import locations
+from tui_agent.config.model import Settings
 from tui_agent.conversation.errors import ConfigError, ProviderError, StoreError, UsageError, WorkspaceError
 
 if TYPE_CHECKING:
     from tui_agent.agent.session import Session
     from tui_agent.agent.turn import TurnOptions
-    from tui_agent.conversation.events import Mode, Record
+    from tui_agent.conversation.events import Mode, Noticed, Record
     from tui_agent.permissions.approval import Approver
+    from tui_agent.permissions.policy import Policy
     from tui_agent.providers.protocol import LLMProvider, ProbeResult
     from tui_agent.store.log import SessionLog, SessionSummary
     from tui_agent.store.sqlite import SqliteLog
@@ -128,6 +130,24 @@ def build_executor(
     return build([name for name in names if name in READING_TOOLS] if looking_only else names)
 
 
+def policy_for(settings: Settings, mode: "Mode") -> "Policy":
+    """The policy of these settings in a mode."""
+    from tui_agent.permissions.policy import BasicPolicy
+
+    return BasicPolicy(mode, deny=settings.permissions.deny)
+
+
+def unheeded(settings: Settings) -> "Noticed | None":
+    """What the settings allow and this version asks for all the same; nothing may be thought to be in force."""
+    from tui_agent.conversation.events import Noticed
+
+    permissions = settings.permissions
+    if not permissions.allow and permissions.read_only_commands == "ask":
+        return None
+    named = "permissions.allow" if permissions.allow else "permissions.read_only_commands"
+    return Noticed("info", f"{named} is not heeded by this version: every command asks")
+
+
 class Engine:
     """Everything behind a face: settings, one session, its tools and log."""
 
@@ -149,6 +169,8 @@ class Engine:
         self._tools = tools
         self.explanation = ""
         """Why this provider was chosen, when nobody named one."""
+        self.notice = unheeded(loaded.settings)
+        """What the user should know about the settings."""
         self.trouble: ProviderError | None = None
         """Why there is no provider that answers."""
         self._providers: dict[str, LLMProvider] = {provider.name: provider}
@@ -179,6 +201,7 @@ class Engine:
             provider=provider,
             model=model,
             options=self._options(),
+            policy_for=lambda mode: policy_for(self.loaded.settings, mode),
             mode=mode,
             working_directory=str(self.directory),
             version=__version__,
@@ -204,6 +227,7 @@ class Engine:
         """
         before, self.loaded = self.loaded.settings.providers, loaded
         self.session.options = self._options()
+        self.session.renew_policy()
         present = self.session.provider.name
         for name in list(self._providers):
             if before.get(name) == loaded.settings.providers.get(name):

@@ -74,13 +74,13 @@ class PermissionSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """What may run unasked, must ask, or is refused."""
 
     read_only_commands: Literal["ask", "allow"] = "ask"
-    """`allow` lets provably read-only commands run unasked."""
+    """`allow` is kept for a later version: in this one every command asks, and the program says so."""
     allow: tuple[str, ...] = ()
-    """Command rules that run unasked, word by word."""
+    """Kept for a later version: in this one every command asks, and the program says so."""
     ask: tuple[str, ...] = ()
-    """Command rules that always ask."""
+    """Commands that always ask; in this version all do."""
     deny: tuple[str, ...] = ()
-    """Command rules that are refused."""
+    """Commands that are refused: those with these words in a row, quoted or not. `*` at the end stands for the rest."""
 
 
 class UiSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

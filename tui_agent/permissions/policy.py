@@ -1,5 +1,6 @@
 """What runs, what asks and what is refused; and what the user has allowed for the rest of the session."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -22,6 +23,10 @@ from tui_agent.workspace.changes import ChangePlan, FileChange
 PLAN_MODE: Final = "plan mode: nothing is written or run; say what you would do instead"
 
 
+_QUOTING: Final = re.compile(r"[\"'\\\\]")
+_BETWEEN_WORDS: Final = re.compile(r"[\s;&|()<>{}`]+")
+
+
 class Policy(Protocol):
     """Decides about a call before it does anything."""
 
@@ -34,10 +39,14 @@ class Policy(Protocol):
 class BasicPolicy:
     """Reads run, every write and every command asks; `mode` may tighten (plan) or loosen (accept-edits) that.
 
+    A command that has the words of a `deny` rule anywhere in it, quoted or not, is refused: without a shell parser that
+    is more than was meant at times, and never less where the words are written out.
+
     The mode `auto` asks like `ask`: it needs a sandbox (see `mode_available`).
     """
 
     mode: Mode = "ask"
+    deny: tuple[str, ...] = ()
 
     def decide(self, tool: str, access: Access) -> Verdict:
         """As `Policy.decide`; paths of the access are taken to be inside the allowed directories."""
@@ -47,6 +56,8 @@ class BasicPolicy:
             case ReadAccess(paths):
                 secret = tuple(f"{path} may hold secrets that the model would see" for path in paths if is_secret(path))
                 return Ask(secret) if secret else Allow("reads inside the allowed directories")
+            case CommandAccess(command) if rule := next((rule for rule in self.deny if _has_words(command, rule)), ""):
+                return Refuse(f"the rule `deny: {rule}` refuses this command")
             case WriteAccess() | CommandAccess() | ForeignAccess() if self.mode == "plan":
                 return Refuse(PLAN_MODE)
             case WriteAccess(plan):
@@ -61,6 +72,15 @@ class BasicPolicy:
         if self.mode == "accept-edits" and not sensitive:
             return Allow("mode accept-edits")
         return Ask((*sensitive, *(_what(change) for change in plan.changes)))
+
+
+def _has_words(command: str, rule: str) -> bool:
+    """Whether the words of the rule follow each other somewhere in the command, quoted or not."""
+    words = _BETWEEN_WORDS.split(_QUOTING.sub("", command))
+    wanted = rule.split()
+    if wanted[-1:] == ["*"]:
+        wanted.pop()
+    return bool(wanted) and any(words[at : at + len(wanted)] == wanted for at in range(len(words)))
 
 
 def mode_available(mode: Mode) -> str:

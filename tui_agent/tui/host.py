@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from tui_agent.config.load import LoadedSettings
 from tui_agent.conversation.errors import ProviderError
-from tui_agent.conversation.events import Mode, Record
+from tui_agent.conversation.events import Mode, Noticed, Record
 
 if TYPE_CHECKING:  # the engine is imported after the first paint
     from tui_agent.agent.session import Session
@@ -22,6 +22,8 @@ class Host(Protocol):
     session: "Session"
     explanation: str
     """Why this provider was chosen, when nobody named one."""
+    notice: Noticed | None
+    """What the user should know about the settings."""
     trouble: ProviderError | None
     """Why there is no provider that answers."""
 

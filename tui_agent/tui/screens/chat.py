@@ -143,6 +143,8 @@ class ChatScreen(Screen[None]):
     async def _open_host(self) -> None:
         try:
             self._host = host = await self._launch.open_host(self)
+            if host.notice is not None:
+                self._projector.apply(host.notice)
             if host.trouble is not None:
                 self._notice("warning", host.trouble.message, host.trouble.hint)
             if self._launch.resume:
