@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.terminal import Terminal
+
 PROGRAM = [sys.executable, "-m", "tui_agent.cli.main", "tools"]
 SOURCE = Path(__file__).parents[2]
 
@@ -87,7 +89,7 @@ def test_working_and_allowed_directories_are_taken_from_the_flags(home: dict[str
     assert tools(home, *arguments, "--allowed-dirs", str(folder / "more")).stdout == b"1\tx\n"
     assert tools(home, *arguments, "-w", str(folder / "more")).stdout == b"1\tx\n"
     tools(home, *arguments, "--allowed-dirs", "", code=3)
-    assert b"cannot use" in tools(home, *arguments, "--allowed-dirs", "/no/such", code=1).stderr
+    assert b"cannot use" in tools(home, *arguments, "--allowed-dirs", "/no/such", code=2).stderr
 
 
 def test_rows_are_answered_one_by_one_in_one_session(home: dict[str, str]) -> None:
@@ -134,25 +136,15 @@ def test_a_bad_row_is_answered_and_does_not_stop_the_others(home: dict[str, str]
 
 @pytest.mark.parametrize(("typed", "written"), [("y\r", True), ("\r", False), ("n\r", False), ("yy\r", False)])
 def test_on_a_terminal_the_change_is_shown_and_only_y_is_yes(home: dict[str, str], typed: str, written: bool) -> None:
-    from ptyprocess import PtyProcessUnicode
-
     work = Path(home["HOME"]).parent / "work"
     arguments = json.dumps({"file_path": "f", "content": "a\u202eb\n"})
-    terminal = PtyProcessUnicode.spawn(
-        [*PROGRAM, "call", "write_file", "--args", arguments], env=home, cwd=str(work), dimensions=(40, 120)
-    )
-    seen = ""
-    while "[y/N]" not in seen:
-        seen += terminal.read(1_000)
-    assert "+a<U+202E>b" in seen
-    assert "creates f" in seen
-    terminal.write(typed)
-    try:
-        while True:
-            terminal.read(1_000)
-    except EOFError:
-        pass
-    terminal.close()
+    with Terminal([*PROGRAM, "call", "write_file", "--args", arguments], env=home, cwd=str(work)) as terminal:
+        terminal.wait_for(r"\[y/N\]")
+        seen = terminal.raw.decode()
+        assert "+a<U+202E>b" in seen
+        assert "creates f" in seen
+        terminal.send(typed)
+        terminal.wait_exit()
     assert (work / "f").exists() is written
 
 

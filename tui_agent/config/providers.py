@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -78,6 +79,12 @@ def base_url(settings: ProviderSettings, environ: Mapping[str, str]) -> str:
     if url == _SHIPPED_OLLAMA and (host := environ.get("OLLAMA_HOST", "").strip().strip("\"'")):
         return _ollama_url(host)
     return url
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the server of an address runs on this machine."""
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    return host in ("localhost", "::1") or host.endswith(".localhost") or host.startswith("127.")
 
 
 def _ollama_url(host: str) -> str:

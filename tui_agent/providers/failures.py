@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tui_agent.config.model import ProviderSettings
-from tui_agent.config.providers import key_variable
+from tui_agent.config.providers import is_loopback, key_variable
 from tui_agent.conversation.errors import ProviderError
 from tui_agent.providers.surrogates import mend
 from tui_agent.text.sanitize import sanitize
@@ -34,6 +34,7 @@ _MODEL = re.compile(
     re.IGNORECASE,
 )
 _NO_TOOLS = re.compile(r"does not support (tools|function)|tool(s| use| calling) (is|are) not supported", re.IGNORECASE)
+_CLOSED = re.compile(r"(?i)peer closed|disconnected|connection (was )?(closed|terminated)")
 _SECRET = re.compile(r"\b(sk|gsk|pk|xai|AIza|hf|key)[-_][A-Za-z0-9_\-*]{8,}|(?<=Bearer )\S+")
 
 
@@ -56,8 +57,7 @@ class Endpoint:
     @property
     def is_loopback(self) -> bool:
         """The server runs on this machine, where no proxy must come between."""
-        host = (urlsplit(self.base_url).hostname or "").rstrip(".")
-        return host in ("localhost", "::1") or host.endswith(".localhost") or host.startswith("127.")
+        return is_loopback(self.base_url)
 
     @property
     def key_variable(self) -> str:
@@ -86,10 +86,21 @@ class Failure(Exception):
 def from_status(endpoint: Endpoint, model: str, status: int, headers: Mapping[str, str], body: str) -> Failure:
     """The failure that an HTTP status with this body means."""
     said = error_text(body)
+    if 300 <= status < 400:
+        return _moved(endpoint, status, headers.get("location", ""))
     retry = (status in RETRIED or status >= 500) and headers.get("x-should-retry") != "false"
     failure = _judge(endpoint, model, status, said, retry)
     failure.wait = retry_after(headers)
     return failure
+
+
+def _moved(endpoint: Endpoint, status: int, target: str) -> Failure:
+    """A redirect. Following it would send the conversation to a server that nobody chose."""
+    place = f" to {endpoint.shown(target, 200)}" if target else ""
+    hint = (
+        f"nothing was sent there; if you trust it, correct `base_url` of provider {endpoint.name} ({endpoint.base_url})"
+    )
+    return Failure(ProviderError("request", f"{endpoint.name} sends us on ({status}){place}", hint, status))
 
 
 def from_error_frame(endpoint: Endpoint, model: str, value: Any) -> Failure:
@@ -162,6 +173,10 @@ def from_transport(endpoint: Endpoint, error: BaseException, connect_timeout: fl
         )
     if "ConnectError" in kinds:
         return unreachable(f"No connection to {where} ({name}): {endpoint.shown(str(causes[-1]))}", check)
+    for cause in causes:
+        garbled = type(cause).__name__ == "RemoteProtocolError" and not _CLOSED.search(str(cause))
+        if garbled or type(cause).__name__ == "DecodingError":
+            return from_protocol(endpoint, f"not valid HTTP ({endpoint.shown(str(cause), 160)})")
     hint = f"the server may have crashed; start it again: {start}" if start else check
     return unreachable(f"The connection to {where} ({name}) broke off", hint, retry=True)
 

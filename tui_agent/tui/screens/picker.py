@@ -3,13 +3,12 @@
 from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 from textual.content import Content
 
 from tui_agent.config.model import ProviderSettings, Settings
-from tui_agent.config.providers import key_variable
+from tui_agent.config.providers import base_url, is_loopback, key_variable
 from tui_agent.providers.protocol import ModelInfo, ProbeResult
 from tui_agent.text.sanitize import sanitize
 from tui_agent.tui.bindings import bindings_for
@@ -47,12 +46,12 @@ def provider_rows(settings: Settings, environ: Mapping[str, str]) -> list[Provid
 
 def _provider_row(name: str, provider: ProviderSettings, environ: Mapping[str, str]) -> ProviderRow:
     variable = key_variable(name, provider)
-    host = urlsplit(provider.base_url).hostname or ""
+    url = base_url(provider, environ)
     present = bool(environ.get(variable) or provider.api_key_command)
     return ProviderRow(
         name,
-        provider.base_url,
-        local=provider.api == "embedded" or host in ("localhost", "::1") or host.startswith("127."),
+        url,
+        local=provider.api == "embedded" or is_loopback(url),
         key_variable=variable if environ.get(variable) or not present else "",
         key_present=present if provider.requires_api_key else None,
     )
@@ -277,8 +276,8 @@ def _latency(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
 
-def _address(base_url: str) -> str:
-    return one_line(base_url).partition("://")[2].partition("/")[0] or one_line(base_url)
+def _address(url: str) -> str:
+    return one_line(url).partition("://")[2].partition("/")[0] or one_line(url)
 
 
 def _name_width(width: int) -> int:

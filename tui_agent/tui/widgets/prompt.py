@@ -12,6 +12,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import TextArea
 
+from tui_agent.conversation.errors import TuiAgentError
 from tui_agent.text.sanitize import sanitize
 from tui_agent.tui.bindings import LEFT_TO_SCREEN, bindings_for, run_in_order
 from tui_agent.tui.history import PromptHistory
@@ -284,7 +285,7 @@ class PromptArea(TextArea, inherit_bindings=False):
     async def _offer_files(self, files: FileCandidates, typed: str, line: str) -> None:
         try:
             paths = await files(typed)
-        except OSError:
+        except (OSError, TuiAgentError):
             paths = []
         if line == self._line_before_cursor():
             self._offer([candidate for candidate in file_candidates(paths) if candidate.insert != f"@{typed}"])
