@@ -278,9 +278,23 @@ def test_provider_rows_tell_where_a_key_comes_from() -> None:
         }
     )
     assert provider_rows(settings, {"MY_KEY": "secret"}) == [
-        ProviderRow("ollama", "http://localhost:11434/v1", True, "OLLAMA_API_KEY", None),
-        ProviderRow("open-ai", "https://api.openai.com/v1", False, "OPEN_AI_API_KEY", False),
-        ProviderRow("groq", "https://api.groq.com/openai/v1", False, "MY_KEY", True),
+        ProviderRow("ollama", "http://localhost:11434/v1/", True, "OLLAMA_API_KEY", None),
+        ProviderRow("open-ai", "https://api.openai.com/v1/", False, "OPEN_AI_API_KEY", False),
+        ProviderRow("groq", "https://api.groq.com/openai/v1/", False, "MY_KEY", True),
+    ]
+
+
+def test_provider_rows_show_the_address_that_is_asked() -> None:
+    settings = Settings(
+        providers={
+            "ollama": ProviderSettings(base_url="http://localhost:11434/v1/", requires_api_key=False),
+            "bedrock": ProviderSettings(base_url="https://bedrock-runtime.{region}.amazonaws.com/openai/v1"),
+        }
+    )
+    rows = provider_rows(settings, {"OLLAMA_HOST": "gpu.lan:9999", "AWS_REGION": "eu-west-1"})
+    assert [(row.base_url, row.local) for row in rows] == [
+        ("http://gpu.lan:9999/v1/", False),
+        ("https://bedrock-runtime.eu-west-1.amazonaws.com/openai/v1/", False),
     ]
 
 
