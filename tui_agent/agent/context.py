@@ -3,11 +3,18 @@
 import json
 from collections.abc import Iterable, Sequence
 
-from tui_agent.conversation.events import AssistantReplied, LoggedEvent, PromptSubmitted, ToolFinished
+from tui_agent.conversation.events import (
+    AssistantReplied,
+    DecisionMade,
+    LoggedEvent,
+    PromptSubmitted,
+    ToolFinished,
+)
 from tui_agent.conversation.messages import Message, ToolCall
 
 CUT_REPLY = "[this reply was cut off here]"
 NOT_RUN = "not run: the turn was interrupted"
+CUT_RUN = "interrupted while it ran; it may have been done in part"
 
 
 def messages(events: Iterable[LoggedEvent], system: str) -> tuple[Message, ...]:
@@ -19,20 +26,24 @@ def messages(events: Iterable[LoggedEvent], system: str) -> tuple[Message, ...]:
     projected = [Message("system", system)]
     open_calls: dict[str, ToolCall] = {}
     results: dict[str, ToolFinished] = {}
+    begun: set[str] = set()
 
     def close_calls() -> None:
         for call in open_calls.values():
             done = results.get(call.id)
-            content = done.content if done else NOT_RUN
+            content = done.content if done else CUT_RUN if call.id in begun else NOT_RUN
             projected.append(Message("tool", content, tool_call_id=call.id, tool_name=call.name))
         open_calls.clear()
         results.clear()
+        begun.clear()
 
     for event in events:
         match event:
             case ToolFinished():
                 if event.call_id in open_calls:
                     results.setdefault(event.call_id, event)
+            case DecisionMade(outcome="allowed"):
+                begun.add(event.call_id)
             case PromptSubmitted():
                 close_calls()
                 _add_prompt(projected, event.text)

@@ -10,7 +10,7 @@ import argparse
 import asyncio
 import signal
 import sys
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
 from tui_agent.cli.flags import add_engine, add_model, add_shared
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tui_agent.headless.writers import Writer
 
 AGENTS = ("convo",)
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +55,14 @@ def run(args: argparse.Namespace) -> int:
         writer = TextWriter(sys.stdout.write, sys.stderr.write, terminal=sys.stdout.isatty())
     else:
         writer = JsonWriter(_write_line, stream=args.output_format == "stream-json")
-    return asyncio.run(_turn(args, _prompt(args.message), writer))
+    stopped_by: list[int] = []
+    code = asyncio.run(_turn(args, _prompt(args.message), writer, stopped_by))
+    if stopped_by:
+        # Commands that the turn had started are being killed by a thread; a further signal must not end us before it.
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        return 128 + stopped_by[0]
+    return code
 
 
 def _write_line(line: str) -> None:
@@ -75,7 +84,8 @@ def _prompt(message: str) -> str:
     return text
 
 
-async def _turn(args: argparse.Namespace, prompt: str, writer: "Writer") -> int:
+async def _turn(args: argparse.Namespace, prompt: str, writer: "Writer", stopped_by: list[int]) -> int:
+    """Run the turn; `stopped_by` gets the signals that came."""
     from tui_agent.cli import wiring
     from tui_agent.headless.approver import StandingAnswer
     from tui_agent.headless.writers import TurnOutcome
@@ -84,23 +94,29 @@ async def _turn(args: argparse.Namespace, prompt: str, writer: "Writer") -> int:
     loaded = wiring.settings_from(args, directory)
     engine = await wiring.open_engine(args, directory, loaded, StandingAnswer(args.approve))
     outcome = TurnOutcome()
-    stopped_by: list[int] = []
 
     def stop(number: int) -> None:
         stopped_by.append(number)
         engine.session.interrupt()
 
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in SIGNALS:
         with suppress(NotImplementedError, ValueError, RuntimeError):
             loop.add_signal_handler(number, stop, number)
     try:
-        if args.resume:
+        if args.resume is not None:
             await engine.resume(args.resume)
-        async for event in engine.session.run(prompt):
-            outcome.take(event)
-            writer.event(engine.session.id, event)
+        if stopped_by:  # before the turn had begun
+            outcome.reason = "interrupted"
+        else:
+            # Closed here and not by the collector: when the reader of stdout leaves, the turn still ends in the log.
+            if engine.notice is not None:
+                writer.event(engine.session.id, engine.notice)
+            async with aclosing(engine.session.run(prompt)) as events:
+                async for event in events:
+                    outcome.take(event)
+                    writer.event(engine.session.id, event)
         writer.end(engine.session.id, outcome)
     finally:
         await engine.aclose()
-    return 128 + stopped_by[0] if stopped_by else outcome.exit_code
+    return outcome.exit_code

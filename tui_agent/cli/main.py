@@ -53,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(name: str, words: list[str]) -> int:
     from tui_agent.conversation.errors import EXIT_FAILED, EXIT_INTERRUPTED, TuiAgentError
 
+    _mend_streams()
     try:
         args = _parser(name).parse_args(words)
         if name != "chat":  # the UI opens it after its first paint
@@ -66,13 +67,29 @@ def _run(name: str, words: list[str]) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # The reader left (`| head`); stdout is pointed elsewhere so that the flush at exit stays silent.
+    except OSError as error:
+        # Stdout is pointed elsewhere: the flush at exit would fail again. A reader that left (`| head`) needs no word.
         import os
 
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            report(f"cannot go on: {error}")
         return EXIT_FAILED
     return code
+
+
+def _mend_streams() -> None:
+    """Give closed streams (`>&-`) a place to write to, and write what an encoding other than UTF-8 lacks as escapes."""
+    import io
+    import os
+
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - it lives as long as we do
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - likewise
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _parser(name: str) -> "argparse.ArgumentParser":

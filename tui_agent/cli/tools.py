@@ -9,8 +9,12 @@ examples:
 """
 
 import argparse
+import asyncio
 import json
+import os
+import signal
 import sys
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from tui_agent.cli.flags import add_engine, add_shared
@@ -20,6 +24,8 @@ if TYPE_CHECKING:
     from tui_agent.conversation.messages import ToolSpec
     from tui_agent.permissions.approval import ApprovalDecision, ApprovalRequest, Approver
     from tui_agent.tools.executor import ToolExecutor, ToolOutcome
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +55,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the verb; returns the exit code."""
+    if args.verb == "call":
+        for number in SIGNALS:
+            signal.signal(number, _leave)
     executor = _executor(args)
     try:
         match args.verb:
@@ -64,9 +73,15 @@ def run(args: argparse.Namespace) -> int:
         executor.close()
 
 
+def _leave(number: int, frame: FrameType | None) -> None:
+    """End as the signal asks, but not before what runs was stopped: `run` sees to that on its way out."""
+    for every in SIGNALS:
+        signal.signal(every, signal.SIG_IGN)
+    raise SystemExit(128 + number)
+
+
 def _executor(args: argparse.Namespace) -> "ToolExecutor":
     from tui_agent.cli import wiring
-    from tui_agent.permissions.policy import BasicPolicy
 
     approver: Approver | None = None
     if getattr(args, "yes", False):
@@ -74,7 +89,8 @@ def _executor(args: argparse.Namespace) -> "ToolExecutor":
     elif sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty():
         approver = _Asking()
     executor = wiring.build_executor(args, wiring.working_directory(args), approver)
-    executor.policy = BasicPolicy(wiring.settings_from(args).settings.mode)
+    settings = wiring.settings_from(args).settings
+    executor.policy = wiring.policy_for(settings, settings.mode)
     return executor
 
 
@@ -196,8 +212,26 @@ class _Asking:
         termios.tcflush(sys.stdin, termios.TCIFLUSH)
         sys.stderr.write(question)
         sys.stderr.flush()
-        answer = sys.stdin.readline().strip().lower()
-        return AllowOnce(request.digest) if answer in ("y", "yes") else Denied()
+        answer = (await _line(sys.stdin.fileno())).strip().lower()
+        return AllowOnce(request.digest) if answer in (b"y", b"yes") else Denied()
+
+
+async def _line(terminal: int) -> bytes:
+    """A line typed at the terminal; waiting for it can be cancelled."""
+    loop = asyncio.get_running_loop()
+    line = b""
+    while not line.endswith(b"\n"):
+        typed = asyncio.Event()
+        loop.add_reader(terminal, typed.set)
+        try:
+            await typed.wait()
+        finally:
+            loop.remove_reader(terminal)
+        piece = os.read(terminal, 4096)
+        if not piece:
+            break
+        line += piece
+    return line
 
 
 def _question(request: "ApprovalRequest") -> str:

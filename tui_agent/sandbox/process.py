@@ -181,7 +181,8 @@ class Running:
     def abandon(self) -> None:
         """Stop without waiting for it; it does not need the event loop any more."""
         self.close()
-        threading.Thread(target=self._stop, name="tui-agent stop").start()
+        # Started from a daemon thread it would be one itself, and the end of the program would not wait for it.
+        threading.Thread(target=self._stop, name="tui-agent stop", daemon=False).start()
 
     def _stop(self) -> None:
         self.tree.signal(signal.SIGTERM)
