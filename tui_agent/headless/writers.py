@@ -100,7 +100,7 @@ class TextWriter:
             case DecisionMade(outcome="denied"):
                 self._tell(f"refused: {event.tool}", "; ".join(event.reasons))
             case Retrying():
-                self._tell(f"{event.reason}; trying again in {event.seconds:.0f} s", "")
+                self._tell(f"{event.reason}; trying again in {event.seconds:.1f} s", "")
             case _:
                 pass
 
