@@ -36,7 +36,8 @@ def connect(endpoint: Endpoint, connect_timeout: float) -> AsyncOpenAI:
     """A client for one server, without retries of its own.
 
     What the SDK adds from the environment (organisation, custom headers) or about this machine stays here, unless the
-    server is OpenAI's. On loopback no proxy is used.
+    server is OpenAI's. On loopback no proxy is used. Redirects are not followed: a conversation goes to the server that
+    the user configured and to no other.
     """
     seconds = endpoint.settings.timeout
     timeout = httpx2.Timeout(connect=connect_timeout, read=seconds, write=seconds, pool=connect_timeout)
@@ -54,6 +55,7 @@ def connect(endpoint: Endpoint, connect_timeout: float) -> AsyncOpenAI:
 
     http = DefaultAsyncHttpxClient(
         timeout=timeout,
+        follow_redirects=False,
         trust_env=not endpoint.is_loopback,
         event_hooks={"request": [lean], "response": [bound]},
     )
