@@ -1,6 +1,7 @@
 """`tui-agent invoke`, as a script runs it."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -227,3 +228,23 @@ def test_settings_that_this_version_does_not_heed_are_named(tmp_path: Path, serv
         made = Machine.under(tmp_path, {"fake": server.url}, permissions={"allow": ["git status"]})
         done = made.run("invoke", "-m", "x")
     assert "permissions.allow is not heeded by this version: every command asks" in done.stderr
+
+
+def test_with_json_output_the_reason_of_a_failure_is_told_beside_it(tmp_path: Path) -> None:
+    with ChatServer([reply_error(500, "out of memory")]) as server:
+        done = machine(tmp_path, server).run("invoke", "-m", "x", "--json")
+    assert (json.loads(done.stdout)["reason"], done.returncode) == ("error", 1)
+    assert done.stderr.startswith("error: fake answered 500: out of memory\n")
+
+
+def test_a_folder_whose_name_is_not_utf8_is_worked_in_and_its_sessions_are_found(
+    tmp_path: Path, server: ChatServer
+) -> None:
+    with server:
+        made = machine(tmp_path, server)
+        (made.project / os.fsdecode(b"caf\xe9")).mkdir()
+        there = ("-w", str(made.project / os.fsdecode(b"caf\xe9")))
+        done = made.run("invoke", "-m", "first", *there)
+        listed = made.run("sessions", "list", *there)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert listed.stdout.strip().endswith("first") and "caf\\udce9" not in made.run("sessions", "list").stdout

@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     if args.output_format == "text":
         writer = TextWriter(sys.stdout.write, sys.stderr.write, terminal=sys.stdout.isatty())
     else:
-        writer = JsonWriter(_write_line, stream=args.output_format == "stream-json")
+        writer = JsonWriter(_write_line, sys.stderr.write, stream=args.output_format == "stream-json")
     stopped_by: list[int] = []
     code = asyncio.run(_turn(args, _prompt(args.message), writer, stopped_by))
     if stopped_by:

@@ -75,6 +75,15 @@ def _run(name: str, words: list[str]) -> int:
         if not isinstance(error, BrokenPipeError):
             report(f"cannot go on: {error}")
         return EXIT_FAILED
+    except Exception as error:  # a fault of ours
+        import logging
+
+        from tui_agent.cli.logs import start_log
+
+        start_log("WARNING")
+        logging.getLogger("tui_agent.cli").exception("%s failed", name)
+        report(f"internal error: {error!r}", "the log file says where: `tui-agent config path` names its folder")
+        return EXIT_FAILED
     return code
 
 

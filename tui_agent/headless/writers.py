@@ -84,8 +84,22 @@ class TurnOutcome:
         return EXIT_UNREACHABLE if self._cause == "unreachable" else EXIT_FAILED
 
 
+def tell(event: Event, errors: Write) -> None:
+    """Write notices, refusals and retries for a person."""
+    match event:
+        case Noticed():
+            text, hint = f"{event.level}: {event.text}", event.hint
+        case DecisionMade(outcome="denied"):
+            text, hint = f"refused: {event.tool}", "; ".join(event.reasons)
+        case Retrying():
+            text, hint = f"{event.reason}; trying again in {event.seconds:.1f} s", ""
+        case _:
+            return
+    errors(sanitize(text, "approval") + "\n" + (f"  {sanitize(hint, 'approval')}\n" if hint else ""))
+
+
 class TextWriter:
-    """The answer on `out` and nothing else; notices on `errors`."""
+    """The answer on `out` and nothing else; what a person should know on `errors`."""
 
     def __init__(self, out: Write, errors: Write, *, terminal: bool) -> None:
         self._out = out
@@ -93,21 +107,8 @@ class TextWriter:
         self._terminal = terminal
 
     def event(self, session: str, event: Event) -> None:
-        """Notices, refusals and retries are told on `errors`."""
-        match event:
-            case Noticed():
-                self._tell(f"{event.level}: {event.text}", event.hint)
-            case DecisionMade(outcome="denied"):
-                self._tell(f"refused: {event.tool}", "; ".join(event.reasons))
-            case Retrying():
-                self._tell(f"{event.reason}; trying again in {event.seconds:.1f} s", "")
-            case _:
-                pass
-
-    def _tell(self, text: str, hint: str) -> None:
-        self._errors(sanitize(text, "approval") + "\n")
-        if hint:
-            self._errors(f"  {sanitize(hint, 'approval')}\n")
+        """See `tell`."""
+        tell(event, self._errors)
 
     def end(self, session: str, outcome: TurnOutcome) -> None:
         """Write the answer; on a terminal with its control characters taken out."""
@@ -116,10 +117,14 @@ class TextWriter:
 
 
 class JsonWriter:
-    """The `end` object alone, or with `stream` every event as an object a line."""
+    """The `end` object alone, or with `stream` every event as an object a line.
 
-    def __init__(self, out: Write, *, stream: bool) -> None:
+    Without `stream` there is no place for notices in the output, so a person reads them on `errors`.
+    """
+
+    def __init__(self, out: Write, errors: Write, *, stream: bool) -> None:
         self._out = out
+        self._errors = errors
         self._stream = stream
         self._seq = 0
         self._opened = False
@@ -127,6 +132,7 @@ class JsonWriter:
     def event(self, session: str, event: Event) -> None:
         """Write the event if it has a place in the stream."""
         if not self._stream:
+            tell(event, self._errors)
             return
         if not self._opened:
             self._opened = True

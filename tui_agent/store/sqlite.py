@@ -186,7 +186,7 @@ def _create(db: sqlite3.Connection, session: str, started: SessionStarted, at: f
         db.execute(
             "INSERT INTO sessions (id, working_directory, provider, model, started, updated, events)"
             " VALUES (?, ?, ?, ?, ?, ?, 1)",
-            (session, started.working_directory, started.provider, started.model, at, at),
+            (session, *map(_storable, (started.working_directory, started.provider, started.model)), at, at),
         )
         _insert(db, record, payload)
     return record
@@ -203,7 +203,7 @@ def _append(db: sqlite3.Connection, previous: Record, event: LoggedEvent, at: fl
         _insert(db, record, payload)
         db.execute("UPDATE sessions SET updated = ?, events = ? WHERE id = ?", (at, record.seq, record.session))
         if isinstance(event, PromptSubmitted):
-            title = " ".join(event.text.split())[:TITLE_LENGTH].encode("utf-8", "replace").decode()
+            title = _storable(" ".join(event.text.split())[:TITLE_LENGTH])
             db.execute(
                 "UPDATE sessions SET turns = turns + 1, title = CASE title WHEN '' THEN ? ELSE title END WHERE id = ?",
                 (title, record.session),
@@ -211,9 +211,14 @@ def _append(db: sqlite3.Connection, previous: Record, event: LoggedEvent, at: fl
         elif isinstance(event, ModelSwitched):
             db.execute(
                 "UPDATE sessions SET provider = ?, model = ? WHERE id = ?",
-                (event.provider, event.model, record.session),
+                (_storable(event.provider), _storable(event.model), record.session),
             )
     return record
+
+
+def _storable(text: str) -> str:
+    """Text that SQLite can hold: a byte of a folder's name that is not UTF-8, and lone surrogates, become escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _insert(db: sqlite3.Connection, record: Record, payload: bytes) -> None:
@@ -265,7 +270,9 @@ def _readable(payload: bytes) -> LoggedEvent:
 
 
 def _sessions(db: sqlite3.Connection, working_directory: str | None, limit: int) -> list[SessionSummary]:
-    where, values = ("WHERE working_directory = ?", (working_directory,)) if working_directory is not None else ("", ())
+    where, values = "", tuple[str, ...]()
+    if working_directory is not None:
+        where, values = "WHERE working_directory = ?", (_storable(working_directory),)
     rows = db.execute(
         f"SELECT {_SUMMARY} FROM sessions {where} ORDER BY updated DESC, id DESC LIMIT ?", (*values, limit)
     )
