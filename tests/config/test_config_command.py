@@ -141,3 +141,20 @@ def test_every_command_has_help_with_an_example(config: Command, verb: str) -> N
     done = config(verb, "--help")
     assert done.returncode == 0
     assert f"tui-agent config {verb}" in done.stdout.split("example:")[1]
+
+
+def test_check_names_a_key_binding_for_what_is_no_action_with_file_and_line(config: Command) -> None:
+    path = config.config / "config.yaml"
+    path.write_text("ui:\n  keys:\n    chat.send: ctrl+x\n    chat.interupt: f8\n")
+    done = config("check")
+    assert done.returncode == 2
+    assert f"{path}:4: ui.keys.chat.interupt: " in done.stderr
+    assert "the nearest is chat.interrupt" in done.stderr
+
+
+def test_a_configuration_folder_that_is_a_file_is_named_and_not_taken_for_none(config: Command) -> None:
+    config.config.rmdir()
+    config.config.write_text("provider: ollama\n")
+    done = config("check")
+    assert done.returncode == 2
+    assert f"{config.config / 'config.yaml'}: the folder it should be in is not a folder" in done.stderr

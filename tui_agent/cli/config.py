@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tui_agent.cli.flags import add_shared
 from tui_agent.cli.wiring import settings_from, working_directory
-from tui_agent.config.load import flatten
+from tui_agent.config.load import LoadedSettings, flatten
 from tui_agent.config.locations import locations, project_config, shipped_config, shipped_themes
 from tui_agent.config.problems import InvalidConfig, Problem, printable, shown
 from tui_agent.conversation.errors import EXIT_DONE, EXIT_USAGE, ConfigError
@@ -92,6 +92,13 @@ def _show(args: argparse.Namespace) -> int:
     return EXIT_DONE
 
 
+def _problem(loaded: LoadedSettings, key: str, text: str) -> Problem:
+    """What is wrong with a value that is right in itself, and where it was set."""
+    place = loaded.origins.get(key, "default")
+    source, _, line = place.rpartition(":")
+    return Problem(source or place, int(line) if source else 0, key, text)
+
+
 def _check(args: argparse.Namespace) -> int:
     from tui_agent.config.themes import find_theme, load_themes
 
@@ -111,10 +118,13 @@ def _check(args: argparse.Namespace) -> int:
             except ConfigError as error:
                 # A broken file of that name is in the list already.
                 if not isinstance(error, InvalidConfig):
-                    place = loaded.origins.get("ui.theme", "default")
-                    source, _, line = place.rpartition(":")
-                    problem = Problem(source or place, int(line) if source else 0, "ui.theme", error.message)
-                    errors.append(InvalidConfig([problem]))
+                    errors.append(InvalidConfig([_problem(loaded, "ui.theme", error.message)]))
+        if loaded.settings.ui.keys:
+            from tui_agent.tui.bindings import keymap_problems
+
+            for text in keymap_problems(loaded.settings.ui.keys):
+                key = f"ui.keys.{text.split(maxsplit=1)[0].rstrip(':')}"
+                errors.append(InvalidConfig([_problem(loaded, key, text)]))
     for found in errors:
         problems += found.problems if isinstance(found, InvalidConfig) else [Problem("", 0, "", found.message)]
         hints += [found.hint] if found.hint and found.hint not in hints else []

@@ -48,8 +48,11 @@ def read_bytes(path: Path) -> bytes | None:
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         return None
+    except NotADirectoryError as error:
+        reason = "the folder it should be in is not a folder"
+        raise InvalidConfig([Problem(str(path), 0, "", reason)], "move what is there away") from error
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
     try:
