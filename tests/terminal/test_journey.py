@@ -125,7 +125,7 @@ def test_escape_stops_a_stalled_answer_and_the_session_stays_usable(tmp_path: Pa
         terminal.wait_for("Half an ans")
         terminal.send("\x1b")
         assert server.wait_for_disconnect(3)
-        terminal.wait_for("cut off here")
+        terminal.wait_for("turn stopped")
         submit(terminal, "once more")
         terminal.wait_for("Again, whole")
 

@@ -138,11 +138,54 @@ async def test_what_is_sent_while_it_works_steers_and_escape_gives_it_back(
             await submit(pilot, "go")
             await until(pilot, says(app, "Thinking about"))
             await submit(pilot, "and be quick")
-            await pilot.pause(0.1)
+            await until(pilot, says(app, "queued  and be quick"))
             await pilot.press("escape")
+            await until(pilot, says(app, "turn stopped"))
             await until(pilot, lambda: not app.chat.busy, "the end of the turn")
             assert app.chat.query_one(PromptArea).draft == "and be quick"
+            assert "queued" not in screen_text(app)
         assert len(server.requests) == 1
+
+
+async def test_what_is_queued_is_shown_until_it_is_sent(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ChatServer([WRITE, reply_text("Both done.")]) as server:
+        serve(machine, server)
+        app = chat_app(machine, monkeypatch)
+        async with app.run_test(size=(100, 30)) as pilot:
+            await submit(pilot, "write")
+            await until(pilot, lambda: app.chat._panel is not None and app.chat._panel.armed, "the question")
+            app.chat.query_one(PromptArea).focus()
+            await submit(pilot, "and be quick")
+            await until(pilot, says(app, "queued  and be quick"))
+            await until(pilot, lambda: app.chat._panel is not None and app.chat._panel.armed, "the question again")
+            await pilot.press("y")
+            await until(pilot, says(app, "Both done."))
+            assert "queued" not in screen_text(app)
+            assert "and be quick" in screen_text(app)
+
+
+async def test_ctrl_c_in_the_prompt_asks_once_and_leaves_at_the_second_press(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = chat_app(machine, monkeypatch)
+    async with app.run_test(size=(100, 30), notifications=True) as pilot:
+        await until(pilot, lambda: app.chat._opened.is_set(), "the engine")
+        await pilot.press(*"abc", "ctrl+c")
+        await until(pilot, says(app, "press ctrl+c again to leave"))
+        assert app.chat.query_one(PromptArea).draft == "abc"
+        await pilot.press("ctrl+c")
+        await until(pilot, lambda: not app.is_running or app._exit, "the end")
+
+
+async def test_the_first_screen_says_who_answers_and_the_keys_of_the_user(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ChatServer() as server:
+        serve(machine, server, ui={"keys": {"chat.providers": "f7"}})
+        app = chat_app(machine, monkeypatch)
+        async with app.run_test(size=(100, 30)) as pilot:
+            await until(pilot, says(app, "fake · fake-model\n"))
+            assert "f7 model   f3 sessions   f9 theme   f1 help" in screen_text(app)
 
 
 async def test_each_screen_opens_and_closes_again(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:

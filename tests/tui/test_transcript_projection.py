@@ -134,6 +134,14 @@ def test_calls_of_a_reply_that_was_cut_off_vanish():
     assert isinstance(block, AgentBlock) and "cut off" in block.note
 
 
+def test_a_turn_that_the_user_stopped_says_so_and_nothing_else():
+    events = [PromptSubmitted("go"), TextDelta("Half"), replied("Half", finish="incomplete"), TurnEnded("interrupted")]
+    _, answer, end = projected(events)
+    assert isinstance(answer, AgentBlock) and answer.note == ""
+    assert end.source == "turn stopped"
+    assert projected([*events[:-1], TurnEnded("error", "cut")]).blocks[-1].note == "the answer was cut off here"
+
+
 def test_a_server_that_uses_an_id_again_gets_two_rows():
     document = projected([replied(calls=[CALL]), FINISHED, replied(calls=[CALL]), FINISHED])
     assert [block.status for block in document] == ["ok", "ok"]

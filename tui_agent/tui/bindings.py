@@ -74,9 +74,10 @@ async def run_in_order(event: events.Key, widget: Widget, owner: DOMNode) -> boo
     active = widget.screen.active_bindings.get(event.key)
     if active is None or active.node is not owner or not active.enabled:
         return False
+    if not await widget.app.run_action(active.binding.action, owner):
+        return False  # ctrl+c with nothing selected is for those above
     event.stop()
     event.prevent_default()
-    await widget.app.run_action(active.binding.action, owner)
     return True
 
 

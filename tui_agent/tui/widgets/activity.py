@@ -1,7 +1,7 @@
-"""The line above the prompt that says what is going on: waiting for the model, for a tool, or for you."""
+"""The lines above the prompt: what is going on (model, tool, or you are waited for), and what is queued."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 from msgspec import Struct
@@ -149,4 +149,47 @@ class ActivityLine(Widget):
             ).truncate(room, ellipsis=True),
             numbers,
         ).truncate(width, ellipsis=True, pad=True)
+        return Strip(line.render_segments(self.visual_style), line.cell_length)
+
+
+class QueuedLine(Widget):
+    """What was sent while a turn runs and has not left yet; no line when there is nothing."""
+
+    DEFAULT_CSS = """
+    QueuedLine {
+        display: none;
+        height: 1;
+        padding: 0 1 0 0;
+        background: $background;
+        color: $tui-faint;
+        &.-waiting { display: block; }
+        .queued--text { color: $tui-muted; }
+    }
+    """
+    COMPONENT_CLASSES = {"queued--text"}
+    ALLOW_SELECT = False
+
+    def __init__(self, *, symbols: Symbols = UNICODE, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._symbols = symbols
+        self.texts: tuple[str, ...] = ()
+        """What waits, in order."""
+
+    def show(self, texts: Iterable[str]) -> None:
+        """These wait from now on."""
+        self.texts = tuple(texts)
+        self.set_class(bool(self.texts), "-waiting")
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """The prompt that waits, or how many do."""
+        width = self.content_size.width
+        count = len(self.texts)
+        said = Content(f"{self._symbols.enter} {'queued' if count == 1 else f'{count} queued'}  ")
+        text = Content(" ".join(sanitize(self.texts[-1]).split()) if self.texts else "")
+        waits = Content("  sent after this step; stopping gives it back")
+        if said.cell_length + text.cell_length + waits.cell_length > width:
+            waits = Content("")
+        shown = Content.styled(text.plain, self.get_visual_style("queued--text", partial=True))
+        line = Content.assemble(said, shown, waits).truncate(width, ellipsis=True, pad=True)
         return Strip(line.render_segments(self.visual_style), line.cell_length)

@@ -36,9 +36,12 @@ class Gutter(NamedTuple):
 
 
 def gutter_for(width: int) -> Gutter:
-    """The gutter of a view without its scroll bar: words on 80 columns, signs below, nothing where cells are dear."""
+    """The gutter of a view without its scroll bar: words on 80 columns, signs below, nothing where cells are dear.
+
+    Words begin in the third column, where status, prompt and keys begin too.
+    """
     if width >= 79:
-        return Gutter(11, True)
+        return Gutter(10, True)
     return Gutter(2, False) if width >= 16 else Gutter(0, False)
 
 
@@ -63,10 +66,10 @@ def mark_of(block: Block) -> tuple[str, str, str]:
 
 
 def gap_before(previous: Block | None, block: Block) -> int:
-    """Empty rows above a block: none at the start and none between the things the agent does one after another."""
-    if previous is None:
-        return 0
-    return 0 if isinstance(block, ToolBlock) and isinstance(previous, (ToolBlock, ThoughtBlock)) else 1
+    """Empty rows above a block: one of air, but none between a thought and what came of it, nor between calls."""
+    if isinstance(previous, ThoughtBlock):
+        return 0 if isinstance(block, AgentBlock | ToolBlock | ThoughtBlock) else 1
+    return 0 if isinstance(previous, ToolBlock) and isinstance(block, ToolBlock | ThoughtBlock) else 1
 
 
 def estimated_height(block: Block, width: int) -> int:
@@ -176,8 +179,7 @@ def rows_of(block: Block, width: int, clock: Callable[[], float]) -> list[Line]:
         case ToolBlock():
             return _tool(block, width, clock)
         case NoticeBlock():
-            role = "text" if block.level == "info" else _LEVELS[block.level][1]
-            rows = _wrapped(block.text, role, width)
+            rows = _wrapped(block.text, _LEVELS[block.level][1], width)
             if block.hint:
                 rows += _wrapped(block.hint, "muted", width, (("→ ", "faint"),))
             return rows

@@ -96,7 +96,7 @@ class Painter:
         word, sign, role = mark or ("", "", "faint")
         bar = self.bar if cursor else " "
         if gutter.labels:
-            label = f"{self._sign(word or sign, 'faint' if not word else 'text'):>8}  "
+            label = f" {word:<8}" if word else f"{self._sign(sign, 'faint'):>8} "
             return [Segment(bar, self.cursor), Segment(label, self.style(role))]
         sign = self._sign(sign, "faint").strip()
         if sign:

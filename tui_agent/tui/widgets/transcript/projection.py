@@ -47,6 +47,7 @@ class Projector:
         self._answer: AgentBlock | None = None
         self._thought: ThoughtBlock | None = None
         self._blank = ""  # white space that came before the first word of the answer
+        self._cut: AgentBlock | None = None  # the answer that ended early, until it is known why
         self._writing: dict[int, ToolBlock] = {}
         self._calls: dict[str, ToolBlock] = {}
 
@@ -78,6 +79,8 @@ class Projector:
                 self.document.add(NoticeBlock(level=event.level, text=event.text, hint=event.hint))
             case TurnEnded():
                 self._turn_ended()
+                if event.reason in ("interrupted", "denied"):
+                    self._stopped()
             case RequestStarted() | Retrying():
                 self._end_reply()
             case _:
@@ -148,16 +151,16 @@ class Projector:
             self.document.touch(self._thought)
         elif self._thought is not None:
             self.document.remove(self._thought)
-        note = {"incomplete": "the answer was cut off here", "length": "the answer reached its length limit"}.get(
-            event.finish, ""
-        )
+        self._cut = None
         if event.text.strip():
             if self._answer is None:
                 self._answer = self.document.add(AgentBlock(), before=self._first_writing())
             if str(self._answer.text) != event.text:
                 self._answer.text.replace(event.text)
             self._answer.streaming = False
-            self._answer.note = note
+            if event.finish == "incomplete":
+                self._cut = self._answer
+                self._cut.note = "the answer was cut off here"
             self.document.touch(self._answer)
         elif self._answer is not None:
             self.document.remove(self._answer)
@@ -242,6 +245,14 @@ class Projector:
                 block.status, block.note, block.started = "cancelled", "interrupted", None
                 self.document.touch(block)
         self._calls.clear()
+
+    def _stopped(self) -> None:
+        """The user stopped the turn, which is all that there is to say about an answer without an end."""
+        if self._cut is not None:
+            self._cut.note = ""
+            self.document.touch(self._cut)
+            self._cut = None
+        self.document.add(NoticeBlock(level="info", text="turn stopped"))
 
 
 def _title(arguments: str) -> str:
