@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -249,4 +250,20 @@ def test_background_commands_die_with_the_event_loop(tmp_path: Path) -> None:
         return (await BackgroundCommands().start("sleep 600", tmp_path)).pid
 
     pid = asyncio.run(leave())
-    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    with suppress(psutil.NoSuchProcess):
+        psutil.Process(pid).wait(5)
+    assert not psutil.pid_exists(pid)
+
+
+async def test_closing_asks_background_commands_to_end_before_it_kills_them(tmp_path: Path) -> None:
+    commands = BackgroundCommands()
+    script = "trap 'echo bye > said; exit 0' TERM; echo ready; while :; do sleep 0.05; done"
+    started = [await commands.start(script, tmp_path), await commands.start("sleep 60", tmp_path)]
+    async with asyncio.timeout(10):
+        while "ready" not in started[0].log.read_text():  # noqa: ASYNC110 - another process writes it
+            await asyncio.sleep(0.01)
+        await commands.aclose()
+    assert (tmp_path / "said").read_text() == "bye\n"
+    for command in started:
+        with pytest.raises(ProcessLookupError):
+            os.kill(command.pid, 0)  # neither running nor a zombie

@@ -133,3 +133,16 @@ def test_a_sibling_whose_name_only_begins_alike_is_outside(tmp_path: Path) -> No
     for text in ("../work-secret/x", f"{tmp_path}/work-secret", f"{tmp_path}/worker"):
         with pytest.raises(RefusedError):
             Workspace(tmp_path / "work").resolve(text)
+
+
+def test_one_more_readable_directory_leaves_the_others_what_they_were(tmp_path: Path) -> None:
+    work, logs = tmp_path / "work", tmp_path / "logs"
+    work.mkdir()
+    logs.mkdir()
+    workspace = Workspace(work)
+    work.rename(tmp_path / "moved")
+    work.mkdir()
+    grown = workspace.with_readable(logs)
+    with pytest.raises(WorkspaceError, match="replaced"):
+        grown.check()
+    assert grown.with_readable(logs) is grown

@@ -66,6 +66,7 @@ class BackgroundCommands:
     async def aclose(self) -> None:
         """Kill every one that still runs, and remove the logs."""
         running, self._running = self._running, {}
+        await asyncio.gather(*(command.stop() for command, task in running.values() if not task.done()))
         for _, task in running.values():
             task.cancel()
         await asyncio.gather(*(task for _, task in running.values()), return_exceptions=True)
@@ -90,7 +91,10 @@ async def _follow(running: Running, command: BackgroundCommand, log: BinaryIO) -
         running.read(take)
         command.exit_code = await running.ended()
         await running.drained.wait()
+        await asyncio.to_thread(running.tree.kill)
+    except asyncio.CancelledError:
+        running.abandon()
+        raise
     finally:
-        running.tree.kill()
         running.close()
         log.close()

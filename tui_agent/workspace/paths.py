@@ -65,10 +65,10 @@ class Workspace:
     def __init__(
         self, root: str | Path, allowed: Iterable[str | Path] = (), *, readable: Iterable[str | Path] = ()
     ) -> None:
-        self.root: Final = _root(root, writable=True)
+        self.root = _root(root, writable=True)
         extra = [_root(entry, writable=True) for entry in allowed if not _is_empty(entry)]
         extra += [_root(entry, writable=False) for entry in readable]
-        self.roots: Final = (self.root, *extra)
+        self.roots: tuple[Root, ...] = (self.root, *extra)
 
     def resolve(self, text: str, *, for_write: bool = False) -> Location:
         """The one file or directory that `text` means; it need not exist.
@@ -109,10 +109,16 @@ class Workspace:
             pass
 
     def with_readable(self, directory: Path) -> "Workspace":
-        """The same workspace with one more directory that may be read but not written."""
-        allowed = [root.path for root in self.roots[1:] if root.writable]
-        readable = [root.path for root in self.roots if not root.writable]
-        return Workspace(self.root.path, allowed, readable=(*readable, directory))
+        """The same workspace with one more directory that may be read but not written.
+
+        Its other directories stay the ones that they were at first, whatever lies at their paths now.
+        """
+        added = _root(directory, writable=False)
+        if added in self.roots:
+            return self
+        grown = Workspace.__new__(Workspace)
+        grown.root, grown.roots = self.root, (*self.roots, added)
+        return grown
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from tui_agent.conversation.errors import ToolError
 from tui_agent.conversation.messages import ToolSpec
 from tui_agent.permissions.approval import CommandAccess
 from tui_agent.sandbox.process import Finished, run
-from tui_agent.tools.builtin.desk import Desk
+from tui_agent.tools.builtin.desk import Desk, in_thread
 from tui_agent.tools.protocol import Prepared, ToolContext, ToolResult
 
 DEFAULT_SECONDS: Final = 120
@@ -67,13 +67,13 @@ class RunCommand:
 
     async def _start(self, command: str) -> ToolResult:
         desk = self._desk
+        desk.workspace = desk.workspace.with_readable(desk.background.directory)
         started = await desk.background.start(command, desk.workspace.root.path)
-        desk.workspace = desk.workspace.with_readable(started.log.parent)
         if started.exit_code is None:
             return ToolResult(
                 True, f"started in the background as process {started.pid}; its output goes to {started.log}"
             )
-        output = started.log.read_text("utf-8", "replace")[-4_000:]
+        output = (await in_thread(started.log.read_text, "utf-8", "replace"))[-4_000:]
         content = f"ended at once with exit code {started.exit_code}\n{output}"
         return ToolResult(started.exit_code == 0, content, (), started.exit_code)
 
