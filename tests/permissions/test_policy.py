@@ -164,7 +164,7 @@ def test_names_that_control_nothing(name: str) -> None:
         "git push --force origin main",
         "cd x && git   push",
         "(git push)",
-        'g"i"t \'push\'',
+        "g\"i\"t 'push'",
         "echo $(git push)",
         "true\ngit\tpush",
         "gi\\t push",
