@@ -291,6 +291,16 @@ async def test_a_huge_line_wraps_and_its_end_is_reached() -> None:
         assert "THE END" in screen_text(app)
 
 
+async def test_a_new_file_has_nothing_beside_it_unless_the_user_wishes() -> None:
+    app = DiffApp(diff_of(None, AFTER))
+    async with app.run_test(size=(160, 40)) as pilot:
+        await pilot.pause()
+        assert not app.view.split
+        app.view.toggle_layout()
+        await pilot.pause()
+        assert app.view.split
+
+
 async def test_the_layout_follows_the_width_until_the_user_chooses() -> None:
     app = DiffApp(diff_of(BEFORE, AFTER))
     async with app.run_test(size=(120, 40)) as pilot:

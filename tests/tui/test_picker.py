@@ -38,6 +38,15 @@ NO_KEY = ProbeResult("openai", "no key", None, (), "API key not found", "export 
 MANY = ProbeResult("openrouter", "up", 1.25, tuple(ModelInfo(f"vendor-{n % 50}/model-{n}", 8192) for n in range(2000)))
 
 
+def test_a_server_that_is_down_shows_the_command_that_starts_it() -> None:
+    settings = Settings(providers={"local": ProviderSettings(base_url="http://localhost:1/v1", start_hint="serve it")})
+    row = provider_rows(settings, {})[0]
+    down = ProbeResult("local", "down", None, (), "Connection refused", "nothing listens for local; start it: serve it")
+    picker = PickerScreen([row], lambda: answers(down), provider="", model="")
+    picker._results["local"] = down
+    assert picker._draw_unusable(row, "down", 80).plain.split("down")[1].strip() == "serve it"
+
+
 def answers(*results: ProbeResult) -> AsyncIterator[ProbeResult]:
     async def stream() -> AsyncIterator[ProbeResult]:
         for result in results:

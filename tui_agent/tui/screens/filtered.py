@@ -64,6 +64,7 @@ class FilteredScreen(Screen[ScreenResultType]):
             &:focus { border: none; border-bottom: solid $tui-line; background-tint: $background 0%; }
             & .input--placeholder, & .input--suggestion { color: $tui-faint; }
         }
+        &.-ascii FilterInput, &.-ascii FilterInput:focus { border-bottom: ascii $tui-line; }
         ChoiceList { height: 1fr; }
         #note { height: auto; max-height: 50%; padding: 0 1 0 2; color: $tui-muted; }
         #note.-warning { color: $warning; }
@@ -73,6 +74,7 @@ class FilteredScreen(Screen[ScreenResultType]):
     def __init__(self, symbols: Symbols = UNICODE) -> None:
         super().__init__()
         self._symbols = symbols
+        self.set_class(symbols.rule.isascii(), "-ascii")
         self._warned: tuple[Hashable] | None = None  # the choice that the warning is about
         self.touched = False
         """Whether the user has moved the cursor or typed: from then on only they move it."""

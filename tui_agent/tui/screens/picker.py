@@ -29,7 +29,8 @@ _WIDEST = 96  # columns of a row: what belongs together stays close on a wide sc
 class ProviderRow(Struct, frozen=True):
     """A configured provider, known before any server has answered.
 
-    `key_variable` is the environment variable of its key; `key_present` is None when it needs none.
+    `key_variable` is the environment variable of its key; `key_present` is None when it needs none. `start` is the
+    command that starts the server, when one is known.
     """
 
     name: str
@@ -37,6 +38,7 @@ class ProviderRow(Struct, frozen=True):
     local: bool = False
     key_variable: str = ""
     key_present: bool | None = None
+    start: str = ""
 
 
 def provider_rows(settings: Settings, environ: Mapping[str, str]) -> list[ProviderRow]:
@@ -54,6 +56,7 @@ def _provider_row(name: str, provider: ProviderSettings, environ: Mapping[str, s
         local=provider.api == "embedded" or is_loopback(url),
         key_variable=variable if environ.get(variable) or not present else "",
         key_present=present if provider.requires_api_key else None,
+        start=provider.start_hint,
     )
 
 
@@ -190,7 +193,9 @@ class PickerScreen(FilteredScreen[tuple[str, str] | None]):
 
     def _draw_unusable(self, row: ProviderRow, state: str, width: int) -> Content:
         result = self._results.get(row.name)
-        hint = "" if state == "asking" else _advice(result)
+        # The state says already that nothing listens; the whole advice stands in the note below the list.
+        hint = one_line(row.start) if state == "down" and row.start else _advice(result)
+        hint = "" if state == "asking" else hint.replace("…", self._symbols.ellipsis)
         style = {"no key": "$warning", "error": "$error"}.get(state, "$tui-muted")
         return columns(
             width,

@@ -33,6 +33,7 @@ class ThemesScreen(ModalScreen[str | None]):
     ThemesScreen {
         align: left bottom;
         #themes { height: auto; width: 1fr; background: $background; border-top: solid $tui-line; }
+        &.-ascii #themes { border-top: ascii $tui-line; }
         #title { height: 1; padding: 0 1 0 2; color: $text; text-style: bold; }
         KeyFooter { dock: none; }
     }
@@ -48,6 +49,7 @@ class ThemesScreen(ModalScreen[str | None]):
         self._shown = current
         self._apply = apply
         self._list = ChoiceList(marker=symbols.prompt)
+        self.set_class(symbols.rule.isascii(), "-ascii")
 
     def compose(self) -> ComposeResult:
         """Title, list, keys."""

@@ -34,7 +34,7 @@ class DiffView(LineView):
         syntax = Syntax(diff.name, diff.old_lines, diff.new_lines)
 
         def build(width: int) -> list[Item]:
-            self._split = self._splits(width)
+            self._split = self._splits(width, diff.kind == "created")
             return [*diff_items(diff, self._split, syntax, self._symbols), *tail]
 
         self._hunk = 0
@@ -50,8 +50,9 @@ class DiffView(LineView):
         """The hunk that was gone to, or that the top of the view is in; 0-based."""
         return self._hunk
 
-    def _splits(self, width: int) -> bool:
-        return self._wished == "split" or (self._wished == "auto" and width >= SPLIT_WIDTH)
+    def _splits(self, width: int, new: bool) -> bool:
+        """A new file has nothing to stand beside it: it is split only on demand."""
+        return self._wished == "split" or (self._wished == "auto" and width >= SPLIT_WIDTH and not new)
 
     def toggle_layout(self) -> None:
         """Change between unified and side by side, keeping the place."""
