@@ -101,6 +101,13 @@ def test_an_edit_that_was_made_already_says_so() -> None:
         find_and_replace("a\nnew = 2\n", "old = 1", "new = 2")
 
 
+@pytest.mark.parametrize("new", ["x", "new", "new = 2"])
+def test_a_part_of_a_line_is_not_taken_for_an_edit_that_was_made(new: str) -> None:
+    with pytest.raises(WorkspaceError) as caught:
+        find_and_replace("fix\nnew = 24\n", "zzzzzzzz", new)
+    assert "already there" not in caught.value.message
+
+
 def test_an_edit_that_changes_nothing_is_refused_and_shows_the_file() -> None:
     with pytest.raises(WorkspaceError, match=r"are the same.*\n2\tb = 1$"):
         find_and_replace("a\nb = 1\n", "b = 1", "b = 1")

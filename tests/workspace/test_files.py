@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import stat
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,18 @@ def as_file(data: bytes) -> FileText:
     return FileText(data, text, "utf-8", style, text.endswith("\n"), FileIdentity(0, 0, ""))
 
 
+def test_a_long_file_of_mixed_endings_that_is_shuffled_comes_to_an_end() -> None:
+    """Comparing every line with every other would take minutes; the alarm stops a test that hangs."""
+    lines = [f"line {i}\n" for i in range(100_000)]
+    file = as_file("".join(line if i % 2 else line[:-1] + "\r\n" for i, line in enumerate(lines)).encode())
+    shuffled = "".join(lines[i * 13 % len(lines)] for i in range(len(lines)))
+    signal.alarm(20)
+    try:
+        assert encode_like(shuffled, file).replace(b"\r\n", b"\n") == shuffled.encode()
+    finally:
+        signal.alarm(0)
+
+
 def test_new_lines_of_a_crlf_file_end_in_crlf(tmp_path: Path) -> None:
     file = read_file(place(tmp_path, b"a\r\nb\r\n"))
     assert encode_like("a\nnew\nb\n", file) == b"a\r\nnew\r\nb\r\n"
@@ -163,8 +176,6 @@ def test_a_really_full_disk_leaves_the_old_content(tmp_path: Path) -> None:
     import resource
 
     location = place(tmp_path, b"old")
-    import signal
-
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))

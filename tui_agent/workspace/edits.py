@@ -197,10 +197,10 @@ def _several(numbers: list[int]) -> WorkspaceError:
 
 def _holding(text: str, old: str, new: str = "") -> str:
     """What the file holds at or nearest to `old`, for a model that quoted it wrongly."""
-    if new.strip() and new in text:
-        return (
-            f"new_string is already there, at line {text.count(chr(10), 0, text.find(new)) + 1}: the edit seems done."
-        )
+    # As whole lines only: a short word is somewhere in every file, and a model believes what it is told.
+    there = f"\n{text}\n".find("\n" + new.strip("\n") + "\n") if new.strip() else -1
+    if there >= 0:
+        return f"new_string is already there, at line {text.count(chr(10), 0, there) + 1}: the edit seems done."
     lines = text.split("\n")
     height = min(old.strip("\n").count("\n") + 1, LINES_QUOTED)
     start = text.find(old)

@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from tui_agent.conversation.errors import WorkspaceError
 from tui_agent.workspace.changes import FileIdentity
+from tui_agent.workspace.matching import changed_stretches
 from tui_agent.workspace.paths import Location, open_beneath, open_parent
 
 MAX_FILE_BYTES: Final = 10_000_000
@@ -244,24 +245,14 @@ def _with_mixed_endings(text: str, before: str) -> str:
     new_texts = [line.removesuffix("\n") for line in new]
     common = "\r\n" if before.count("\r\n") * 2 > before.count("\n") else "\n"
     lines = [line[:-1] + common if line.endswith("\n") else line for line in new]
-    for a, b, size in _matching_lines(old_texts, new_texts):
-        for offset in range(size):
+    a = b = 0
+    changes = changed_stretches(old_texts, new_texts)
+    for start_a, end_a, _, end_b in [*changes, (len(old), len(old), len(new), len(new))]:
+        for offset in range(start_a - a):
             if new[b + offset].endswith("\n") and old[a + offset].endswith("\n"):
                 lines[b + offset] = old[a + offset]
+        a, b = end_a, end_b
     return "".join(lines)
-
-
-def _matching_lines(old: list[str], new: list[str]) -> list[tuple[int, int, int]]:
-    """Runs of equal lines as (old start, new start, length); the common head and tail are found first, and cheaply."""
-    limit = min(len(old), len(new))
-    head = next((i for i in range(limit) if old[i] != new[i]), limit)
-    tail = next((i for i in range(limit - head) if old[-1 - i] != new[-1 - i]), limit - head)
-    middle = difflib.SequenceMatcher(None, old[head : len(old) - tail], new[head : len(new) - tail], autojunk=False)
-    return [
-        (0, 0, head),
-        *((head + block.a, head + block.b, block.size) for block in middle.get_matching_blocks()),
-        (len(old) - tail, len(new) - tail, tail),
-    ]
 
 
 def _lines(text: str) -> list[str]:
