@@ -6,9 +6,10 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_agent.agent.context import CUT_REPLY, NOT_RUN, messages
+from tui_agent.agent.context import CUT_REPLY, CUT_RUN, NOT_RUN, messages
 from tui_agent.conversation.events import (
     AssistantReplied,
+    DecisionMade,
     LoggedEvent,
     ModelSwitched,
     Noticed,
@@ -101,3 +102,16 @@ def test_any_log_gives_a_request_with_one_result_behind_each_call(log: list[Logg
     assert not expected
     roles = [message.role for message in sent]
     assert all(pair != ("user", "user") for pair in pairwise(roles))
+
+
+def test_a_call_that_had_begun_when_the_program_was_killed_is_not_said_to_have_not_run() -> None:
+    calls = (ToolCall("a", "t", "{}"), ToolCall("b", "t", "{}"))
+    begun = DecisionMade("a", "t", "allowed", "user", (), "", "")
+    sent = messages([PromptSubmitted("go"), reply("", *calls), begun, PromptSubmitted("and?")], "")
+    assert [message.content for message in sent if message.role == "tool"] == [CUT_RUN, NOT_RUN]
+
+
+def test_arguments_that_were_too_long_to_be_used_are_not_sent_again_and_again() -> None:
+    arguments = json.dumps({"content": "x" * 3_000_000})
+    sent = messages([PromptSubmitted("go"), reply("", ToolCall("a", "write_file", arguments))], "")
+    assert json.loads(sent[2].tool_calls[0].arguments) == {"omitted": "3,000,015 characters"}

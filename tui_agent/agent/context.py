@@ -11,6 +11,7 @@ from tui_agent.conversation.events import (
     ToolFinished,
 )
 from tui_agent.conversation.messages import Message, ToolCall
+from tui_agent.tools.schema import MAX_CHARACTERS
 
 CUT_REPLY = "[this reply was cut off here]"
 NOT_RUN = "not run: the turn was interrupted"
@@ -76,7 +77,12 @@ def _reply(event: AssistantReplied) -> Message | None:
 
 
 def _valid(arguments: str) -> str:
-    """The arguments as a JSON object; servers answer 400 to a history with anything else in it."""
+    """The arguments as a JSON object; servers answer 400 to a history with anything else in it.
+
+    What was too long to be used is left out: no model's window would hold it, and the session could not go on.
+    """
+    if len(arguments) > MAX_CHARACTERS:
+        return json.dumps({"omitted": f"{len(arguments):,} characters"})
     try:
         if isinstance(json.loads(arguments), dict):
             return arguments
