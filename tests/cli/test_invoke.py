@@ -54,10 +54,10 @@ def test_without_approval_nothing_is_written_and_the_model_is_told(tmp_path: Pat
         done = made.run("invoke", "-m", "write it")
     assert not (made.project / "hello.py").exists()
     assert (done.stdout, done.returncode) == ("I could not.\n", 3)
-    assert "refused: write_file" in done.stderr
+    assert "refused: write_file\n  nobody can be asked in this run (--approve rules)" in done.stderr
     result = server.bodies[1]["messages"][-1]
     assert result["role"] == "tool"
-    assert "--approve rules" in result["content"]
+    assert result["content"].startswith("refused: nobody can be asked in this run (--approve rules)")
 
 
 def test_with_approve_all_the_file_is_written(tmp_path: Path) -> None:

@@ -20,4 +20,5 @@ class StandingAnswer:
         """Answer at once."""
         if self._policy == "all":
             return AllowOnce(request.digest)
-        return Denied(f"nobody can be asked in this run (--approve {self._policy}); do what is possible without it")
+        standing = f"nobody can be asked in this run (--approve {self._policy}); do what is possible without it"
+        return Denied(standing, by="policy")

@@ -1,6 +1,6 @@
 """The questions and answers of an approval."""
 
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
@@ -94,10 +94,14 @@ class AllowForSession(Struct, frozen=True):
 
 
 class Denied(Struct, frozen=True):
-    """No; `comment` goes to the model; `stop` also ends the turn (Esc)."""
+    """No; `comment` goes to the model; `stop` also ends the turn (Esc).
+
+    `by` is "policy" where nobody was asked and the answer stood before.
+    """
 
     comment: str = ""
     stop: bool = False
+    by: Literal["user", "policy"] = "user"
 
 
 ApprovalDecision = AllowOnce | AllowForSession | Denied

@@ -218,6 +218,9 @@ class ToolExecutor:
     async def _asked(self, attempt: "_Attempt", access: Access, reasons: tuple[str, ...]) -> bool:
         request = attempt.request(access, reasons)
         match await self._answer(request):
+            case Denied(comment, stop, "policy"):
+                attempt.stop = stop
+                return await attempt.decide("denied", "policy", (comment, *reasons), "", request.digest)
             case Denied(comment, stop):
                 attempt.stop = stop
                 return await attempt.decide("denied", "user", reasons, comment, request.digest)
