@@ -39,7 +39,10 @@ def answer(terminal: Terminal, key: str) -> None:
 
 @pytest.fixture
 def servers() -> Iterator[list[ChatServer]]:
-    made = [ChatServer([WRITE, reply_text("The file is there.")], pace=200), ChatServer([reply_text("Beta here.")])]
+    made = [
+        ChatServer([WRITE, reply_text("The file is there."), reply_text("Noted.")], pace=200),
+        ChatServer([reply_text("Beta here.")]),
+    ]
     for server in made:
         server.start()
     yield made
@@ -113,7 +116,7 @@ def test_continue_shows_the_whole_transcript_again(tmp_path: Path, servers: list
         for part in ("write hello", "I will write it", r"write_file\s+hello.py", "The file is there"):
             terminal.wait_for(part)
         submit(terminal, "and now")
-        terminal.settle(0.5)
+        terminal.wait_for("Noted")
     contents = [message["content"] for message in servers[0].bodies[-1]["messages"]]
     assert contents[1] == "write hello" and contents[-1] == "and now"
 
@@ -128,6 +131,19 @@ def test_escape_stops_a_stalled_answer_and_the_session_stays_usable(tmp_path: Pa
         terminal.wait_for("turn stopped")
         submit(terminal, "once more")
         terminal.wait_for("Again, whole")
+
+
+@pytest.mark.parametrize(("focus", "rings"), [("\x1b[O", True), ("\x1b[O\x1b[I", False)])
+def test_the_terminal_bell_calls_a_user_who_is_elsewhere(
+    tmp_path: Path, servers: list[ChatServer], focus: str, rings: bool
+) -> None:
+    with launch(machine(tmp_path, servers)) as terminal:
+        terminal.wait_for("›")
+        submit(terminal, "write hello")
+        terminal.send(focus)
+        terminal.wait_for(r"\by (allow )?once")
+        terminal.settle()
+        assert (b"\x07" in re.sub(rb"\x1b\][^\x07]*\x07", b"", bytes(terminal.raw))) is rings
 
 
 def test_a_server_that_is_down_is_named_and_the_text_is_kept_in_history(tmp_path: Path) -> None:

@@ -71,14 +71,27 @@ async def run_in_order(event: events.Key, widget: Widget, owner: DOMNode) -> boo
     """
     if event.is_printable:
         return False
-    active = widget.screen.active_bindings.get(event.key)
-    if active is None or active.node is not owner or not active.enabled:
-        return False
-    if not await widget.app.run_action(active.binding.action, owner):
-        return False  # ctrl+c with nothing selected is for those above
+    if widget.screen.focused is widget:
+        active = widget.screen.active_bindings.get(event.key)
+        action = active.binding.action if active is not None and active.node is owner and active.enabled else None
+    else:
+        action = _own_action(event.key, owner)
+    if action is None or not await widget.app.run_action(action, owner):
+        return False  # such as ctrl+c with nothing selected, which is for those above
     event.stop()
     event.prevent_default()
     return True
+
+
+def _own_action(key: str, owner: DOMNode) -> str | None:
+    """What a key does that reached a widget and was read after the focus had left it: Enter must not be lost then.
+
+    Textual knows bindings of the focused widget only, and has no public way to read bindings and keymap.
+    """
+    keymap = owner.app._keymap
+    own = [binding for bindings in owner._bindings.key_to_bindings.values() for binding in bindings]
+    actions = [(binding.action, _BY_ID[binding.id]) for binding in own if binding.id in _BY_ID]
+    return next((name for name, action in actions if key in keys_of(action, keymap)), None)
 
 
 def canonical_keys(keys: str) -> tuple[str, ...]:
