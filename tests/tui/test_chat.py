@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from textual.events import Paste
 
 from tests.fakes.chat_server import ChatServer, Stall, reply_calls, reply_steps, reply_text, text
 from tests.project import Machine
@@ -27,6 +28,7 @@ from tui_agent.tui.screens.review import ReviewScreen
 from tui_agent.tui.screens.sessions import SessionsScreen
 from tui_agent.tui.screens.themes import ThemesScreen
 from tui_agent.tui.widgets.prompt import PromptArea
+from tui_agent.tui.widgets.transcript.view import TranscriptView
 
 WRITE = reply_calls([("write_file", {"file_path": "hello.py", "content": "print('hello')\n"})], answer="Writing.")
 PAIR = reply_calls(
@@ -175,6 +177,26 @@ async def test_ctrl_c_in_the_prompt_asks_once_and_leaves_at_the_second_press(
         assert app.chat.query_one(PromptArea).draft == "abc"
         await pilot.press("ctrl+c")
         await until(pilot, lambda: not app.is_running or app._exit, "the end")
+
+
+async def test_typing_leads_from_the_transcript_back_to_the_prompt(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = chat_app(machine, monkeypatch)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: app.chat._opened.is_set(), "the engine")
+        prompt = app.chat.query_one(PromptArea)
+        await pilot.click(TranscriptView)
+        assert not prompt.has_focus
+        await pilot.press(*"jk")
+        assert not prompt.has_focus and not prompt.draft
+        await pilot.press(*"hey")
+        assert prompt.has_focus and prompt.draft == "hey"
+        await pilot.press("ctrl+up", "escape")
+        assert prompt.has_focus
+        await pilot.press("ctrl+up")
+        app.post_message(Paste("a paste"))
+        await until(pilot, lambda: prompt.draft == "heya paste", "the paste")
 
 
 async def test_the_first_screen_says_who_answers_and_the_keys_of_the_user(

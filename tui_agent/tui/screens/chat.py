@@ -10,7 +10,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from textual import on, work
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import Screen
@@ -530,6 +530,23 @@ class ChatScreen(Screen[None]):
                 self._decide(request, decision)
             return
         self._notice("info", "no change waits for an answer", "a made change unfolds in the transcript")
+
+    def on_key(self, event: events.Key) -> None:
+        """Typing goes to the prompt wherever the focus is, but for the keys of that place; escape leads back to it."""
+        if self.focused not in (None, self._view) or event.key in self.active_bindings:
+            return
+        if event.key == "escape" or (event.is_printable and event.character):
+            event.stop()
+            self._prompt.focus()
+            if event.is_printable and event.character:
+                self._prompt.insert(event.character)
+
+    def on_paste(self, event: events.Paste) -> None:
+        """A paste goes to the prompt too."""
+        if self.focused in (None, self._view):
+            event.stop()
+            self._prompt.focus()
+            self._prompt.post_message(events.Paste(event.text))
 
     def on_approval_panel_typed(self, event: "ApprovalPanel.Typed") -> None:
         """Typed at the panel, but no answer: it belongs to the prompt."""
