@@ -254,6 +254,14 @@ async def test_selecting_by_mouse_gives_the_text_without_the_gutter():
         assert selected.split("\n")[2].startswith("four fiv")
 
 
+async def test_a_switch_to_a_provider_whose_model_is_not_known_yet_names_the_provider_alone():
+    app = Show()
+    async with app.run_test(size=(90, 5)) as pilot:
+        app.document.add(SwitchBlock(provider="local", model=""))
+        await settled(pilot)
+        assert "local  answers from here on" in app.screen_text()[1]
+
+
 async def test_sizes_from_one_cell_to_a_wall_and_back_show_the_same():
     app = Show()
     async with app.run_test(size=(90, 20)) as pilot:

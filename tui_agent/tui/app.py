@@ -6,14 +6,14 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 
-from textual import events
+from textual import events, work
 from textual.app import App, SystemCommand
 from textual.screen import Screen
 
 from tui_agent.config.load import LoadedSettings
 from tui_agent.config.themes import ThemeData, find_theme, load_themes
 from tui_agent.conversation.errors import ConfigError
-from tui_agent.tui.bindings import bindings_for, keymap
+from tui_agent.tui.bindings import bindings_for, keymap, keymap_problems
 from tui_agent.tui.commands import completions
 from tui_agent.tui.host import Launch
 from tui_agent.tui.screens.chat import ChatScreen
@@ -24,6 +24,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 SECOND_PRESS = 2.0
 """Seconds in which a second ctrl+c leaves."""
+
+AT_START = frozenset({"provider", "model", "mode", "ui.symbols", "ui.mouse"})
+"""Settings that are only looked at when the program starts."""
 
 CLOSING_TIME = 2.5
 """Seconds that the engine gets to stop processes and flush the log before the screen is given back anyway."""
@@ -146,10 +149,44 @@ class TuiAgent(App[int]):
             ThemesScreen(rows, self.theme_data.name, lambda name: self.apply_theme(themes[name]), self.chat.symbols)
         )
 
-    def reload_theme(self) -> None:
-        """The file of a theme has changed: show the present one as it is now, if it can be read."""
-        with suppress(ConfigError):  # the watcher names what is wrong with it
-            self.apply_theme(find_theme(self.theme_data.name, self.launch.themes))
+    @work(exit_on_error=False, group="settings")
+    async def watch_settings(self) -> None:
+        """Say what is wrong with the settings, then take over what changes in them while we run, and say what."""
+        from tui_agent.config.watch import ReloadFailed, watch_settings
+
+        if self.theme_problem is not None:
+            self.chat.say("warning", self.theme_problem.message, self.theme_problem.hint)
+        self._use_keys()
+        async for change in watch_settings(self.launch.reload, self.loaded, theme_folders=self.launch.themes):
+            if change.themes:
+                self.choose_theme(self.theme_data.name)
+            if isinstance(change, ReloadFailed):
+                hint = f"{change.error.hint}\nthe settings from before stay in force".strip()
+                self.chat.say("error", change.error.message, hint)
+                continue
+            before, self.loaded = self.loaded, change.loaded
+            ui, was = self.loaded.settings.ui, before.settings.ui
+            if ui.theme != was.theme:
+                self.choose_theme(ui.theme)
+            if ui.keys != was.keys:
+                self._use_keys()
+            self.chat.settings_changed(before)
+            for line in change.changes:
+                later = " (from the next start)" if line.partition(":")[0] in AT_START else ""
+                self.chat.say("info", f"settings changed: {line}{later}")
+
+    def _use_keys(self) -> None:
+        keys = self.loaded.settings.ui.keys
+        self.set_keymap(keymap(keys))
+        for problem in keymap_problems(keys):
+            self.chat.say("warning", f"key binding left out: {problem}", "mend it under `ui: keys:`")
+
+    def choose_theme(self, name: str) -> None:
+        """Show a theme as its file is now; a bad one is named and changes nothing."""
+        try:
+            self.apply_theme(find_theme(name, self.launch.themes))
+        except ConfigError as error:
+            self.chat.say("warning", error.message, error.hint)
 
     def apply_theme(self, data: ThemeData) -> None:
         """Repaint everything with a theme, whether it is new, changed or known."""

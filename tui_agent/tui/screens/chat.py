@@ -7,7 +7,6 @@ import os
 import sys
 import time
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from textual import events, on, work
@@ -16,16 +15,17 @@ from textual.containers import Vertical
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
-from tui_agent.config.themes import find_theme
+from tui_agent.config.load import LoadedSettings
 from tui_agent.conversation.errors import ConfigError, TuiAgentError
 from tui_agent.conversation.events import Level, Mode, Noticed, PromptSubmitted, ToolFinished, TurnEnded
-from tui_agent.permissions.approval import ApprovalDecision, ApprovalRequest, Denied, WriteAccess
+from tui_agent.permissions.approval import ApprovalDecision, ApprovalRequest, Denied
 from tui_agent.tui.actions import ACTIONS
-from tui_agent.tui.bindings import bindings_for, keymap, keymap_problems
+from tui_agent.tui.bindings import bindings_for
 from tui_agent.tui.commands import SlashCommand, completions, find
 from tui_agent.tui.history import PromptHistory
 from tui_agent.tui.host import Host, Launch
 from tui_agent.tui.progress import Progress
+from tui_agent.tui.questions import Questions
 from tui_agent.tui.theming import Palette, symbols
 from tui_agent.tui.welcome import Line, welcome_lines
 from tui_agent.tui.widgets.activity import Activity, ActivityLine, QueuedLine
@@ -40,22 +40,12 @@ from tui_agent.workspace.git import branch
 if TYPE_CHECKING:  # what the first paint does not show is imported after it
     from tui_agent.conversation.events import Event
     from tui_agent.tui.app import TuiAgent
-    from tui_agent.tui.screens.review import ReviewScreen
     from tui_agent.tui.widgets.approval_panel import ApprovalPanel
 
 SETTLING = 0.1
 """Seconds from the first paint to the first work that it did not need."""
 
-AT_START = frozenset({"provider", "model", "mode", "ui.symbols", "ui.mouse"})
-"""Settings that are only looked at when the program starts."""
-
 MODES: tuple[Mode, ...] = ("plan", "ask", "accept-edits", "auto")
-
-
-@dataclass(slots=True)
-class _Question:
-    request: ApprovalRequest
-    answer: asyncio.Future[ApprovalDecision]
 
 
 class ChatScreen(Screen[None]):
@@ -76,12 +66,9 @@ class ChatScreen(Screen[None]):
         self._projector = self._new_projector()
         self._progress = Progress()
         self._greeting: WelcomeBlock | None = None
-        self._questions: list[_Question] = []
-        self._panel: ApprovalPanel | None = None
+        self._questions = Questions(self, self._questions_changed)
         self._details_folded = True
-        self._leaving = False
         self._unopened: TuiAgentError | None = None
-        self._review: ReviewScreen | None = None
         self.takes_keys = False
         self._stopped = False
         self._warm = False
@@ -131,11 +118,7 @@ class ChatScreen(Screen[None]):
         self.run_worker(self._prompt.past.load, thread=True, exit_on_error=False)
         self._open_host()
         self._look_at_branch()
-        self._watch_settings()
-        if self.app.theme_problem is not None:
-            self._notice("warning", self.app.theme_problem.message, self.app.theme_problem.hint)
-        for problem in keymap_problems(self._launch.loaded.settings.ui.keys):
-            self._notice("warning", f"key binding left out: {problem}", "mend it under `ui: keys:`")
+        self.app.watch_settings()
 
     # ---- engine ----
 
@@ -146,13 +129,13 @@ class ChatScreen(Screen[None]):
             if host.notice is not None:
                 self._projector.apply(host.notice)
             if host.trouble is not None:
-                self._notice("warning", host.trouble.message, host.trouble.hint)
+                self.say("warning", host.trouble.message, host.trouble.hint)
             if self._launch.resume:
                 beginning = await host.latest() if self._launch.resume == "latest" else self._launch.resume
                 await self._show_session(beginning)
         except TuiAgentError as error:
             self._unopened = error
-            self._notice("error", error.message, error.hint)
+            self.say("error", error.message, error.hint)
         finally:
             self._opened.set()
         self._update_status()
@@ -176,7 +159,7 @@ class ChatScreen(Screen[None]):
 
     async def close_host(self) -> None:
         """Stop the turn, let it log its end, and close the engine."""
-        self._leaving = True
+        self._questions.close()
         if self._host is None:
             return
         if self._host.session.busy:
@@ -191,7 +174,7 @@ class ChatScreen(Screen[None]):
         if host is None:
             self._prompt.restore(text)
             if self._unopened is not None:
-                self._notice("error", self._unopened.message, self._unopened.hint)
+                self.say("error", self._unopened.message, self._unopened.hint)
             return
         if host.session.busy:
             host.session.steer(text)
@@ -230,8 +213,8 @@ class ChatScreen(Screen[None]):
         self._progress_changed()
 
     def _progress_changed(self) -> None:
-        waiting = Activity("you", self._questions[0].request.tool) if self._questions else self._progress.activity
-        self._activity.show(waiting)
+        asked = self._questions.first
+        self._activity.show(self._progress.activity if asked is None else Activity("you", asked.tool))
         if self.busy != self._was_busy:
             self._was_busy = self.busy
             self.refresh_bindings()
@@ -240,72 +223,40 @@ class ChatScreen(Screen[None]):
     # ---- questions ----
 
     async def approve(self, request: ApprovalRequest) -> ApprovalDecision:
-        """Ask the user; questions wait in line, and a cancelled one disappears."""
-        await self._mount_panel()
-        question = _Question(request, asyncio.get_running_loop().create_future())
-        self._questions.append(question)
-        self._ask()
-        try:
-            return await question.answer
-        finally:
-            self._questions.remove(question)
-            if self._review is not None and self._review.is_current:
-                self._review.dismiss(None)  # nobody waits for an answer there any more
-            self._ask()
+        """Ask the user."""
+        return await self._questions.ask(request, self.query_one("#foot"), self.symbols)
 
-    async def _mount_panel(self) -> None:
-        if self._panel is None:
-            from tui_agent.tui.widgets.approval_panel import ApprovalPanel
-
-            self._panel = ApprovalPanel(symbols=self.symbols)
-            await self.query_one("#foot").mount(self._panel, before=0)
-
-    def _ask(self) -> None:
-        if self._leaving or self._panel is None:
-            return
-        if not self._questions:
-            had_focus = self._panel.has_focus_within
-            self._panel.clear()
-            if had_focus or self.focused is None:
+    def _questions_changed(self) -> None:
+        if self._questions.first is None:
+            if self.focused is None:
                 self._prompt.focus()
-        elif self._panel.request is not self._questions[0].request:
-            self._panel.ask(self._questions[0].request, len(self._questions))
-            if not self.app.app_focus:
-                self.app.bell()
+        elif not self.app.app_focus:
+            self.app.bell()
         self._progress_changed()
 
     def on_approval_panel_answered(self, event: "ApprovalPanel.Answered") -> None:
         """The user decided."""
-        self._decide(event.request, event.decision)
-
-    def _decide(self, request: ApprovalRequest, decision: ApprovalDecision) -> None:
-        for question in self._questions:
-            if question.request is request and not question.answer.done():
-                question.answer.set_result(decision)
+        self._questions.answer(event.request, event.decision)
 
     @on(PromptArea.KeyPressed)
     def _prompt_key(self) -> None:
         if not self._warm and self._opened.is_set():
             self._warm = True
             self.run_worker(self._launch.warm_up, thread=True, exit_on_error=False)
-        if self._panel is not None:
-            self._panel.prompt_key_pressed()
 
     def typed_elsewhere(self) -> None:
-        """A key went to another widget than the question's: someone is busy there, and the question waits."""
-        if self._panel is not None and not self._panel.has_focus_within:
-            self._panel.prompt_key_pressed()
+        """A key went to some other widget than a question: the question waits."""
+        self._questions.typed_elsewhere()
 
     def on_app_focus(self) -> None:
-        """The terminal has the focus again: the click that gave it back answers nothing."""
-        if self._panel is not None:
-            self._panel.refocused()
+        """The terminal has the focus again."""
+        self._questions.refocused()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """A fault of ours is said, logged, and costs no more than what it happened in."""
         if event.state is WorkerState.ERROR and event.worker.error is not None:
             logging.getLogger(__name__).error("worker failed", exc_info=event.worker.error)
-            self._notice("error", f"internal error: {event.worker.error!r}", "the session goes on")
+            self.say("error", f"internal error: {event.worker.error!r}", "the session goes on")
 
     # ---- prompt ----
 
@@ -320,7 +271,7 @@ class ChatScreen(Screen[None]):
     @on(PromptArea.PasteCut)
     def _paste_cut(self, event: PromptArea.PasteCut) -> None:
         text = f"the paste has {event.length:,} characters; the first {event.kept:,} went in"
-        self._notice("warning", text, "put it in a file and name it with @")
+        self.say("warning", text, "put it in a file and name it with @")
 
     @work(exit_on_error=False)
     async def _run_command(self, command: SlashCommand, argument: str) -> None:
@@ -330,7 +281,7 @@ class ChatScreen(Screen[None]):
         elif argument and command.name == "/mode":
             await self._set_mode(argument)
         elif argument and command.name == "/theme":
-            self._choose_theme(argument)
+            self.app.choose_theme(argument)
         else:
             place, _, _ = command.action.partition(".")
             method = next(action.method for action in ACTIONS if action.id == command.action)
@@ -401,9 +352,9 @@ class ChatScreen(Screen[None]):
             return
         mode = next((mode for mode in MODES if mode == name), None)
         if mode is None:
-            self._notice("warning", f"no mode is called {name}", f"modes are {', '.join(MODES)}")
+            self.say("warning", f"no mode is called {name}", f"modes are {', '.join(MODES)}")
         elif problem := host.mode_problem(mode):
-            self._notice("warning", problem)
+            self.say("warning", problem)
         else:
             for event in await host.session.set_mode(mode):
                 self._show(event)
@@ -436,7 +387,7 @@ class ChatScreen(Screen[None]):
         try:
             client = await asyncio.to_thread(host.provider, provider)
         except TuiAgentError as error:
-            self._notice("error", error.message, error.hint)
+            self.say("error", error.message, error.hint)
             return
         model = model or self.app.loaded.settings.providers[provider].default_model
         for event in await host.session.switch(client, model):
@@ -451,7 +402,7 @@ class ChatScreen(Screen[None]):
         if host is None:
             return
         if host.session.busy:
-            self._notice("info", "a turn is running", "stop it with esc, then open another session")
+            self.say("info", "a turn is running", "stop it with esc, then open another session")
             return
         from tui_agent.tui.screens.sessions import SessionRow, SessionsScreen
 
@@ -461,14 +412,14 @@ class ChatScreen(Screen[None]):
                 for row in await host.sessions()
             ]
         except TuiAgentError as error:
-            self._notice("error", error.message, error.hint)
+            self.say("error", error.message, error.hint)
             return
         chosen = await self.app.push_screen_wait(SessionsScreen(rows, current=host.session.id, symbols=self.symbols))
         if chosen is not None and chosen != host.session.id and not host.session.busy:
             try:
                 await self._show_session(chosen)
             except TuiAgentError as error:
-                self._notice("error", error.message, error.hint)
+                self.say("error", error.message, error.hint)
 
     async def _show_session(self, beginning: str) -> None:
         """Continue a session: the transcript shows it whole."""
@@ -493,7 +444,7 @@ class ChatScreen(Screen[None]):
         if host is None:
             return
         if host.session.busy:
-            self._notice("info", "a turn is running", "stop it with esc first")
+            self.say("info", "a turn is running", "stop it with esc first")
             return
         await host.fresh_session()
         self._reset()
@@ -512,24 +463,8 @@ class ChatScreen(Screen[None]):
     @work(exit_on_error=False)
     async def action_review(self) -> None:
         """Open the diff of the change that waits for an answer."""
-        from tui_agent.tui.screens.review import ReviewScreen
-
-        if self._questions:
-            request = self._questions[0].request
-            if not isinstance(request.access, WriteAccess):
-                return
-            self._review = ReviewScreen(
-                request.access.plan,
-                request=request,
-                layout=self.app.loaded.settings.ui.diff,
-                symbols=self.symbols,
-            )
-            decision = await self.app.push_screen_wait(self._review)
-            self._review = None
-            if decision is not None:
-                self._decide(request, decision)
-            return
-        self._notice("info", "no change waits for an answer", "a made change unfolds in the transcript")
+        if not await self._questions.review(self.app.loaded.settings.ui.diff, self.symbols):
+            self.say("info", "no change waits for an answer", "a made change unfolds in the transcript")
 
     def on_key(self, event: events.Key) -> None:
         """Typing goes to the prompt wherever the focus is, but for the keys of that place; escape leads back to it."""
@@ -572,7 +507,8 @@ class ChatScreen(Screen[None]):
 
     # ---- what is shown ----
 
-    def _notice(self, level: Level, text: str, hint: str = "") -> None:
+    def say(self, level: Level, text: str, hint: str = "") -> None:
+        """A notice in the transcript."""
         self._projector.apply(Noticed(level, text, hint))
 
     def _welcome(self) -> None:
@@ -622,43 +558,15 @@ class ChatScreen(Screen[None]):
         """The theme is another one."""
         self._view.palette = palette
 
-    # ---- settings and themes ----
-
-    @work(exit_on_error=False, group="settings")
-    async def _watch_settings(self) -> None:
-        """Take over settings that change while we run, and say which."""
-        from tui_agent.config.watch import ReloadFailed, watch_settings
-
-        launch = self._launch
-        async for change in watch_settings(launch.reload, self.app.loaded, theme_folders=launch.themes):
-            if change.themes:
-                self.app.reload_theme()
-            if isinstance(change, ReloadFailed):
-                hint = f"{change.error.hint}\nthe settings from before stay in force".strip()
-                self._notice("error", change.error.message, hint)
-                continue
-            before, self.app.loaded = self.app.loaded, change.loaded
-            if self._host is not None:
-                try:
-                    self._host.reconfigure(change.loaded)
-                except ConfigError as error:
-                    self._notice("error", error.message, error.hint)
-            if before.settings.ui.thoughts != change.loaded.settings.ui.thoughts:
-                self._thoughts_folded = change.loaded.settings.ui.thoughts == "folded"
-                self._projector.thoughts_folded = self._thoughts_folded
-            if before.settings.ui.theme != change.loaded.settings.ui.theme:
-                self._choose_theme(change.loaded.settings.ui.theme)
-            if before.settings.ui.keys != change.loaded.settings.ui.keys:
-                self.app.set_keymap(keymap(change.loaded.settings.ui.keys))
-                for problem in keymap_problems(change.loaded.settings.ui.keys):
-                    self._notice("warning", f"key binding left out: {problem}")
-            for line in change.changes:
-                later = " (from the next start)" if line.partition(":")[0] in AT_START else ""
-                self._notice("info", f"settings changed: {line}{later}")
-            self._update_status()
-
-    def _choose_theme(self, name: str) -> None:
-        try:
-            self.app.apply_theme(find_theme(name, self._launch.themes))
-        except ConfigError as error:
-            self._notice("warning", error.message, error.hint)
+    def settings_changed(self, before: LoadedSettings) -> None:
+        """The settings of the app are others than `before`."""
+        loaded = self.app.loaded
+        if self._host is not None:
+            try:
+                self._host.reconfigure(loaded)
+            except ConfigError as error:
+                self.say("error", error.message, error.hint)
+        if before.settings.ui.thoughts != loaded.settings.ui.thoughts:
+            self._thoughts_folded = loaded.settings.ui.thoughts == "folded"
+            self._projector.thoughts_folded = self._thoughts_folded
+        self._update_status()

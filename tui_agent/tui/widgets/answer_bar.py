@@ -103,7 +103,7 @@ class AnswerBar(Widget):
         self._timer: Timer | None = None
         self._came_from: Widget | None = None
         self._hints = KeyHints()
-        self._comment = Input(compact=True, placeholder="why not? the model reads this")
+        self._comment = Input(compact=True, placeholder="why not? the model reads this; enter denies, esc goes back")
 
     def compose(self) -> ComposeResult:
         """Keys, or the line for a comment."""

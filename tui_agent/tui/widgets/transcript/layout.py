@@ -184,7 +184,7 @@ def rows_of(block: Block, width: int, clock: Callable[[], float]) -> list[Line]:
                 rows += _wrapped(block.hint, "muted", width, (("→ ", "faint"),))
             return rows
         case SwitchBlock():
-            label = f"{_one_line(block.provider)} · {_one_line(block.model)}"
+            label = " · ".join(filter(None, (_one_line(block.provider), _one_line(block.model))))
             return [Line(clip(((label, "muted"), ("  answers from here on", "faint")), width))]
         case WelcomeBlock():
             return [Line(row) for line in block.lines for row in wrap(_clean(line), width)] or [EMPTY]
