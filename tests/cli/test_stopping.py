@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from benchmarks.terminal import Terminal
 from tests.fakes.chat_server import ChatServer, reply_calls, reply_text
 from tests.project import PROGRAM, Machine
 
@@ -98,6 +99,26 @@ def test_impatient_signals_do_not_leave_commands_behind(tmp_path: Path) -> None:
     assert left(processes) == []
     assert (program.returncode, errors) == (130, b"")
     assert logged(machine)[-2:] == ["tool_finished", "turn_ended"]
+
+
+def test_impatient_keys_in_the_ui_do_not_leave_commands_behind(tmp_path: Path) -> None:
+    with ChatServer([reply_calls([("run_command", {"command": DEAF})])]) as server:
+        machine = Machine.under(tmp_path, {"fake": server.url})
+        with Terminal([*PROGRAM, "chat"], env={**machine.environ, "PYTHONPATH": ROOT}, cwd=str(machine.project)) as ui:
+            ui.wait_for("›")
+            ui.send("go")
+            ui.wait_for("go")
+            ui.send("\r")
+            ui.wait_for(r"\by (allow )?once")
+            ui.settle(0.6)
+            ui.send("y")
+            processes = begun(machine)
+            while ui.process.poll() is None:
+                ui.send("\x03")  # a key while the UI is there, a signal once the terminal is given back
+                ui.settle(0.1)
+            assert ui.wait_exit() == 0
+            assert b"Traceback" not in ui.raw
+    assert left(processes) == []
 
 
 def test_when_the_reader_leaves_the_turn_still_ends_in_the_log(tmp_path: Path) -> None:

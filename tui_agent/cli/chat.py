@@ -13,6 +13,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from tui_agent.cli.flags import add_engine, add_model, add_shared
+from tui_agent.cli.signals import ignore_signals
 from tui_agent.conversation.errors import UsageError
 
 if TYPE_CHECKING:
@@ -69,7 +70,10 @@ def run(args: argparse.Namespace) -> int:
         resume="latest" if args.latest else args.resume or "",
     )
     app = TuiAgent(launch)
-    code = app.run(mouse=loaded.settings.ui.mouse)
+    try:
+        code = app.run(mouse=loaded.settings.ui.mouse)
+    finally:
+        ignore_signals()
     return app.return_code or 0 if code is None else code
 
 

@@ -8,19 +8,17 @@ examples:
 
 import argparse
 import asyncio
-import signal
 import sys
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
 from tui_agent.cli.flags import add_engine, add_model, add_shared
+from tui_agent.cli.signals import SIGNALS, ignore_signals
 
 if TYPE_CHECKING:
     from tui_agent.headless.writers import Writer
 
 AGENTS = ("convo",)
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -58,9 +56,7 @@ def run(args: argparse.Namespace) -> int:
     stopped_by: list[int] = []
     code = asyncio.run(_turn(args, _prompt(args.message), writer, stopped_by))
     if stopped_by:
-        # Commands that the turn had started are being killed by a thread; a further signal must not end us before it.
-        for number in SIGNALS:
-            signal.signal(number, signal.SIG_IGN)
+        ignore_signals()
         return 128 + stopped_by[0]
     return code
 

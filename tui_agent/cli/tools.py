@@ -18,14 +18,13 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from tui_agent.cli.flags import add_engine, add_shared
+from tui_agent.cli.signals import SIGNALS, ignore_signals
 from tui_agent.conversation.errors import EXIT_DONE, EXIT_FAILED, EXIT_REFUSED, EXIT_USAGE, UsageError
 
 if TYPE_CHECKING:
     from tui_agent.conversation.messages import ToolSpec
     from tui_agent.permissions.approval import ApprovalDecision, ApprovalRequest, Approver
     from tui_agent.tools.executor import ToolExecutor, ToolOutcome
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -75,8 +74,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _leave(number: int, frame: FrameType | None) -> None:
     """End as the signal asks, but not before what runs was stopped: `run` sees to that on its way out."""
-    for every in SIGNALS:
-        signal.signal(every, signal.SIG_IGN)
+    ignore_signals()
     raise SystemExit(128 + number)
 
 
