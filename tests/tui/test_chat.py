@@ -77,7 +77,7 @@ async def test_the_draft_survives_a_question_and_its_answer(machine: Machine, mo
             await submit(pilot, "write")
             app.chat.query_one(PromptArea).insert("my next idea")
             await until(pilot, says(app, "allow once"))
-            await pilot.pause(0.9)
+            await until(pilot, lambda: app.chat._questions.armed, "an open question")
             await pilot.press("y")
             await until(pilot, says(app, "approved"))
             assert app.chat.query_one(PromptArea).draft == "my next idea"
@@ -92,7 +92,7 @@ async def test_enter_never_allows(machine: Machine, monkeypatch: pytest.MonkeyPa
         async with app.run_test(size=(100, 30)) as pilot:
             await submit(pilot, "write")
             await until(pilot, says(app, "allow once"))
-            await pilot.pause(0.9)
+            await until(pilot, lambda: app.chat._questions.armed, "an open question")
             await pilot.press("enter", "enter")
             await pilot.pause(0.3)
             assert not (machine.project / "hello.py").exists()
@@ -106,7 +106,7 @@ async def test_escape_at_a_question_denies_and_stops(machine: Machine, monkeypat
         async with app.run_test(size=(100, 30)) as pilot:
             await submit(pilot, "write")
             await until(pilot, says(app, "allow once"))
-            await pilot.pause(0.9)
+            await until(pilot, lambda: app.chat._questions.armed, "an open question")
             await pilot.press("escape")
             await until(pilot, lambda: not app.chat.busy, "the end of the turn")
             assert "denied" in screen_text(app)
@@ -122,7 +122,7 @@ async def test_two_questions_come_one_after_the_other(machine: Machine, monkeypa
             await submit(pilot, "write")
             await until(pilot, says(app, "1 of 2"))
             assert "2 of 2" not in screen_text(app)
-            await pilot.pause(0.9)
+            await until(pilot, lambda: app.chat._questions.armed, "an open question")
             await pilot.press("y", "y", "y")  # held: only the first one was meant for this question
             await until(pilot, says(app, "2 of 2"))
             await pilot.pause(0.2)
@@ -155,11 +155,11 @@ async def test_what_is_queued_is_shown_until_it_is_sent(machine: Machine, monkey
         app = chat_app(machine, monkeypatch)
         async with app.run_test(size=(100, 30)) as pilot:
             await submit(pilot, "write")
-            await until(pilot, lambda: app.chat._panel is not None and app.chat._panel.armed, "the question")
+            await until(pilot, lambda: app.chat._questions.armed, "the question")
             app.chat.query_one(PromptArea).focus()
             await submit(pilot, "and be quick")
             await until(pilot, says(app, "queued  and be quick"))
-            await until(pilot, lambda: app.chat._panel is not None and app.chat._panel.armed, "the question again")
+            await until(pilot, lambda: app.chat._questions.armed, "the question again")
             await pilot.press("y")
             await until(pilot, says(app, "Both done."))
             assert "queued" not in screen_text(app)
@@ -295,7 +295,7 @@ async def test_d_opens_the_review_and_an_answer_there_counts(machine: Machine, m
         async with app.run_test(size=(100, 30)) as pilot:
             await submit(pilot, "write")
             await until(pilot, says(app, "allow once"))
-            await pilot.pause(0.9)
+            await until(pilot, lambda: app.chat._questions.armed, "an open question")
             await pilot.press("d")
             await until(pilot, lambda: isinstance(app.screen, ReviewScreen), "the review")
             assert "hello.py" in screen_text(app)
@@ -328,7 +328,7 @@ async def test_a_new_session_asks_again_for_what_was_allowed_in_the_old_one(
         async with app.run_test(size=(100, 30)) as pilot:
             await submit(pilot, "write")
             await until(pilot, says(app, "for this session"))
-            await pilot.pause(0.9)
+            await until(pilot, lambda: app.chat._questions.armed, "an open question")
             await pilot.press("s")
             await until(pilot, lambda: (machine.project / "hello.py").exists() and not app.chat.busy, "the file")
             (machine.project / "hello.py").unlink()

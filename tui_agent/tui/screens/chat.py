@@ -20,7 +20,7 @@ from tui_agent.conversation.errors import ConfigError, TuiAgentError
 from tui_agent.conversation.events import Level, Mode, Noticed, PromptSubmitted, ToolFinished, TurnEnded
 from tui_agent.permissions.approval import ApprovalDecision, ApprovalRequest, Denied
 from tui_agent.tui.actions import ACTIONS
-from tui_agent.tui.bindings import bindings_for
+from tui_agent.tui.bindings import bindings_for, keymap
 from tui_agent.tui.commands import SlashCommand, completions, find
 from tui_agent.tui.history import PromptHistory
 from tui_agent.tui.host import Host, Launch
@@ -301,8 +301,8 @@ class ChatScreen(Screen[None]):
         if waiting:
             self._prompt.restore("\n\n".join(waiting))
         self._stopped = True
-        if self._questions:
-            self._decide(self._questions[0].request, Denied(stop=True))
+        if (asked := self._questions.first) is not None:
+            self._questions.answer(asked, Denied(stop=True))
         else:
             host.session.interrupt()
 

@@ -1,0 +1,110 @@
+"""The questions of the engine, one at a time: in line, on the panel, in the review, and answered or withdrawn."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from textual.screen import Screen
+from textual.widget import Widget
+
+from tui_agent.permissions.approval import ApprovalDecision, ApprovalRequest, WriteAccess
+from tui_agent.tui.theming import Symbols
+
+if TYPE_CHECKING:  # imported with the first question
+    from tui_agent.tui.screens.review import ReviewScreen
+    from tui_agent.tui.widgets.approval_panel import ApprovalPanel
+
+
+@dataclass(slots=True)
+class _Question:
+    request: ApprovalRequest
+    answer: asyncio.Future[ApprovalDecision]
+
+
+class Questions:
+    """The `Approver` of a screen: shows questions on a panel that it mounts as the first child of `place`.
+
+    `changed` is called whenever another question, or none, is in front.
+    """
+
+    def __init__(self, screen: Screen[None], changed: Callable[[], None]) -> None:
+        self._screen = screen
+        self._changed = changed
+        self._waiting: list[_Question] = []
+        self._panel: ApprovalPanel | None = None
+        self._review: ReviewScreen | None = None
+        self._closed = False
+
+    @property
+    def first(self) -> ApprovalRequest | None:
+        """The question in front."""
+        return self._waiting[0].request if self._waiting else None
+
+    @property
+    def armed(self) -> bool:
+        """Whether a key would answer now."""
+        return self._panel is not None and self._panel.armed
+
+    async def ask(self, request: ApprovalRequest, place: Widget, symbols: Symbols) -> ApprovalDecision:
+        """Show a question when its turn comes and wait for the answer; being cancelled withdraws it."""
+        if self._panel is None:
+            from tui_agent.tui.widgets.approval_panel import ApprovalPanel
+
+            self._panel = ApprovalPanel(symbols=symbols)
+            await place.mount(self._panel, before=0)
+        question = _Question(request, asyncio.get_running_loop().create_future())
+        self._waiting.append(question)
+        self._show()
+        try:
+            return await question.answer
+        finally:
+            self._waiting.remove(question)
+            if self._review is not None and self._review.is_current:
+                self._review.dismiss(None)  # nobody waits for an answer there any more
+            self._show()
+
+    def answer(self, request: ApprovalRequest, decision: ApprovalDecision) -> None:
+        """Answer a question; one that was withdrawn or answered before takes none."""
+        for question in self._waiting:
+            if question.request is request and not question.answer.done():
+                question.answer.set_result(decision)
+
+    def close(self) -> None:
+        """Show no more: the screen goes."""
+        self._closed = True
+
+    def typed_elsewhere(self) -> None:
+        """A key went to another widget than the question's: someone is busy there, and the question waits."""
+        if self._panel is not None and not self._panel.has_focus_within:
+            self._panel.prompt_key_pressed()
+
+    def refocused(self) -> None:
+        """The terminal has the focus again: the click that gave it back answers nothing."""
+        if self._panel is not None:
+            self._panel.refocused()
+
+    async def review(self, layout: Literal["auto", "unified", "split"], symbols: Symbols) -> bool:
+        """Open the diff of the change in front, and answer with what was decided there; False when there is none."""
+        from tui_agent.tui.screens.review import ReviewScreen
+
+        request = self.first
+        if request is None or not isinstance(request.access, WriteAccess):
+            return False
+        self._review = ReviewScreen(request.access.plan, request=request, layout=layout, symbols=symbols)
+        decision = await self._screen.app.push_screen_wait(self._review)
+        self._review = None
+        if decision is not None:
+            self.answer(request, decision)
+        return True
+
+    def _show(self) -> None:
+        if self._closed or self._panel is None:
+            return
+        if self.first is None:
+            if self._panel.has_focus_within:
+                self._screen.set_focus(None)  # the screen gives it to whom it belongs now
+            self._panel.clear()
+        elif self._panel.request is not self.first:
+            self._panel.ask(self.first, len(self._waiting))
+        self._changed()
