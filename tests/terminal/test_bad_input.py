@@ -127,3 +127,20 @@ def test_resizing_at_every_moment_harms_nothing(tmp_path: Path) -> None:
             assert (made.project / "a.txt").exists()
             terminal.send("\x11")
             assert terminal.wait_exit() == 0
+
+
+def test_a_theme_that_goes_bad_while_it_is_shown_is_named_and_stays_as_it_was(tmp_path: Path) -> None:
+    made = Machine.under(tmp_path, {"fake": "http://127.0.0.1:9/v1/"}, ui={"theme": "mine"})
+    themes = made.home / "config" / "themes"
+    themes.mkdir()
+    good = (Path(__file__).parents[2] / "themes" / "slate.yaml").read_text().replace("slate", "mine")
+    (themes / "mine.yaml").write_text(good)
+    with launch(made) as terminal:
+        terminal.wait_for("›")
+        terminal.settle(1.0)
+        new = themes / "mine.new"
+        new.write_text(good.replace("background:", "backgrund:", 1))
+        new.replace(themes / "mine.yaml")
+        terminal.wait_for("backgrund")
+        terminal.wait_for(r"mine\.yaml")
+        assert "Traceback" not in terminal.text
