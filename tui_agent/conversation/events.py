@@ -56,7 +56,7 @@ class DecisionMade(Struct, frozen=True, tag="decision_made"):
     call_id: str
     tool: str
     outcome: Literal["allowed", "denied"]
-    by: Literal["user", "session", "policy", "interrupt"]
+    by: Literal["user", "session", "policy"]
     reasons: tuple[str, ...] = ()
     comment: str = ""
     digest: str = ""

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from tui_agent.conversation.errors import (
     EXIT_DONE,
@@ -27,7 +27,6 @@ from tui_agent.conversation.events import (
 from tui_agent.conversation.messages import Usage
 from tui_agent.text.sanitize import sanitize
 
-OutputFormat = Literal["text", "json", "stream-json"]
 Write = Callable[[str], object]
 
 

@@ -64,7 +64,7 @@ class Host(Protocol):
         ...
 
     async def project_files(self, typed: str) -> list[str]:
-        """Paths of the project that match what was typed; folders end with a slash."""
+        """Paths of the project that contain what was typed, shortest first."""
         ...
 
     async def aclose(self) -> None:

@@ -217,7 +217,6 @@ class Symbols(NamedTuple):
     down: str
     enter: str
     pending: str
-    spinner: tuple[str, ...]
 
 
 UNICODE = Symbols(
@@ -241,7 +240,6 @@ UNICODE = Symbols(
     down="↓",
     enter="↵",
     pending="○",
-    spinner=("⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"),
 )
 
 ASCII = Symbols(
@@ -265,7 +263,6 @@ ASCII = Symbols(
     down="v",
     enter="<",
     pending="o",
-    spinner=("|", "/", "-", "\\"),
 )
 
 

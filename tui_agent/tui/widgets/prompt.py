@@ -27,7 +27,7 @@ from tui_agent.tui.widgets.completion import (
 )
 
 FileCandidates = Callable[[str], Awaitable[list[str]]]
-"""Paths in the project that match what follows the `@`; a folder ends with a slash."""
+"""Paths in the project that match what follows the `@`."""
 
 LARGEST_PASTE = 500_000
 """Characters of one paste that are kept."""

@@ -29,7 +29,7 @@ from tui_agent.tui.widgets.transcript.document import (
     UserBlock,
 )
 
-_APPROVED = {"user": "approved", "session": "allowed for this session", "policy": "", "interrupt": ""}
+_APPROVED = {"user": "approved", "session": "allowed for this session", "policy": ""}
 # The argument that says best what a call is about, when the engine did not say it.
 _TELLING = ("file_path", "path", "command", "pattern", "query", "url", "name")
 
