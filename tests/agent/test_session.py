@@ -231,6 +231,16 @@ async def test_a_cut_stream_is_an_error_and_its_half_call_does_not_run(tmp_path:
             assert server.requests and not list((tmp_path / "project").iterdir())
 
 
+async def test_a_reply_without_an_end_is_stopped_and_kept_as_far_as_it_came(tmp_path: Path) -> None:
+    with ChatServer([reply_steps(*[text("x" * 1_000_000)] * 9, Stall()), reply_text("ok")]) as server:
+        async with session_with(server, tmp_path) as session:
+            events = await collect(session, "go")
+            assert isinstance(events[-1], TurnEnded) and (events[-1].reason, events[-1].cause) == ("error", "protocol")
+            (reply,) = logged(session, AssistantReplied)
+            assert isinstance(reply, AssistantReplied) and len(reply.text) == 8_000_000
+            assert any(isinstance(event, Noticed) and "longer than 8 MB" in event.text for event in events)
+
+
 async def test_a_provider_error_costs_the_turn_and_not_the_session(tmp_path: Path) -> None:
     with ChatServer([reply_error(400, "bad request"), reply_text("Fine now.")]) as server:
         async with session_with(server, tmp_path) as session:

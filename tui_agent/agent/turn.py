@@ -41,6 +41,9 @@ logger = logging.getLogger(__name__)
 SAME_CALL_LIMIT = 4
 """The same call with the same result so many times in a row ends the turn."""
 
+REPLY_LIMIT = 8_000_000
+"""Characters of one reply; beyond it a model is only burning memory."""
+
 NOT_BEGUN = "not run: the turn was stopped"
 STOPPED = "stopped while it ran; it may have been done in part"
 
@@ -104,6 +107,12 @@ class _Reply:
     text: list[str] = field(default_factory=list)
     reasoning: list[str] = field(default_factory=list)
     reasoning_ended: float = 0.0
+    length: int = 0
+
+    def grow(self, characters: int) -> int:
+        """Count characters that arrived; how many there are now."""
+        self.length += characters
+        return self.length
 
     def logged(self, finish: Finish, calls: tuple[ToolCall, ...], usage: Usage) -> AssistantReplied:
         """The event of it."""
@@ -256,6 +265,13 @@ class Turn:
         async with aclosing(provider.stream(ChatRequest(model, sent, tools))) as stream:
             async for event in stream:
                 match event:
+                    case TextDelta() | ReasoningDelta() if (size := reply.grow(len(event.text))) > REPLY_LIMIT:
+                        logger.warning("reply stopped at %d characters", size)
+                        raise ProviderError(
+                            "protocol",
+                            f"the reply is longer than {REPLY_LIMIT // 1_000_000} MB",
+                            "the model does not stop; the part that arrived is kept",
+                        )
                     case TextDelta():
                         reply.text.append(event.text)
                         if reply.reasoning and not reply.reasoning_ended:

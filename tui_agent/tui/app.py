@@ -91,7 +91,8 @@ class TuiAgent(App[int]):
             await super().on_event(self._early.pop(0))
 
     def _signalled(self, number: int) -> None:
-        self.run_worker(self.leave(128 + number), exit_on_error=False)
+        if not self._leaving:
+            self.run_worker(self.leave(128 + number), exit_on_error=False)
 
     async def leave(self, code: int = 0) -> None:
         """Stop the turn, kill what runs, flush the log, give the terminal back."""
