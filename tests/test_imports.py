@@ -37,3 +37,31 @@ def test_the_ui_is_imported_without_network_clients() -> None:
     loaded = modules_after("import sys, tui_agent.tui.app; print(sorted(sys.modules))")
     assert "textual" in loaded
     assert not loaded & {"openai", "mcp", "httpx2", "pydantic", "watchfiles", "markdown_it", "sqlite3", "rapidfuzz"}
+
+
+FIRST_PAINT = """
+import asyncio, pathlib, sys, tempfile
+from tui_agent.config.load import load_settings
+from tui_agent.config.locations import shipped_themes
+from tui_agent.tui.app import TuiAgent
+from tui_agent.tui.host import Launch
+
+async def never(approver):
+    await asyncio.Event().wait()
+
+async def paint():
+    folder = pathlib.Path(tempfile.mkdtemp())
+    loaded = load_settings(config_file=None, project_dir=None, environ={}, flags={})
+    app = TuiAgent(Launch(loaded, folder, "0", folder / "history", (shipped_themes(),), never, print, lambda: loaded))
+    async with app.run_test() as pilot:
+        await pilot.press("h", "i")
+        assert app.chat.focused.text == "hi"
+        print(sorted(sys.modules))
+
+asyncio.run(paint())
+"""
+
+
+def test_the_first_paint_takes_keys_and_needs_no_network_client() -> None:
+    loaded = modules_after(FIRST_PAINT)
+    assert not loaded & {"openai", "mcp", "httpx2", "pydantic", "markdown_it"}
