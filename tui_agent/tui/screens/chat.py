@@ -40,7 +40,7 @@ from tui_agent.workspace.git import branch
 if TYPE_CHECKING:  # what the first paint does not show is imported after it
     from tui_agent.conversation.events import Event
     from tui_agent.tui.app import TuiAgent
-    from tui_agent.tui.widgets.approval_panel import ApprovalPanel
+    from tui_agent.tui.widgets.answer_bar import AnswerBar
 
 SETTLING = 0.1
 """Seconds from the first paint to the first work that it did not need."""
@@ -234,7 +234,7 @@ class ChatScreen(Screen[None]):
             self.app.bell()
         self._progress_changed()
 
-    def on_approval_panel_answered(self, event: "ApprovalPanel.Answered") -> None:
+    def on_answer_bar_answered(self, event: "AnswerBar.Answered") -> None:
         """The user decided."""
         self._questions.answer(event.request, event.decision)
 
@@ -483,12 +483,12 @@ class ChatScreen(Screen[None]):
             self._prompt.focus()
             self._prompt.post_message(events.Paste(event.text))
 
-    def on_approval_panel_typed(self, event: "ApprovalPanel.Typed") -> None:
+    def on_answer_bar_typed(self, event: "AnswerBar.Typed") -> None:
         """Typed at the panel, but no answer: it belongs to the prompt."""
         self._prompt.focus()
         self._prompt.insert(event.text)
 
-    def on_approval_panel_review_wanted(self) -> None:
+    def on_answer_bar_review_wanted(self) -> None:
         """The user wants to see the whole diff."""
         self.action_review()
 
@@ -518,7 +518,7 @@ class ChatScreen(Screen[None]):
         info = self._status_info()
         model = f"{info.provider} {self.symbols.separator} {info.model or 'no model'}" if self._opened.is_set() else ""
         found = self._host.explanation if self._host is not None else ""
-        return welcome_lines(self._launch.version, model, found, keymap(self._launch.loaded.settings.ui.keys))
+        return welcome_lines(self._launch.version, model, found, keymap(self.app.loaded.settings.ui.keys))
 
     def _update_welcome(self) -> None:
         """Who answers becomes known after the first paint; once something was asked the transcript says it."""

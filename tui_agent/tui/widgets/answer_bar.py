@@ -72,7 +72,7 @@ class AnswerBar(Widget):
             self.request = request
 
     class Typed(Message):
-        """Text that was meant for the prompt."""
+        """Typed or pasted where the bar has the focus, but meant for the prompt: focus it and insert the text."""
 
         def __init__(self, text: str) -> None:
             super().__init__()

@@ -7,12 +7,10 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.geometry import Size
-from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
 from tui_agent.permissions.approval import (
-    ApprovalDecision,
     ApprovalRequest,
     CommandAccess,
     ForeignAccess,
@@ -116,27 +114,10 @@ class ApprovalPanel(Widget):
     }
     """
 
-    class Answered(Message):
-        """The user decided; the panel is hidden."""
-
-        def __init__(self, request: ApprovalRequest, decision: ApprovalDecision) -> None:
-            super().__init__()
-            self.request = request
-            self.decision = decision
-
-    class ReviewWanted(Message):
-        """The user wants the diff review of this request."""
-
-        def __init__(self, request: ApprovalRequest) -> None:
-            super().__init__()
-            self.request = request
-
-    class Typed(Message):
-        """Typed or pasted while the panel had the focus, but meant for the prompt: focus it and insert the text."""
-
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
+    # The bar's own messages go up through the panel.
+    Answered = AnswerBar.Answered
+    ReviewWanted = AnswerBar.ReviewWanted
+    Typed = AnswerBar.Typed
 
     def __init__(
         self,
@@ -290,20 +271,10 @@ class ApprovalPanel(Widget):
 
     @on(AnswerBar.Answered)
     def _answered(self, event: AnswerBar.Answered) -> None:
-        event.stop()
         if event.request is self._request:
             self.clear()
-            self.post_message(self.Answered(event.request, event.decision))
-
-    @on(AnswerBar.ReviewWanted)
-    def _review_wanted(self, event: AnswerBar.ReviewWanted) -> None:
-        event.stop()
-        self.post_message(self.ReviewWanted(event.request))
-
-    @on(AnswerBar.Typed)
-    def _typed(self, event: AnswerBar.Typed) -> None:
-        event.stop()
-        self.post_message(self.Typed(event.text))
+        else:
+            event.stop()
 
 
 def _wants(request: ApprovalRequest, diffs: Sequence[FileDiff], symbols: Symbols) -> tuple[str, str, str]:
