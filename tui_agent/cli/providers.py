@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from tui_agent.cli.flags import add_shared
 from tui_agent.conversation.errors import EXIT_DONE, EXIT_FAILED, EXIT_UNREACHABLE
+from tui_agent.text.sanitize import one_line
 
 if TYPE_CHECKING:
     from tui_agent.config.model import Settings
@@ -97,9 +98,9 @@ async def _test(settings: "Settings", name: str, model: str, as_json: bool) -> i
         checks.append(check)
         if not as_json:
             word = {True: "ok", False: "failed", None: "-"}[check.passed]
-            print(f"{check.name:<14}{word:<8}{_line(check.detail)}", flush=True)
+            print(f"{check.name:<14}{word:<8}{one_line(check.detail)}", flush=True)
             if check.fix and not check.passed:
-                print("".join(f"{'':<22}{_line(line)}\n" for line in check.fix.splitlines()), end="", flush=True)
+                print("".join(f"{'':<22}{one_line(line)}\n" for line in check.fix.splitlines()), end="", flush=True)
     failed = [check for check in checks if check.passed is False]
     if as_json:
         rows = [{"check": c.name, "ok": c.passed, "detail": c.detail, "fix": c.fix} for c in checks]
@@ -152,14 +153,7 @@ def _model_json(model: "ModelInfo") -> dict[str, Any]:
 
 
 def _print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    table = [tuple(head), *(tuple(_line(cell) for cell in row) for row in rows)]
+    table = [tuple(head), *(tuple(one_line(cell) for cell in row) for row in rows)]
     widths = [max(len(row[column]) for row in table) for column in range(len(head))]
     for row in table:
         print("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-def _line(text: str) -> str:
-    """Text of a server on one line, without anything that could drive the terminal."""
-    from tui_agent.text.sanitize import sanitize
-
-    return " ".join(sanitize(text).split())

@@ -14,7 +14,7 @@ from tui_agent.config.model import ProviderSettings
 from tui_agent.config.providers import is_loopback, key_variable
 from tui_agent.conversation.errors import ProviderError
 from tui_agent.providers.surrogates import mend
-from tui_agent.text.sanitize import sanitize
+from tui_agent.text.sanitize import one_line
 
 RETRY_AFTER_CAP = 60.0
 BODY_SHOWN = 300
@@ -68,7 +68,7 @@ class Endpoint:
         """Text of the server as it may be shown: one bounded line without controls and without keys."""
         if len(self.key) >= 8 and self.key != self.settings.default_api_key:
             text = text.replace(self.key, "[key]")
-        line = " ".join(sanitize(mend(_SECRET.sub("[key]", text))).split())
+        line = one_line(mend(_SECRET.sub("[key]", text)))
         return line if len(line) <= limit else line[: limit - 1] + "…"
 
 

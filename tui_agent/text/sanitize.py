@@ -63,6 +63,11 @@ def sanitize(text: str, mode: ShowMode = "output") -> str:
     return _EXCESS.sub("", _MAPPED.sub(_symbol, text))
 
 
+def one_line(text: str) -> str:
+    """Foreign text as it may stand in a row of a screen: sanitised as `output`, every run of white space one space."""
+    return " ".join(sanitize(text).split())
+
+
 def hidden_count(text: str) -> int:
     """How many characters of `text` approval mode has to spell out because a reader would not see them."""
     runs = sum(len(match[0]) for match in _RUN_OF_SPACES.finditer(text))

@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.screen import Screen, ScreenResultType
 from textual.widgets import Input, Static
 
-from tui_agent.text.sanitize import sanitize
+from tui_agent.text.sanitize import one_line
 from tui_agent.tui.bindings import run_in_order
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.choices import ChoiceList, Row
@@ -19,11 +19,6 @@ def matches(text: str, words: str) -> bool:
     """Whether every word of `words` stands somewhere in `text`; case does not matter."""
     text = text.lower()
     return all(word in text for word in words.lower().split())
-
-
-def one_line(text: str) -> str:
-    """Foreign text as it may stand in a row."""
-    return " ".join(sanitize(text).split())
 
 
 class FilterInput(Input, inherit_bindings=False):

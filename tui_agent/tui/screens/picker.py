@@ -10,9 +10,9 @@ from textual.content import Content
 from tui_agent.config.model import ProviderSettings, Settings
 from tui_agent.config.providers import base_url, is_loopback, key_variable
 from tui_agent.providers.protocol import ModelInfo, ProbeResult
-from tui_agent.text.sanitize import sanitize
+from tui_agent.text.sanitize import one_line, sanitize
 from tui_agent.tui.bindings import bindings_for
-from tui_agent.tui.screens.filtered import FilteredScreen, matches, one_line
+from tui_agent.tui.screens.filtered import FilteredScreen, matches
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.choices import Row, columns
 from tui_agent.tui.widgets.status_bar import short_count

@@ -7,8 +7,9 @@ from functools import partial
 from msgspec import Struct
 from textual.content import Content
 
+from tui_agent.text.sanitize import one_line
 from tui_agent.tui.bindings import bindings_for
-from tui_agent.tui.screens.filtered import FilteredScreen, matches, one_line
+from tui_agent.tui.screens.filtered import FilteredScreen, matches
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.choices import Row, columns
 

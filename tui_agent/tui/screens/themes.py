@@ -9,8 +9,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from tui_agent.text.sanitize import one_line
 from tui_agent.tui.bindings import bindings_for
-from tui_agent.tui.screens.filtered import one_line
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.choices import ChoiceList, Row, columns
 from tui_agent.tui.widgets.key_footer import KeyFooter

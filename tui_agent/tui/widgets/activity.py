@@ -11,7 +11,7 @@ from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
 
-from tui_agent.text.sanitize import sanitize
+from tui_agent.text.sanitize import one_line
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.status_bar import short_count
 
@@ -37,7 +37,7 @@ class Activity(Struct, frozen=True):
 
 def activity_words(activity: Activity, now: float) -> list[str]:
     """What the line says, in pieces: first the state, then its numbers."""
-    text = " ".join(sanitize(activity.text).split())
+    text = one_line(activity.text)
     seconds = max(0, int(now - activity.since))
     match activity.kind:
         case "waiting":
@@ -186,7 +186,7 @@ class QueuedLine(Widget):
         width = self.content_size.width
         count = len(self.texts)
         said = Content(f"{self._symbols.enter} {'queued' if count == 1 else f'{count} queued'}  ")
-        text = Content(" ".join(sanitize(self.texts[-1]).split()) if self.texts else "")
+        text = Content(one_line(self.texts[-1]) if self.texts else "")
         waits = Content("  sent after this step; stopping gives it back")
         if said.cell_length + text.cell_length + waits.cell_length > width:
             waits = Content("")
