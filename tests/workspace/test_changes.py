@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_agent.workspace.changes import ChangePlan, FileChange, StaleChange, apply
+from tui_agent.workspace.apply import StaleChange, apply
+from tui_agent.workspace.changes import ChangePlan, FileChange
 from tui_agent.workspace.files import read_bytes
 from tui_agent.workspace.paths import Workspace
 

@@ -40,7 +40,7 @@ from tui_agent.tools.builtin.provider import BuiltinTools
 from tui_agent.tools.protocol import Prepared, PreparingProvider, ToolContext, ToolProvider, ToolResult
 from tui_agent.tools.schema import ArgumentsError, parse_arguments
 from tui_agent.tools.threads import LoopThread
-from tui_agent.workspace.changes import StaleChange
+from tui_agent.workspace.apply import StaleChange
 from tui_agent.workspace.paths import Workspace
 
 MAX_RESULT_CHARACTERS: Final = 100_000

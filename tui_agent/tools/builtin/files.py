@@ -11,7 +11,8 @@ from tui_agent.conversation.messages import ToolSpec
 from tui_agent.permissions.approval import ReadAccess, WriteAccess
 from tui_agent.tools.builtin.desk import Desk, in_thread
 from tui_agent.tools.protocol import Prepared, ToolContext, ToolResult
-from tui_agent.workspace.changes import ChangePlan, FileChange, apply
+from tui_agent.workspace.apply import apply
+from tui_agent.workspace.changes import ChangePlan, FileChange
 from tui_agent.workspace.diff import file_delta
 from tui_agent.workspace.edits import find_and_replace
 from tui_agent.workspace.files import encode, encode_like, kind_of, read_file
