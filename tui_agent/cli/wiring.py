@@ -107,27 +107,26 @@ def build_executor(
     """
     from tui_agent.tools.executor import ToolExecutor
 
-    def build(tools: Sequence[str] | None) -> ToolExecutor:
-        return ToolExecutor(
+    try:
+        executor = ToolExecutor(
             directory,
             allow_commands=not args.no_commands,
             allowed_directories=args.allowed_dirs,
             approver=approver,
-            tools=tools,
         )
-
-    try:
-        everything = build(None)
     except WorkspaceError as error:
         raise UsageError(error.message, error.hint) from None
     looking_only = getattr(args, "approve", "") == "read-only"
     if tools is None:
-        return build(READING_TOOLS) if looking_only else everything
-    known = {spec.name for spec in everything.specs()}
-    names = [everything.canonical(name.strip()) for name in tools]
+        if looking_only:
+            executor.offer(READING_TOOLS)
+        return executor
+    known = {spec.name for spec in executor.specs()}
+    names = [executor.canonical(name.strip()) for name in tools]
     if unknown := [name for name in names if name not in known]:
         raise UsageError(f"no tool is called {unknown[0]!r}", f"tools are {', '.join(sorted(known))}")
-    return build([name for name in names if name in READING_TOOLS] if looking_only else names)
+    executor.offer([name for name in names if name in READING_TOOLS] if looking_only else names)
+    return executor
 
 
 def policy_for(settings: Settings, mode: "Mode") -> "Policy":

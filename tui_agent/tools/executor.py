@@ -103,7 +103,9 @@ class ToolExecutor:
         self._providers: tuple[ToolProvider, ...] = (self._builtin, *providers)
         self._grants = SessionGrants()
         self._loop_thread: LoopThread | None = None
-        self._offered = None if tools is None else frozenset(map(self.canonical, tools))
+        self._offered: frozenset[str] | None = None
+        if tools is not None:
+            self.offer(tools)
 
     @property
     def workspace(self) -> Workspace:
@@ -119,6 +121,10 @@ class ToolExecutor:
             for spec in provider.get_tools()
             if offered is None or spec.name in offered
         )
+
+    def offer(self, tools: Iterable[str]) -> None:
+        """Offer and run only these tools from now on, by their names or aliases."""
+        self._offered = frozenset(map(self.canonical, tools))
 
     def canonical(self, name: str) -> str:
         """A tool's own name for a name or alias; other names as they are."""
