@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from tui_agent.conversation.events import Mode
 
 Api = Literal["chat", "ollama", "embedded"]
+ProfileName = Literal["auto", "small", "full"]
 ToolCallStyle = Literal["auto", "native", "text", "off"]
 
 Name = Annotated[
@@ -61,6 +62,11 @@ class ProviderSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """A command whose first line of output is the key; it is run without a shell."""
     tool_calls: ToolCallStyle = "auto"
     """How the model is offered tools: `native` by the API, `text` in the prompt, `off` not at all, `auto` finds out."""
+    profile: ProfileName = "auto"
+    """How much the model is given: `small` is few tools and a short prompt, for models that lose their way in more;
+    `full` is everything; `auto` goes by the model's size and window."""
+    model_file: str = ""
+    """For `api: embedded`: a GGUF file to use in place of downloading one."""
     start_hint: str = ""
     """The command that starts this server, shown when nothing listens."""
     fetch_hint: str = ""

@@ -73,7 +73,10 @@ class FileDelta(Struct, frozen=True):
 
 
 class ToolFinished(Struct, frozen=True, tag="tool_finished"):
-    """The result of one call; `content` is what the model is told, `title` the short line shown beside the name."""
+    """The result of one call; `content` is what the model is told, `title` the short line shown beside the name.
+
+    `repairs` says how the call as written was understood where it was not quite right: "path → file_path".
+    """
 
     call_id: str
     tool: str
@@ -83,6 +86,7 @@ class ToolFinished(Struct, frozen=True, tag="tool_finished"):
     seconds: float
     files: tuple[FileDelta, ...] = ()
     exit_code: int | None = None
+    repairs: tuple[str, ...] = ()
 
 
 class ModelSwitched(Struct, frozen=True, tag="model_switched"):
@@ -134,6 +138,15 @@ class Retrying(Struct, frozen=True, tag="retrying"):
     reason: str
 
 
+class ProviderStatus(Struct, frozen=True, tag="provider_status"):
+    """What a provider does before it can answer, in a few words for people: "loading qwen2.5-coder-1.5b".
+
+    An empty text takes the last one back.
+    """
+
+    text: str
+
+
 class TextDelta(Struct, frozen=True, tag="text_delta"):
     """A piece of the answer."""
 
@@ -179,7 +192,9 @@ LoggedEvent = (
     | Noticed
     | TurnEnded
 )
-TransientEvent = RequestStarted | Retrying | TextDelta | ReasoningDelta | CallGrowing | CallStarted | ToolOutput
+TransientEvent = (
+    RequestStarted | Retrying | ProviderStatus | TextDelta | ReasoningDelta | CallGrowing | CallStarted | ToolOutput
+)
 Event = LoggedEvent | TransientEvent
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from tui_agent.config.model import ProviderSettings
+from tui_agent.config.providers import is_loopback
 from tui_agent.conversation.errors import ProviderError
 from tui_agent.conversation.events import Retrying
 from tui_agent.providers.discovery import fetch_models, nearest
@@ -80,6 +81,21 @@ class OpenAIChatProvider:
     async def models(self) -> tuple[ModelInfo, ...]:
         """The models that the server lists."""
         return await fetch_models(await self._located(), self._settings.timeout)
+
+    @property
+    def local(self) -> bool:
+        """The server runs on this machine."""
+        return is_loopback(self._base_url)
+
+    async def describe(self, model: str) -> ModelInfo:
+        """What the server's list says about a model; the first one that it lists when none is named."""
+        endpoint = await self._located()
+        listed = await fetch_models(endpoint, self._settings.timeout)
+        if not model:
+            model = self._settings.default_model or next(iter(self._settings.models), "")
+        if not model and not listed:
+            raise no_models(endpoint)
+        return next((info for info in listed if info.id == model), ModelInfo(model) if model else listed[0])
 
     async def aclose(self) -> None:
         """Close the connections; a later request opens new ones."""

@@ -1,20 +1,25 @@
 """What the engine needs of a language-model provider."""
 
 from collections.abc import AsyncGenerator
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
 
-from tui_agent.conversation.events import CallGrowing, ReasoningDelta, Retrying, TextDelta
+from tui_agent.conversation.events import CallGrowing, ProviderStatus, ReasoningDelta, Retrying, TextDelta
 from tui_agent.conversation.messages import Finish, Message, ToolCall, ToolSpec, Usage
 
 
 class ChatRequest(Struct, frozen=True):
-    """One request: the whole conversation and the tools on offer."""
+    """One request: the whole conversation and the tools on offer.
+
+    With `tool_choice` "none" the tools stay in the prompt, so that its beginning is the same bytes as before, but no
+    call is taken from the reply.
+    """
 
     model: str
     messages: tuple[Message, ...]
     tools: tuple[ToolSpec, ...] = ()
+    tool_choice: Literal["auto", "none"] = "auto"
     temperature: float | None = None
     max_tokens: int | None = None
 
@@ -32,15 +37,19 @@ class Finished(Struct, frozen=True):
     error: str = ""
 
 
-ProviderEvent = TextDelta | ReasoningDelta | CallGrowing | Retrying | Finished
+ProviderEvent = TextDelta | ReasoningDelta | CallGrowing | Retrying | ProviderStatus | Finished
 
 
 class ModelInfo(Struct, frozen=True):
-    """A model as its server describes it; None means the server does not say."""
+    """A model as its server describes it; None means the server does not say.
+
+    `context_length` is in tokens, what a request really gets; `parameters` is the number of weights.
+    """
 
     id: str
     context_length: int | None = None
     tools: bool | None = None
+    parameters: int | None = None
 
 
 ProbeState = Literal["up", "down", "no key", "error"]
@@ -65,6 +74,11 @@ class LLMProvider(Protocol):
         """The name in the settings."""
         ...
 
+    @property
+    def local(self) -> bool:
+        """The server runs on this machine: asking it about a model costs nothing, and its models may be small."""
+        ...
+
     def stream(self, request: ChatRequest) -> AsyncGenerator[ProviderEvent, None]:
         """Send the request and yield what comes back; the last event is `Finished`.
 
@@ -81,6 +95,27 @@ class LLMProvider(Protocol):
         """
         ...
 
+    async def describe(self, model: str) -> ModelInfo:
+        """What the server says about one model; an empty name stands for the one that it would use.
+
+        Raises:
+            ProviderError: the server cannot be reached, refuses, or does not have it.
+        """
+        ...
+
     async def aclose(self) -> None:
         """Close connections; safe to call twice."""
+        ...
+
+
+@runtime_checkable
+class PrimingProvider(Protocol):
+    """A provider that can read the beginning of a prompt before the user asks, so that the answer begins sooner."""
+
+    def prime(self, request: ChatRequest) -> AsyncGenerator[ProviderStatus, None]:
+        """Get ready for requests that begin with these messages and tools; yields what it is doing meanwhile.
+
+        Raises:
+            ProviderError: it cannot be got ready; a later request would fail likewise.
+        """
         ...

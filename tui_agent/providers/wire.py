@@ -50,6 +50,8 @@ def to_wire(request: ChatRequest, concessions: Set[Concession] = frozenset()) ->
             }
             for tool in request.tools
         ]
+        if request.tool_choice != "auto":
+            body["tool_choice"] = request.tool_choice
     if request.temperature is not None:
         body["temperature"] = request.temperature
     if request.max_tokens is not None:
