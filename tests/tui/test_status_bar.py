@@ -16,6 +16,7 @@ FULL = StatusInfo(
     branch="main",
     provider="ollama",
     model="qwen2.5:latest",
+    profile="small",
     mode="ask",
     context_used=12_400,
     context_limit=32_768,
@@ -35,6 +36,9 @@ class Bar(Stage):
     def on_status_bar_model_clicked(self) -> None:
         self.heard.append("model")
 
+    def on_status_bar_profile_clicked(self) -> None:
+        self.heard.append("profile")
+
     def on_status_bar_mode_clicked(self) -> None:
         self.heard.append("mode")
 
@@ -48,14 +52,14 @@ async def test_everything_is_there_on_a_wide_screen() -> None:
     async with app.run_test(size=(120, 4)):
         left, _, right = app.line.partition("      ")
         assert left == "tui-agent  ~/src/shop  ⎇ main"
-        assert right.strip() == "ollama · qwen2.5:latest  ask  sandbox bwrap  ctx ▰▰▱▱▱ 38%"
+        assert right.strip() == "ollama · qwen2.5:latest  small  ask  sandbox bwrap  ctx ▰▰▱▱▱ 38%"
         assert len(app.line) == 117
 
 
 async def test_model_and_mode_are_there_at_forty_columns() -> None:
     app = Bar(FULL)
     async with app.run_test(size=(40, 10)):
-        assert "qwen2.5:latest  ask" in app.line
+        assert "qwen2.5:latest  small  ask" in app.line
         assert "ctx 38%" in app.line
 
 
@@ -85,6 +89,7 @@ names = st.text(max_size=40)
         branch=names,
         provider=names,
         model=names,
+        profile=st.sampled_from(["", "small"]),
         mode=st.sampled_from(["plan", "ask", "accept-edits", "auto"]),
         context_used=st.none() | st.integers(0, 10**7),
         context_limit=st.none() | st.integers(0, 10**7),
@@ -107,13 +112,13 @@ def test_ascii_symbols_are_ascii() -> None:
     assert "".join(part.text for part in [*left, *right]).isascii()
 
 
-async def test_a_click_on_model_or_mode_is_posted_and_elsewhere_is_not() -> None:
+async def test_a_click_on_model_profile_or_mode_is_posted_and_elsewhere_is_not() -> None:
     app = Bar(FULL)
     async with app.run_test(size=(100, 4)) as pilot:
         line = " " * 2 + app.line
-        for word in ("ollama", "qwen", "ask", "tui-agent", "ctx"):
+        for word in ("ollama", "qwen", "small", "ask", "tui-agent", "ctx"):
             await pilot.click(StatusBar, offset=(line.index(word) + 1, 0))
-        assert app.heard == ["model", "model", "mode"]
+        assert app.heard == ["model", "model", "profile", "mode"]
 
 
 async def test_the_same_facts_paint_nothing() -> None:
@@ -145,6 +150,9 @@ def test_counts_are_short(count: int, shown: str) -> None:
         (Activity("receiving", since=5, tokens=120), ["receiving", "10 s", "120 tokens", "12/s"]),
         (Activity("receiving", since=15, tokens=3), ["receiving", "0 s", "3 tokens"]),
         (Activity("tool", "run_command\x1b[2J npm\ntest", since=-110), ["running run_command npm test", "2 min 5 s"]),
+        (Activity("preparing", "loading qwen", since=12), ["loading qwen", "3 s"]),
+        (Activity("quiet", "loading\x1b[2J qwen", since=12), ["loading qwen"]),
+        (Activity("quiet"), []),
         (Activity("you", "write_file"), ["waiting for you", "write_file"]),
         (Activity("retrying", "503", until=17.2), ["trying again in 3 s", "503"]),
         (Activity("retrying", "503", until=9), ["trying again in 0 s", "503"]),
@@ -173,6 +181,10 @@ async def test_a_timer_runs_only_while_time_counts() -> None:
         assert app.line.ticking
         app.line.show(Activity("you", "run_command"))
         assert not app.line.ticking
+        app.line.show(Activity("preparing", "loading", since=10))
+        assert app.line.ticking
+        app.line.show(Activity("quiet", "loading"))
+        assert not app.line.ticking, "nobody waits: nothing blinks"
         app.line.show(Activity())
         assert not app.line.ticking
         await pilot.pause()
@@ -182,6 +194,9 @@ async def test_a_timer_runs_only_while_time_counts() -> None:
 async def test_on_a_short_screen_idle_takes_no_line() -> None:
     app = Working()
     async with app.run_test(size=(40, 10)) as pilot:
+        assert app.line.size.height == 0
+        app.line.show(Activity("quiet", "loading"))
+        await pilot.pause()
         assert app.line.size.height == 0
         app.line.show(Activity("waiting", "a-very-long-provider-name · model", since=10, tokens=900))
         await pilot.pause()

@@ -5,6 +5,8 @@ from tui_agent.conversation.events import (
     CallGrowing,
     CallStarted,
     Event,
+    PromptSubmitted,
+    ProviderStatus,
     ReasoningDelta,
     RequestStarted,
     Retrying,
@@ -25,6 +27,7 @@ class Progress:
     def __init__(self) -> None:
         self.activity = Activity()
         self.context_used: int | None = None
+        self._waiting = Activity()
         self._received = 0
         self._first_byte = 0.0
         self._counted_at = 0.0
@@ -34,10 +37,15 @@ class Progress:
         match event:
             case RequestStarted():
                 self._received, self._first_byte = 0, 0.0
-                self.activity = Activity(
+                self.activity = self._waiting = Activity(
                     "waiting", f"{event.provider} · {event.model}", since=now, tokens=event.prompt_tokens
                 )
                 self.context_used = event.prompt_tokens
+            case PromptSubmitted() if self.activity.kind == "idle":
+                self.activity = self._waiting = Activity("waiting", since=now)
+            case ProviderStatus() if event.text or not self._first_byte:
+                since = self._waiting.since or now
+                self.activity = Activity("preparing", event.text, since=since) if event.text else self._waiting
             case TextDelta() | ReasoningDelta():
                 self._receive(len(event.text), now)
             case CallGrowing():
@@ -52,7 +60,7 @@ class Progress:
                     self.context_used = known[0] + (known[1] or 0)
                 self.activity = Activity()
             case ToolFinished() | TurnEnded():
-                self.activity = Activity()
+                self.activity = self._waiting = Activity()
             case _:
                 pass
 

@@ -433,6 +433,7 @@ class ChatScreen(Screen[None]):
         for record in records:
             self._projector.apply(record.event)
             self._progress.take(record.event, time.monotonic())
+        self._progress.activity = Activity()  # a log that was cut ends in the middle of a turn
         self._projector.close()
         self._view.action_end()
         self._update_status()

@@ -15,7 +15,10 @@ from tui_agent.text.sanitize import one_line
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.status_bar import short_count
 
-ActivityKind = Literal["idle", "waiting", "receiving", "tool", "you", "retrying"]
+ActivityKind = Literal["idle", "quiet", "preparing", "waiting", "receiving", "tool", "you", "retrying"]
+
+_UNTIMED = ("idle", "quiet", "you")
+_GONE_WHEN_SHORT = ("idle", "quiet")
 
 _LEAST_STATE = 20  # columns that the state keeps when its numbers are long
 
@@ -23,7 +26,8 @@ _LEAST_STATE = 20  # columns that the state keeps when its numbers are long
 class Activity(Struct, frozen=True):
     """What is going on; times are those of `time.monotonic`.
 
-    `text` is the model that is waited for, the tool that runs, what is asked of the user, or why it is tried again.
+    `text` is what a provider does before it can answer (`preparing`; `quiet` when nobody waits for it), the model that
+    is waited for, the tool that runs, what is asked of the user, or why it is tried again.
     `tokens` are those of the prompt while waiting and those received while receiving. `until` is when the next try
     begins.
     """
@@ -40,6 +44,10 @@ def activity_words(activity: Activity, now: float) -> list[str]:
     text = one_line(activity.text)
     seconds = max(0, int(now - activity.since))
     match activity.kind:
+        case "quiet":
+            return [text] if text else []
+        case "preparing":
+            return [text or "getting the model ready", duration(seconds)]
         case "waiting":
             sent = [f"{short_count(activity.tokens)} tokens sent"] if activity.tokens is not None else []
             return [f"waiting for {text or 'the model'}", duration(seconds), *sent]
@@ -67,7 +75,10 @@ def duration(seconds: int) -> str:
 
 
 class ActivityLine(Widget):
-    """One line, blank when idle (gone on a short screen); it wakes up twice a second, only while time counts."""
+    """One line, blank when idle (gone on a short screen); it wakes up twice a second, only while time counts.
+
+    What happens in the background is told faintly and does not blink.
+    """
 
     DEFAULT_CSS = """
     ActivityLine {
@@ -79,9 +90,10 @@ class ActivityLine(Widget):
         .activity--rest { color: $tui-line; }
         .activity--you { color: $warning; text-style: bold; }
         .activity--state { color: $text; }
+        .activity--quiet { color: $tui-faint; }
     }
     """
-    COMPONENT_CLASSES = {"activity--busy", "activity--rest", "activity--you", "activity--state"}
+    COMPONENT_CLASSES = {f"activity--{name}" for name in ("busy", "rest", "you", "state", "quiet")}
     ALLOW_SELECT = False
 
     def __init__(
@@ -108,9 +120,9 @@ class ActivityLine(Widget):
         """Show what is going on from now on."""
         if activity == self._activity:
             return
-        visible = (activity.kind == "idle") != (self._activity.kind == "idle")
+        visible = (activity.kind in _GONE_WHEN_SHORT) != (self._activity.kind in _GONE_WHEN_SHORT)
         self._activity = activity
-        counts = activity.kind not in ("idle", "you")
+        counts = activity.kind not in _UNTIMED
         if counts and self._beat is None and self.is_mounted:
             self._lit = True
             self._beat = self.set_interval(0.5, self._tick)
@@ -120,7 +132,7 @@ class ActivityLine(Widget):
         self.refresh(layout=visible)
 
     def on_mount(self) -> None:
-        if self._activity.kind not in ("idle", "you") and self._beat is None:
+        if self._activity.kind not in _UNTIMED and self._beat is None:
             self._beat = self.set_interval(0.5, self._tick)
 
     def _tick(self) -> None:
@@ -128,8 +140,8 @@ class ActivityLine(Widget):
         self.refresh()
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """One line; none when idle on a screen of less than 16 lines."""
-        return 0 if self._activity.kind == "idle" and viewport.height < 16 else 1
+        """One line; on a screen of less than 16 lines none while nobody waits for anything."""
+        return 0 if self._activity.kind in _GONE_WHEN_SHORT and viewport.height < 16 else 1
 
     def render_line(self, y: int) -> Strip:
         """The line for the present moment."""
@@ -138,15 +150,17 @@ class ActivityLine(Widget):
         if not words:
             return Strip.blank(width, self.rich_style)
         yours = self._activity.kind in ("you", "retrying")
-        mark = "activity--you" if yours else "activity--busy" if self._lit else "activity--rest"
+        if self._activity.kind == "quiet":
+            mark = state = "activity--quiet"
+        else:
+            mark = "activity--you" if yours else "activity--busy" if self._lit else "activity--rest"
+            state = "activity--you" if yours else "activity--state"
         numbers = Content("".join(f"  {word}" for word in words[1:]))
         room = max(_LEAST_STATE, width - 2 - numbers.cell_length)
         line = Content.assemble(
             Content.styled(self._symbols.bullet, self.get_visual_style(mark, partial=True)),
             " ",
-            Content.styled(
-                words[0], self.get_visual_style("activity--you" if yours else "activity--state", partial=True)
-            ).truncate(room, ellipsis=True),
+            Content.styled(words[0], self.get_visual_style(state, partial=True)).truncate(room, ellipsis=True),
             numbers,
         ).truncate(width, ellipsis=True, pad=True)
         return Strip(line.render_segments(self.visual_style), line.cell_length)

@@ -1,4 +1,4 @@
-"""The line at the top: which project, which model, which mode, how full the context is."""
+"""The line at the top: which project, which model, how much it is given, which mode, how full the context is."""
 
 from pathlib import PurePath
 from typing import Literal, NamedTuple
@@ -21,20 +21,22 @@ _CELLS = 5  # of the context bar
 class StatusInfo(Struct, frozen=True):
     """What the bar shows; empty and None mean unknown, and unknown things are left out.
 
-    `context_used` and `context_limit` are tokens. Without a limit only the tokens are shown: it is never guessed.
+    `profile` is how much the model is given, where that is not everything. `context_used` and `context_limit` are
+    tokens. Without a limit only the tokens are shown: it is never guessed.
     """
 
     project: str = ""
     branch: str = ""
     provider: str = ""
     model: str = ""
+    profile: str = ""
     mode: Mode = "ask"
     context_used: int | None = None
     context_limit: int | None = None
     sandbox: str = ""
 
 
-Kind = Literal["name", "path", "branch", "provider", "model", "mode", "sandbox", "context"]
+Kind = Literal["name", "path", "branch", "provider", "model", "profile", "mode", "sandbox", "context"]
 
 
 class Part(NamedTuple):
@@ -46,7 +48,7 @@ class Part(NamedTuple):
 
 
 # What goes first when the line is too narrow, one step after the other.
-_STEPS = ("sandbox", "name", "folder", "bar", "branch", "provider", "path", "context")
+_STEPS = ("sandbox", "name", "folder", "bar", "branch", "provider", "path", "context", "profile")
 
 
 def short_count(count: int) -> str:
@@ -89,6 +91,8 @@ def _parts(info: StatusInfo, dropped: set[str], home: str, symbols: Symbols) -> 
     if info.provider and "provider" not in dropped:
         right.append(Part("provider", f"{_line(info.provider)} {symbols.separator} ", "provider"))
     right.append(Part("model", _line(info.model) or "no model", "model"))
+    if info.profile and "profile" not in dropped:
+        right.append(Part("profile", info.profile, "profile"))
     right.append(Part("mode", info.mode, info.mode))
     if info.sandbox and "sandbox" not in dropped:
         right.append(Part("sandbox", f"sandbox {_line(info.sandbox)}", "sandbox"))
@@ -140,7 +144,7 @@ class StatusBar(Widget):
         color: $tui-muted;
         .status--name { color: $accent; text-style: bold; }
         .status--path { color: $text; }
-        .status--branch, .status--provider, .status--sandbox, .status--context { color: $tui-muted; }
+        .status--branch, .status--provider, .status--profile, .status--sandbox, .status--context { color: $tui-muted; }
         .status--model { color: $text; }
         .status--plan { color: $success; }
         .status--ask { color: $text; }
@@ -153,7 +157,7 @@ class StatusBar(Widget):
     COMPONENT_CLASSES = {
         f"status--{name}"
         for name in (
-            *("name", "path", "branch", "provider", "model", "sandbox", "context"),
+            *("name", "path", "branch", "provider", "model", "profile", "sandbox", "context"),
             *("plan", "ask", "accept-edits", "auto", "nearly-full", "full"),
         )
     }
@@ -161,6 +165,9 @@ class StatusBar(Widget):
 
     class ModelClicked(Message):
         """The provider or the model was clicked."""
+
+    class ProfileClicked(Message):
+        """The profile was clicked."""
 
     class ModeClicked(Message):
         """The mode was clicked."""
@@ -215,6 +222,8 @@ class StatusBar(Widget):
             if column <= offset.x < end:
                 if part.kind in ("provider", "model"):
                     self.post_message(self.ModelClicked())
+                elif part.kind == "profile":
+                    self.post_message(self.ProfileClicked())
                 elif part.kind == "mode":
                     self.post_message(self.ModeClicked())
                 return

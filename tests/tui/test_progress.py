@@ -1,0 +1,51 @@
+"""What the activity line says from one event of a turn to the next."""
+
+from tui_agent.conversation.events import (
+    AssistantReplied,
+    Event,
+    PromptSubmitted,
+    ProviderStatus,
+    RequestStarted,
+    TextDelta,
+    TurnEnded,
+)
+from tui_agent.conversation.messages import Usage
+from tui_agent.tui.progress import Progress
+from tui_agent.tui.widgets.activity import Activity
+
+ASKED = RequestStarted("embedded", "qwen", 1, 300)
+WAITING = Activity("waiting", "embedded · qwen", since=1.0, tokens=300)
+
+
+def shown(*events: Event) -> list[Activity]:
+    progress = Progress()
+    seen = []
+    for at, event in enumerate(events):
+        progress.take(event, float(at))
+        seen.append(progress.activity)
+    return seen
+
+
+def test_a_prompt_is_waited_for_before_its_request_leaves() -> None:
+    assert shown(PromptSubmitted("hi"), ASKED) == [Activity("waiting", since=0.0), WAITING]
+
+
+def test_what_the_provider_does_is_told_while_its_answer_is_waited_for() -> None:
+    seen = shown(PromptSubmitted("hi"), ASKED, ProviderStatus("loading qwen"), ProviderStatus("reading the prompt"))
+    assert seen[2:] == [
+        Activity("preparing", "loading qwen", since=1.0),
+        Activity("preparing", "reading the prompt", since=1.0),
+    ]
+    assert shown(PromptSubmitted("hi"), ASKED, ProviderStatus("loading qwen"), ProviderStatus(""))[-1] == WAITING
+
+
+def test_a_status_taken_back_late_does_not_hide_the_answer() -> None:
+    seen = shown(PromptSubmitted("hi"), ASKED, ProviderStatus("loading"), TextDelta("Hello"), ProviderStatus(""))
+    assert seen[-1].kind == "receiving"
+
+
+def test_the_end_of_a_turn_leaves_nothing() -> None:
+    replied = AssistantReplied("Hello", "", (), "stop", "embedded", "qwen", Usage(), 1.0)
+    seen = shown(PromptSubmitted("hi"), ASKED, ProviderStatus("loading"), replied, TurnEnded("done"))
+    assert seen[-2:] == [Activity(), Activity()]
+    assert shown(ASKED, ProviderStatus("loading"), TurnEnded("interrupted"), ProviderStatus(""))[-1] == Activity()
