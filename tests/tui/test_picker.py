@@ -1,9 +1,10 @@
 """The provider picker: live states as they come in, filtering, and no silent choice of a server that is down."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 
 import pytest
+from msgspec.structs import replace
 from textual.pilot import Pilot
 
 from tests.tui.stage import Stage
@@ -42,7 +43,7 @@ def test_a_server_that_is_down_shows_the_command_that_starts_it() -> None:
     settings = Settings(providers={"local": ProviderSettings(base_url="http://localhost:1/v1", start_hint="serve it")})
     row = provider_rows(settings, {})[0]
     down = ProbeResult("local", "down", None, (), "Connection refused", "nothing listens for local; start it: serve it")
-    picker = PickerScreen([row], lambda: answers(down), provider="", model="")
+    picker = PickerScreen([row], lambda names: answers(down), provider="", model="")
     picker._results["local"] = down
     assert picker._draw_unusable(row, "down", 80).plain.split("down")[1].strip() == "serve it"
 
@@ -58,7 +59,9 @@ def answers(*results: ProbeResult) -> AsyncIterator[ProbeResult]:
 class Picking(Stage):
     def __init__(self, *results: ProbeResult, rows: Sequence[ProviderRow] = ROWS, **more: object) -> None:
         super().__init__()
-        self.picker = PickerScreen(rows, lambda: answers(*results), provider="ollama", model="qwen2.5:latest", **more)  # type: ignore[arg-type]
+        self.picker = PickerScreen(
+            rows, lambda names: answers(*results), provider="ollama", model="qwen2.5:latest", **more
+        )  # type: ignore[arg-type]
         self.chosen: object = "nothing yet"
 
     def on_mount(self) -> None:
@@ -177,7 +180,7 @@ async def test_a_quick_enter_chooses_from_what_was_typed_before_it() -> None:
 async def test_answers_that_come_later_leave_the_cursor_where_the_user_put_it() -> None:
     go = asyncio.Event()
 
-    async def slowly() -> AsyncIterator[ProbeResult]:
+    async def slowly(names: object) -> AsyncIterator[ProbeResult]:
         yield OLLAMA
         await go.wait()
         yield MANY
@@ -198,7 +201,7 @@ async def test_refresh_asks_again_and_a_second_refresh_replaces_the_first() -> N
     asked: list[int] = []
     never = asyncio.Event()
 
-    async def probe() -> AsyncIterator[ProbeResult]:
+    async def probe(names: object) -> AsyncIterator[ProbeResult]:
         asked.append(len(asked))
         if len(asked) == 1:
             await never.wait()
@@ -214,9 +217,81 @@ async def test_refresh_asks_again_and_a_second_refresh_replaces_the_first() -> N
         assert "1 of 5 up" in str(app.picker._title.render())
 
 
+class Servers:
+    """What answers changes while the list is open."""
+
+    def __init__(self, *results: ProbeResult) -> None:
+        self.results = results
+        self.rounds: list[set[str]] = []
+
+    async def probe(self, names: Collection[str]) -> AsyncIterator[ProbeResult]:
+        self.rounds.append(set(names))
+        for result in self.results:
+            if result.provider in names:
+                yield result
+
+    async def next_round(self, pilot: Pilot[object]) -> None:
+        done = len(self.rounds) + 1
+        while len(self.rounds) <= done:
+            await pilot.pause(0.01)
+
+
+@pytest.fixture
+def watching(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui_agent.tui.screens.picker.WATCH", 0.02)
+
+
+async def test_a_server_that_comes_up_appears_by_itself_and_keeps_the_cursor(watching: None) -> None:
+    up = ProbeResult("llamacpp", "up", 0.002, (ModelInfo("qwen3"), ModelInfo("qwen3-big")))
+    servers = Servers(OLLAMA, DOWN)
+    app = Picking()
+    app.picker._probe = servers.probe
+    async with app.run_test(size=(80, 24)) as pilot:
+        await servers.next_round(pilot)
+        while app.picker._list.selected != Choice("llamacpp", ""):
+            await pilot.press("down")
+        servers.results = (OLLAMA, up)
+        await servers.next_round(pilot)
+        assert app.picker._list.selected == Choice("llamacpp", "qwen3")
+        servers.results = (OLLAMA, DOWN)
+        await servers.next_round(pilot)
+        assert app.picker._list.selected == Choice("llamacpp", "")
+        await pilot.press("enter")
+        assert app.chosen == "nothing yet" and "Connection refused" in app.note
+
+
+async def test_only_servers_of_this_machine_are_looked_at_again_and_without_a_word(watching: None) -> None:
+    servers = Servers(OLLAMA, DOWN, NO_KEY, MANY)
+    app = Picking()
+    app.picker._probe = servers.probe
+    async with app.run_test(size=(80, 24)) as pilot:
+        await servers.next_round(pilot)
+        painted: list[object] = []
+        app.picker._list.show = lambda *rows: painted.append(rows)  # type: ignore[method-assign]
+        servers.results = tuple(replace(result, latency=0.5) for result in servers.results)
+        await servers.next_round(pilot)
+        assert servers.rounds[0] == {"llamacpp", "ollama", "openai", "openrouter", "silent"}
+        assert all(names == {"llamacpp", "ollama", "silent"} for names in servers.rounds[1:])
+        assert painted == [], "nothing new, nothing painted"
+        assert "asking" not in str(app.picker._title.render())
+
+
+async def test_nothing_is_asked_once_the_list_is_closed(watching: None) -> None:
+    servers = Servers(OLLAMA)
+    app = Picking()
+    app.picker._probe = servers.probe
+    async with app.run_test() as pilot:
+        await servers.next_round(pilot)
+        await pilot.press("escape")
+        await pilot.pause()
+        asked = len(servers.rounds)
+        await pilot.pause(0.1)
+        assert len(servers.rounds) == asked
+
+
 @pytest.mark.parametrize("error", [ProviderError("protocol", "not JSON"), RuntimeError("odd"), OSError("no route")])
 async def test_a_probe_that_fails_leaves_the_picker_usable(error: Exception) -> None:
-    async def probe() -> AsyncIterator[ProbeResult]:
+    async def probe(names: object) -> AsyncIterator[ProbeResult]:
         yield OLLAMA
         raise error
 
@@ -233,7 +308,7 @@ async def test_a_probe_that_fails_leaves_the_picker_usable(error: Exception) -> 
 async def test_leaving_stops_asking() -> None:
     closed = asyncio.Event()
 
-    async def probe() -> AsyncIterator[ProbeResult]:
+    async def probe(names: object) -> AsyncIterator[ProbeResult]:
         try:
             await asyncio.Event().wait()
             yield OLLAMA

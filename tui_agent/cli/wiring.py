@@ -4,10 +4,12 @@ import argparse
 import os
 import platform
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from tui_agent import __version__
 from tui_agent.config.load import LoadedSettings, load_settings
@@ -288,11 +290,13 @@ class Engine:
         """The sessions of this folder, latest first."""
         return [] if self._log is None else await self._log.sessions(str(self.directory), limit)
 
-    def probe_all(self) -> "AsyncIterator[ProbeResult]":
-        """The live state of every configured provider, as the answers come in."""
+    def probe(self, names: Collection[str]) -> "AsyncIterator[ProbeResult]":
+        """The live state of configured providers, as the answers come in."""
         from tui_agent.providers.discovery import probe_all
 
-        return probe_all(self.loaded.settings, os.environ)
+        settings = self.loaded.settings
+        asked = {name: provider for name, provider in settings.providers.items() if name in names}
+        return probe_all(replace(settings, providers=asked), os.environ)
 
     async def context_length(self) -> int | None:
         """Tokens that the session's model can read, as configured or as its server says; None when neither does.

@@ -1,6 +1,6 @@
 """What the terminal face is given: settings before the first paint, and the engine after it."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -51,8 +51,8 @@ class Host(Protocol):
         """The sessions of this folder, latest first."""
         ...
 
-    def probe_all(self) -> "AsyncIterator[ProbeResult]":
-        """The live state of every configured provider."""
+    def probe(self, names: Collection[str]) -> "AsyncIterator[ProbeResult]":
+        """The live state of configured providers, as the answers come in."""
         ...
 
     async def context_length(self) -> int | None:

@@ -371,7 +371,7 @@ class ChatScreen(Screen[None]):
         session = host.session
         screen = PickerScreen(
             provider_rows(self.app.loaded.settings, os.environ),
-            host.probe_all,
+            host.probe,
             provider=session.provider.name,
             model=session.model,
             symbols=self.symbols,

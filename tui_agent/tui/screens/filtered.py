@@ -103,13 +103,17 @@ class FilteredScreen(Screen[ScreenResultType]):
 
     def rebuild(self, select: Hashable = None) -> None:
         """Build the rows again; the cursor stays where it is, or goes to `select`."""
-        self._filter(select)
+        rows = self.rows(self.query_one(FilterInput).value)
+        self._list.show(rows, self.standing(rows, self._list.selected if select is None else select))
         self._draw_title()
         self._draw_note()
 
-    def _filter(self, select: Hashable = None) -> None:
-        words = self.query_one(FilterInput).value
-        self._list.show(self.rows(words), self._list.selected if select is None else select)
+    def standing(self, rows: Sequence[Row], key: Hashable) -> Hashable:
+        """Where the cursor belongs after new rows came, when it was on `key`."""
+        return key
+
+    def _filter(self) -> None:
+        self._list.show(self.rows(self.query_one(FilterInput).value), self._list.selected)
 
     def warn(self, text: str) -> None:
         """Say why something was not done, until the cursor is on another choice or something is typed."""

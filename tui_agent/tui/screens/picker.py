@@ -1,11 +1,13 @@
 """Choose provider and model among what really answers, with the state of every server as it comes in."""
 
-from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Hashable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 from textual.content import Content
+from textual.worker import Worker
 
 from tui_agent.config.model import ProviderSettings, Settings
 from tui_agent.config.providers import base_url, is_loopback, key_variable
@@ -17,9 +19,11 @@ from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.choices import Row, columns
 from tui_agent.tui.widgets.status_bar import short_count
 
-Probe = Callable[[], AsyncIterator[ProbeResult]]
-"""Ask all servers; results come in the order of the answers."""
+Probe = Callable[[Collection[str]], AsyncIterator[ProbeResult]]
+"""Ask the servers of these names; results come in the order of the answers."""
 
+WATCH = 3.0
+"""Seconds between two looks at the servers of this machine, while the list is open."""
 
 _FOLDED = 10  # models of one provider that are shown before anything is typed
 _ROOMY = 20  # screen lines from which groups have a line between them
@@ -90,30 +94,55 @@ class PickerScreen(FilteredScreen[tuple[str, str] | None]):
         self._current = Choice(provider, model)
         self._results: dict[str, ProbeResult] = {}
         self._asked: set[str] = set()
+        self._probing: Worker[None] | None = None
 
     def on_mount(self) -> None:
-        """Ask the servers."""
+        """Ask the servers, and go on looking at those of this machine."""
         self.action_refresh_all()
+        self.set_interval(WATCH, self._watch)
 
     def action_refresh_all(self) -> None:
         """Ask every server again."""
         self._asked = {row.name for row in self._providers}
         self.rebuild()
-        self.run_worker(self._ask(), group="probe", exclusive=True)
+        self._probing = self.run_worker(self._ask(self._asked.copy()), group="probe", exclusive=True)
 
-    async def _ask(self) -> None:
+    def _watch(self) -> None:
+        """Look again without a word. A server elsewhere is not bothered: its state does not change by the second."""
+        local = {row.name for row in self._providers if row.local}
+        if local and self.is_current and self._probing is not None and self._probing.is_finished:
+            self._probing = self.run_worker(self._ask(local), group="probe", exclusive=True)
+
+    async def _ask(self, names: Collection[str]) -> None:
         problem = ""
         try:
-            async for result in self._probe():
+            async for result in self._probe(names):
+                asked = result.provider in self._asked
                 self._asked.discard(result.provider)
-                self._results[result.provider] = result
-                self.rebuild(None if self.touched else self._current)
+                if self._learn(result) or asked:
+                    self.rebuild(None if self.touched else self._current)
         except Exception as error:  # whatever goes wrong while asking, what has answered can be chosen
             problem = f"the servers could not all be asked: {one_line(str(error)) or type(error).__name__}"
-        self._asked.clear()
-        self.rebuild()
+        if self._asked:
+            self._asked.clear()
+            self.rebuild()
         if problem:
             self.warn(problem)
+
+    def _learn(self, result: ProbeResult) -> bool:
+        """Keep a result; False when it says nothing new, such as a time to answer that is always a little different."""
+        known = self._results.get(result.provider)
+        if known is not None and replace(known, latency=None) == replace(result, latency=None):
+            return False
+        self._results[result.provider] = result
+        return True
+
+    def standing(self, rows: Sequence[Row], key: Hashable) -> Hashable:
+        """A server that came up or went down keeps the cursor: it never moves to another one by itself."""
+        keys = [row.key for row in rows if isinstance(row.key, Choice)]
+        if key in keys or not isinstance(key, Choice):
+            return key
+        return next((near for near in keys if near.provider == key.provider), key)
 
     # ---- rows ----
 
