@@ -282,4 +282,6 @@ def test_probe_results_are_plain_data() -> None:
     import msgspec
 
     result = ProbeResult("fake", "up", 0.1, (ModelInfo("m", 1, True),))
-    assert json.loads(msgspec.json.encode(result))["models"] == [{"id": "m", "context_length": 1, "tools": True}]
+    assert json.loads(msgspec.json.encode(result))["models"] == [
+        {"id": "m", "context_length": 1, "tools": True, "parameters": None}
+    ]

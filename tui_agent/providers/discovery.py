@@ -33,10 +33,33 @@ START_PORTS = (11434, 1234, 8080, 8000, 1337)
 
 
 class StartChoice(Struct, frozen=True):
-    """The provider to start with, and why it."""
+    """The provider to start with, and why it.
+
+    `model` is one that it serves; empty when it was not asked or serves none. `probes` are the servers that were looked
+    for, in order of preference, and `keys` the key variables that were seen, each with the provider it belongs to;
+    both are empty when the provider was chosen in the settings.
+    """
 
     name: str
     explanation: str
+    model: str = ""
+    probes: tuple[ProbeResult, ...] = ()
+    keys: tuple[tuple[str, str], ...] = ()
+
+
+class NothingToStart(ProviderError):
+    """No provider can be used yet; `probes` and `keys` are those of `StartChoice`."""
+
+    def __init__(
+        self,
+        message: str,
+        hint: str,
+        probes: tuple[ProbeResult, ...] = (),
+        keys: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        super().__init__("unreachable", message, hint)
+        self.probes = probes
+        self.keys = keys
 
 
 async def probe(
@@ -87,7 +110,7 @@ async def choose_start(settings: Settings, environ: Mapping[str, str]) -> StartC
     """Which provider to start with: the chosen one, else a local server that answers, else one with a key.
 
     Raises:
-        ProviderError: of kind "unreachable", when there is none; it lists what was tried.
+        NothingToStart: there is none; it lists what was tried.
     """
     if settings.provider != "auto":
         return StartChoice(settings.provider, "chosen in the settings")
@@ -96,7 +119,7 @@ async def choose_start(settings: Settings, environ: Mapping[str, str]) -> StartC
     up = [result for result in results if result.state == "up"]
     for result in sorted(up, key=lambda result: not result.models):
         url = base_url(local[result.provider], environ)
-        return StartChoice(result.provider, f"{result.provider} answers on {_address(url)}")
+        return StartChoice(result.provider, f"{result.provider} answers on {_address(url)}", probes=tuple(results))
     for name, provider in settings.providers.items():
         if provider.api == "chat" and provider.requires_api_key:
             variable = key_variable(name, provider)
@@ -112,10 +135,10 @@ async def choose_start(settings: Settings, environ: Mapping[str, str]) -> StartC
     )
     starts = next((provider.start_hint for provider in local.values() if provider.start_hint), "")
     hint = "start a local server" + (f" ({starts})" if starts else "")
-    raise ProviderError(
-        "unreachable",
+    raise NothingToStart(
         f"No model server answers: tried {tried}" if tried else "No model server is configured",
         f"{hint}, or export one of {variables}" if variables else hint,
+        tuple(results),
     )
 
 

@@ -5,7 +5,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
 
-from tui_agent.conversation.events import CallGrowing, ProviderStatus, ReasoningDelta, Retrying, TextDelta
+from tui_agent.conversation.events import CallGrowing, Noticed, ProviderStatus, ReasoningDelta, Retrying, TextDelta
 from tui_agent.conversation.messages import Finish, Message, ToolCall, ToolSpec, Usage
 
 
@@ -28,13 +28,15 @@ class Finished(Struct, frozen=True):
     """The last event of a stream: why it ended, the whole calls, the usage.
 
     `error` is set when the stream broke off after something had been shown (`finish == "incomplete"`): the text that
-    arrived stands, the calls are dropped.
+    arrived stands, the calls are dropped. `notice` is what the user should know of a whole reply, such as that the
+    server read only a part of the prompt.
     """
 
     finish: Finish
     calls: tuple[ToolCall, ...]
     usage: Usage
     error: str = ""
+    notice: Noticed | None = None
 
 
 ProviderEvent = TextDelta | ReasoningDelta | CallGrowing | Retrying | ProviderStatus | Finished
@@ -52,7 +54,8 @@ class ModelInfo(Struct, frozen=True):
     parameters: int | None = None
 
 
-ProbeState = Literal["up", "down", "no key", "error"]
+ProbeState = Literal["up", "down", "no key", "missing", "error"]
+"""`missing`: what it needs on this machine is not there yet. `error`: it answers, but not as it should."""
 
 
 class ProbeResult(Struct, frozen=True):
