@@ -13,6 +13,7 @@ COMMANDS = {
     "chat": "open the UI (the default): tui-agent [PATH]",
     "invoke": "answer one prompt without a screen",
     "providers": "list, test, and show the models of providers",
+    "models": "list, fetch and remove models that run here, without a server",
     "sessions": "list and show earlier sessions",
     "tools": "list, show and call tools",
     "config": "show and check the configuration",

