@@ -15,12 +15,24 @@ comment, or ask.
 - A tool error says what was wrong: correct the call. Run the tests when there are any. Stop when the task is done.
 - Answer in Markdown, briefly: what you found or changed and where (path:line)."""
 
+_SMALL_RULES = """\
+You are tui-agent, a coding assistant. You work in the user's project folder with the tools.
+- Greetings, arithmetic, general questions: answer at once in words, without a tool.
+- About this project's files or state: call a tool first, never guess. Paths are relative.
+- Change a file: read_file, then edit_file with old_string copied exactly and new_string different from it.
+- New file: write_file with the whole content. Run programs and tests, ask git: run_command.
+- Do all that was asked, one call at a time. When it is done, say briefly what you found or changed."""
+
 _PLAN = "\nPlan mode: read and search only; answer with a plan, change nothing."
 
 
-def system_prompt(directory: str, system: str, addition: str = "", *, plan: bool = False) -> str:
-    """The system prompt for a session in `directory` on `system` (such as "Linux"), with the user's `addition`."""
-    text = _RULES.format(directory=directory, system=system)
+def system_prompt(directory: str, system: str, addition: str = "", *, plan: bool = False, small: bool = False) -> str:
+    """The system prompt for a session in `directory` on `system` (such as "Linux"), with the user's `addition`.
+
+    The one for small models names neither: its bytes are the same everywhere, so that a saved prompt cache serves all
+    projects.
+    """
+    text = _SMALL_RULES if small else _RULES.format(directory=directory, system=system)
     if plan:
         text += _PLAN
     return f"{text}\n\n{addition.strip()}" if addition.strip() else text

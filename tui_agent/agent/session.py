@@ -4,11 +4,14 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from typing import NamedTuple
 
 from tui_agent.agent.cancellation import uninterrupted
-from tui_agent.agent.turn import Journal, Turn, TurnOptions
-from tui_agent.conversation.errors import StoreError
+from tui_agent.agent.profile import Profile, choose_profile
+from tui_agent.agent.turn import Journal, Turn, TurnOptions, first_request
+from tui_agent.config.model import ProfileName
+from tui_agent.conversation.errors import ProviderError, StoreError
 from tui_agent.conversation.events import (
     Event,
     LoggedEvent,
@@ -16,13 +19,17 @@ from tui_agent.conversation.events import (
     ModeChanged,
     ModelSwitched,
     Noticed,
+    ProviderStatus,
     Record,
     SessionStarted,
 )
 from tui_agent.permissions.policy import BasicPolicy, Policy
-from tui_agent.providers.protocol import LLMProvider
+from tui_agent.providers.protocol import LLMProvider, ModelInfo, PrimingProvider
 from tui_agent.store.log import GENESIS, SessionLog, StoreConflictError, seal
 from tui_agent.tools.executor import ToolExecutor
+
+DESCRIBE_SECONDS = 3.0
+"""How long a local server may take to say what a model is; a turn goes on without knowing."""
 
 
 class Standing(NamedTuple):
@@ -70,6 +77,7 @@ class Session(Journal):
         model: str,
         options: TurnOptions,
         policy_for: Callable[[Mode], Policy] = BasicPolicy,
+        profile_for: Callable[[str], ProfileName] = lambda provider: "auto",
         mode: Mode = "ask",
         working_directory: str,
         version: str,
@@ -80,6 +88,8 @@ class Session(Journal):
         self.model = model
         self.options = options
         self.mode = mode
+        self.model_info: ModelInfo | None = None
+        self.profile: Profile = choose_profile(profile_for(provider.name), None)
         self.id = ""
         self._log = log
         self._directory = working_directory
@@ -91,6 +101,9 @@ class Session(Journal):
         self._lock = asyncio.Lock()
         self._unsaid: list[LoggedEvent] = []
         self._policy_for = policy_for
+        self._profile_for = profile_for
+        self._profile_chosen: ProfileName = "auto"
+        self._describing = asyncio.Lock()
         self.renew_policy()
 
     @property
@@ -167,9 +180,59 @@ class Session(Journal):
         texts, self._steering = self._steering, []
         return texts
 
+    async def describe(self) -> list[LoggedEvent]:
+        """Learn what the model is and which profile fits it; without a named model, take the one its server would use.
+
+        It is asked once for each model. What was logged comes back.
+
+        Raises:
+            ProviderError: no model is named and the server cannot say which it has.
+        """
+        async with self._describing:
+            provider, named = self.provider, self.model
+            if self.model_info is not None:
+                return []
+            try:
+                async with asyncio.timeout(DESCRIBE_SECONDS if named else None):
+                    info = await provider.describe(named)
+            except (ProviderError, TimeoutError):
+                if not named:
+                    raise
+                # The request itself will meet the same trouble, and say so.
+                info = ModelInfo(named)
+            if (self.provider, self.model) != (provider, named):
+                return []
+            logged = [] if named else await self.switch(provider, info.id)
+            self.model_info = info
+            self._fit_profile()
+            return logged
+
+    def set_profile(self, name: ProfileName) -> None:
+        """Give the model more or less from the next request on; "auto" goes by the settings and the model again."""
+        self._profile_chosen = name
+        self._fit_profile()
+
+    def _fit_profile(self) -> None:
+        setting = self._profile_for(self.provider.name) if self._profile_chosen == "auto" else self._profile_chosen
+        self.profile = choose_profile(setting, self.model_info)
+
+    async def prime(self) -> AsyncGenerator[ProviderStatus]:
+        """Let the provider read what every request begins with, if it can do so before the user asks.
+
+        Raises:
+            ProviderError: the provider cannot be got ready.
+        """
+        if isinstance(self.provider, PrimingProvider):
+            await self.describe()
+            async with aclosing(self.provider.prime(first_request(self, self.options))) as statuses:
+                async for status in statuses:
+                    yield status
+
     async def switch(self, provider: LLMProvider, model: str) -> list[LoggedEvent]:
         """Let another provider and model answer from the next request on."""
-        self.provider, self.model = provider, model
+        if (provider, model) != (self.provider, self.model):
+            self.provider, self.model, self.model_info = provider, model, None
+            self._fit_profile()
         if not self._records:
             return []
         return await self.record(ModelSwitched(provider.name, model))

@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from tui_agent.agent.cancellation import uninterrupted
 from tui_agent.agent.context import messages, text_of
+from tui_agent.agent.profile import Profile, offered
 from tui_agent.agent.prompt import system_prompt
 from tui_agent.conversation.errors import ProviderError, TuiAgentError
 from tui_agent.conversation.events import (
@@ -31,8 +34,8 @@ from tui_agent.conversation.events import (
     TurnEnded,
     TurnReason,
 )
-from tui_agent.conversation.messages import Finish, ToolCall, ToolSpec, Usage
-from tui_agent.providers.protocol import ChatRequest, Finished, LLMProvider
+from tui_agent.conversation.messages import Finish, Message, ToolCall, ToolSpec, Usage
+from tui_agent.providers.protocol import ChatRequest, Finished, LLMProvider, ModelInfo
 from tui_agent.text.tokens import estimate
 from tui_agent.tools.executor import ToolExecutor, ToolOutcome
 
@@ -69,6 +72,12 @@ class Journal(Protocol):
     executor: ToolExecutor
     provider: LLMProvider
     model: str
+    profile: Profile
+    model_info: ModelInfo | None
+
+    async def describe(self) -> list[LoggedEvent]:
+        """Learn what the model is."""
+        ...
 
     @property
     def records(self) -> Sequence[Record]:
@@ -86,10 +95,6 @@ class Journal(Protocol):
     @property
     def steered(self) -> bool:
         """True when prompts wait to be sent with the next request."""
-        ...
-
-    async def switch(self, provider: LLMProvider, model: str) -> list[LoggedEvent]:
-        """Let another model answer from the next request on."""
         ...
 
     def take_steering(self) -> list[str]:
@@ -148,6 +153,7 @@ class Turn:
         self._reply: _Reply | None = None
         self._open_calls: list[ToolCall] = []
         self._begun = ""
+        self._repeated = False
 
     def interrupt(self) -> None:
         """Stop at the next await; what that leaves open is still logged. Once is enough, more do no harm."""
@@ -166,7 +172,7 @@ class Turn:
                 await self._log(event)
             if self._stopping:
                 raise asyncio.CancelledError
-            await self._choose_model()
+            await self._know_model()
             reason = await self._iterate()
         except asyncio.CancelledError:
             reason = "interrupted"
@@ -195,17 +201,11 @@ class Turn:
         with suppress(asyncio.CancelledError):
             await self._log(notice)
 
-    async def _choose_model(self) -> None:
-        """Without a named model, the first one that the server lists."""
+    async def _know_model(self) -> None:
+        """Which model answers, and how much it is given. A server elsewhere is not asked what nobody waits for."""
         session = self._session
-        if session.model:
-            return
-        provider = session.provider
-        served = await provider.models()
-        if not served:
-            raise ProviderError("model", f"{provider.name} serves no model", "load one there, or set `default_model:`")
-        if session.provider is provider:
-            for logged in await session.switch(provider, served[0].id):
+        if not session.model or (session.model_info is None and session.provider.local):
+            for logged in await session.describe():
                 self._emit(logged)
 
     async def _close(self, reason: TurnReason, cause: str) -> None:
@@ -229,6 +229,7 @@ class Turn:
                 return "error"
             if reply.tool_calls:
                 outcomes = await self._run_calls(reply.tool_calls)
+                self._repeated = self._session.profile.small and patience.seen(reply.tool_calls, outcomes)
                 if (trouble := patience.lost(reply.tool_calls, outcomes)) is not None:
                     await self._log(trouble)
                     return "max_iterations"
@@ -250,19 +251,18 @@ class Turn:
 
     async def _ask(self, iteration: int) -> AssistantReplied:
         """One request; the reply is logged, whole or as far as it came."""
-        options = self._options
-        provider, model = self._session.provider, self._session.model
-        system = system_prompt(
-            options.directory, options.system, options.system_addition, plan=self._session.mode == "plan"
-        )
-        sent = messages((record.event for record in self._session.records), system)
-        tools = self._session.executor.specs() if options.tools else ()
-        size = sum(map(estimate, [*text_of(sent), *map(_described, tools)]))
+        session = self._session
+        provider, model = session.provider, session.model
+        beginning = first_request(session, self._options)
+        system = beginning.messages[0].content
+        sent = messages((record.event for record in session.records), system, small=session.profile.small)
+        request = replace(beginning, messages=sent, tool_choice="none" if self._repeated else "auto")
+        size = sum(map(estimate, [*text_of(sent), *map(_described, request.tools)]))
         logger.info("request %d to %s, model %s, about %d tokens", iteration, provider.name, model, size)
         self._emit(RequestStarted(provider.name, model, iteration, size))
         self._reply = reply = _Reply(provider.name, model, time.monotonic())
         finished = Finished("incomplete", (), Usage(), "the stream ended early")
-        async with aclosing(provider.stream(ChatRequest(model, sent, tools))) as stream:
+        async with aclosing(provider.stream(request)) as stream:
             async for event in stream:
                 match event:
                     case TextDelta() | ReasoningDelta() if (size := reply.grow(len(event.text))) > REPLY_LIMIT:
@@ -354,6 +354,21 @@ class Turn:
         await uninterrupted(both())
 
 
+def first_request(session: Journal, options: TurnOptions) -> ChatRequest:
+    """What every request of the session begins with: the system prompt and the tools on offer."""
+    system = system_prompt(
+        options.directory,
+        options.system,
+        options.system_addition,
+        plan=session.mode == "plan",
+        small=session.profile.small,
+    )
+    tools = offered(session.executor.specs(), session.profile) if options.tools else ()
+    # A small model that is left to chance loses its way sooner than one that always takes the likeliest word.
+    temperature = 0.0 if session.profile.small else None
+    return ChatRequest(session.model, (Message("system", system),), tools, temperature=temperature)
+
+
 def _described(tool: ToolSpec) -> str:
     return f"{tool.name} {tool.description} {tool.parameters}"
 
@@ -377,6 +392,17 @@ class _Patience:
         self._malformed = 0
         self._same = 0
         self._last: object = None
+        self._seen: set[tuple[str, str, str]] = set()
+
+    def seen(self, calls: Sequence[ToolCall], outcomes: Sequence[ToolOutcome]) -> bool:
+        """True when one of these calls was made before in this turn and came to the same."""
+        now = {
+            (outcome.tool, call.arguments, outcome.result.content)
+            for call, outcome in zip(calls, outcomes, strict=True)
+        }
+        repeated = bool(now & self._seen)
+        self._seen |= now
+        return repeated
 
     def lost(self, calls: Sequence[ToolCall], outcomes: Sequence[ToolOutcome]) -> Noticed | None:
         """The notice to stop with, once a limit is reached."""

@@ -55,7 +55,8 @@ class ProviderSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Which protocol: `chat` is OpenAI chat completions, `ollama` the native Ollama API, `embedded` a model that runs
     inside tui-agent."""
     context_length: Tokens | None = None
-    """The model's window in tokens, when the server does not say."""
+    """The model's window in tokens: what Ollama and the embedded engine are told to give, and what counts for other
+    servers that do not say."""
     api_key_env: str = ""
     """Environment variable that holds the key; default: NAME upper-cased, `-` and `.` as `_`, plus `_API_KEY`."""
     api_key_command: str = ""
