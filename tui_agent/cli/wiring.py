@@ -4,7 +4,7 @@ import argparse
 import os
 import platform
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from tui_agent import __version__
 from tui_agent.config.load import LoadedSettings, load_settings
 from tui_agent.config.locations import locations
 from tui_agent.config.model import Settings
-from tui_agent.conversation.errors import ConfigError, ProviderError, StoreError, UsageError, WorkspaceError
+from tui_agent.conversation.errors import ConfigError, StoreError, UsageError, WorkspaceError
 
 if TYPE_CHECKING:
     from tui_agent.agent.session import Session
@@ -23,10 +23,13 @@ if TYPE_CHECKING:
     from tui_agent.conversation.events import Mode, Noticed, Record
     from tui_agent.permissions.approval import Approver
     from tui_agent.permissions.policy import Policy
+    from tui_agent.providers.discovery import NothingToStart, StartChoice
+    from tui_agent.providers.embedded.download import PullProgress
     from tui_agent.providers.protocol import LLMProvider, ProbeResult
     from tui_agent.store.log import SessionLog, SessionSummary
     from tui_agent.store.sqlite import SqliteLog
     from tui_agent.tools.executor import ToolExecutor
+    from tui_agent.tui.host import Offer
 
 
 MODES: "tuple[Mode, ...]" = ("plan", "ask", "accept-edits", "auto")
@@ -168,12 +171,12 @@ class Engine:
         self._new_executor = new_executor
         self._log = log
         self._tools = tools
-        self.explanation = ""
-        """Why this provider was chosen, when nobody named one."""
+        self.start: StartChoice | None = None
+        """How the provider was chosen, when nobody named one."""
         self.notice = unheeded(loaded.settings)
         """What the user should know about the settings."""
-        self.trouble: ProviderError | None = None
-        """Why there is no provider that answers."""
+        self.trouble: NothingToStart | None = None
+        """What was looked for, while there is no provider that answers."""
         self._providers: dict[str, LLMProvider] = {provider.name: provider}
         self._files: list[str] = []
         self._files_at = float("-inf")
@@ -317,6 +320,56 @@ class Engine:
         known = next((model.context_length for model in found.models if model.id == session.model), None)
         return provider.context_length or known
 
+    async def look_again(self) -> "StartChoice | None":
+        """Look for a provider once more; None when there is still none: `trouble` says what was tried."""
+        from tui_agent.providers.discovery import NothingToStart, choose_start
+
+        try:
+            self.start = await choose_start(self.loaded.settings, os.environ)
+        except NothingToStart as error:
+            self.trouble = error
+            return None
+        return self.start
+
+    def offers(self) -> "Sequence[Offer]":
+        """The models that can be fetched and run on this machine, the configured one first."""
+        from importlib.util import find_spec
+
+        from tui_agent.providers.embedded.catalogue import MODELS
+        from tui_agent.providers.embedded.download import fetched, installed
+        from tui_agent.tui.host import Offer
+
+        folder = locations().models
+        engine = find_spec("xllamacpp") is not None
+        return [
+            Offer(
+                provider=name,
+                model=model.name,
+                title=model.title,
+                size=model.size,
+                licence=model.licence,
+                memory=model.memory,
+                good_for=model.good_for,
+                installed=installed(model, folder) is not None,
+                engine=engine,
+                here=fetched(model, folder),
+            )
+            for name, provider in self.loaded.settings.providers.items()
+            if provider.api == "embedded" and not provider.model_file
+            for model in sorted(MODELS, key=lambda model: model.name != provider.default_model)
+        ]
+
+    def fetch(self, model: str) -> "AsyncGenerator[PullProgress]":
+        """Download such a model, or the rest of it; close the generator when leaving it early.
+
+        Raises:
+            ConfigError: there is no such model.
+        """
+        from tui_agent.providers.embedded.catalogue import find_model
+        from tui_agent.providers.embedded.download import pull
+
+        return pull(find_model(model), locations().models, os.environ)
+
     async def project_files(self, typed: str) -> list[str]:
         """Paths below the project that contain what was typed, shortest first; ignored and hidden ones left out."""
         from tui_agent.tools.builtin.finder import list_files
@@ -359,18 +412,16 @@ async def open_engine(
     Raises:
         TuiAgentError: settings, provider or folder cannot be used; the message says what to do.
     """
-    from tui_agent.providers.discovery import choose_start
+    from tui_agent.providers.discovery import NothingToStart, choose_start
     from tui_agent.providers.factory import create_provider
 
     settings = loaded.settings
-    explanation = ""
-    trouble: ProviderError | None = None
+    start: StartChoice | None = None
+    trouble: NothingToStart | None = None
     try:
         start = await choose_start(settings, os.environ)
         name = start.name
-        if settings.provider == "auto":
-            explanation = start.explanation
-    except ProviderError as error:
+    except NothingToStart as error:
         if not tolerant:
             raise
         name = next(iter(settings.providers))
@@ -380,12 +431,13 @@ async def open_engine(
         loaded,
         lambda: build_executor(args, directory, approver, tools),
         create_provider(name, settings, os.environ),
-        settings.model or settings.providers[name].default_model,
+        settings.model or (start.model if start else "") or settings.providers[name].default_model,
         directory,
         None if getattr(args, "no_save", False) else open_log(),
         tools=not getattr(args, "no_tools", False),
     )
-    engine.explanation, engine.trouble = explanation, trouble
+    engine.start = start if settings.provider == "auto" else None
+    engine.trouble = trouble
     return engine
 
 

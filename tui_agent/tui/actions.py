@@ -72,10 +72,15 @@ ACTIONS: tuple[Action, ...] = (
         on="prompt",
     ),
     Action("chat.interrupt", "escape", "interrupt", "stop", "Stop the turn; what was queued comes back.", footer=True),
+    Action(
+        "chat.fetch", "f6", "fetch", "download", "Download the offered model and start it.", footer=True, palette=True
+    ),
+    Action("chat.look", "f5", "look", "look again", "Look again for a model server.", footer=True, palette=True),
     Action("chat.providers", "f2", "providers", "model", "Choose provider and model.", footer=True, palette=True),
     Action("chat.sessions", "f3", "sessions", "sessions", "Open an earlier session.", footer=True, palette=True),
     Action("chat.new", "f4", "new_session", "new", "Start a new session.", palette=True),
     Action("chat.mode", "shift+tab", "cycle_mode", "mode", "Go to the next approval mode.", palette=True),
+    Action("chat.profile", "f8", "cycle_profile", "profile", "Give the model more, or less.", palette=True),
     Action("chat.thoughts", "ctrl+t", "toggle_thoughts", "thoughts", "Fold or unfold all thoughts.", palette=True),
     Action("chat.details", "ctrl+o", "toggle_details", "details", "Fold or unfold all tool calls.", palette=True),
     Action(

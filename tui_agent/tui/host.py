@@ -1,34 +1,71 @@
 """What the terminal face is given: settings before the first paint, and the engine after it."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from tui_agent.config.load import LoadedSettings
-from tui_agent.conversation.errors import ProviderError
 from tui_agent.conversation.events import Mode, Noticed, Record
 
 if TYPE_CHECKING:  # the engine is imported after the first paint
     from tui_agent.agent.session import Session
     from tui_agent.permissions.approval import Approver
+    from tui_agent.providers.discovery import NothingToStart, StartChoice
+    from tui_agent.providers.embedded.download import PullProgress
     from tui_agent.providers.protocol import LLMProvider, ProbeResult
     from tui_agent.store.log import SessionSummary
+
+
+INSTALL_ENGINE = "pip install 'tui-agent[local]'"
+"""What gets the program that runs a model on this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A model that runs on this machine without a server, as far as it is there.
+
+    `size` is the download's in bytes, of which `here` are on the disk already; `installed` says that the whole is, and
+    `engine` that the program which runs it is. The texts are for people.
+    """
+
+    provider: str
+    model: str
+    title: str
+    size: int
+    licence: str
+    memory: str
+    good_for: str
+    installed: bool
+    engine: bool
+    here: int = 0
 
 
 class Host(Protocol):
     """The engine behind the face: one session at a time, and what can be asked about the others."""
 
     session: "Session"
-    explanation: str
-    """Why this provider was chosen, when nobody named one."""
+    start: "StartChoice | None"
+    """How the provider was chosen, when nobody named one."""
     notice: Noticed | None
     """What the user should know about the settings."""
-    trouble: ProviderError | None
-    """Why there is no provider that answers."""
+    trouble: "NothingToStart | None"
+    """What was looked for, while there is no provider that answers."""
 
     def provider(self, name: str) -> "LLMProvider":
         """The client of a configured provider."""
+        ...
+
+    async def look_again(self) -> "StartChoice | None":
+        """Look for a provider once more; None when there is still none: `trouble` says what was tried."""
+        ...
+
+    def offers(self) -> Sequence[Offer]:
+        """The models that can be fetched and run on this machine, the best one first."""
+        ...
+
+    def fetch(self, model: str) -> "AsyncGenerator[PullProgress]":
+        """Download such a model, or the rest of it; close the generator when leaving it early."""
         ...
 
     def reconfigure(self, loaded: LoadedSettings) -> None:

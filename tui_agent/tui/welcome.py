@@ -1,32 +1,45 @@
 """The first screen: who answers, what is asked before it happens, and the keys to begin with."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tui_agent.tui.actions import ACTIONS
 from tui_agent.tui.bindings import key_name, keys_of
 
 Line = tuple[tuple[str, str], ...]
 
+ASKS_FIRST: Line = (("every write and every command asks first; reading does not", "muted"),)
 
-def welcome_lines(version: str, model: str, found: str, keys: Mapping[str, str]) -> tuple[Line, ...]:
+
+def welcome_lines(
+    version: str, about: Sequence[Line], keys: Mapping[str, str], *, nobody: bool = False
+) -> tuple[Line, ...]:
     """Lines of (text, colour role) spans.
 
-    `model` is who answers, empty while that is looked for; `found` says how it was chosen; `keys` are the user's
-    bindings.
+    `about` says who answers, empty while that is looked for; `keys` are the user's bindings. With `nobody` it says what
+    to do about it, and comes last: there it is in view on the smallest screen.
     """
+    name = (("tui-agent", "accent"), (f" {version}", "faint"))
+    if nobody:
+        return (name, ASKS_FIRST, (), *about)
     return (
-        (("tui-agent", "accent"), (f" {version}", "faint")),
-        ((model, "text"), (f"   {found}" if found else "", "faint")) if model else (("looking for a model", "faint"),),
+        name,
+        *(about or ((("looking for a model", "faint"),),)),
         (),
-        (("every write and every command asks first; reading does not", "muted"),),
+        ASKS_FIRST,
         _keys(("@", "a file"), ("/", "commands"), *_bound(keys, "chat.newline", "chat.interrupt")),
         _keys(*_bound(keys, "chat.providers", "chat.sessions", "app.theme", "app.help")),
     )
 
 
+def shortest(keys: Mapping[str, str], name: str) -> str:
+    """The key of an action as people read it, the shortest one if it has several."""
+    action = next(action for action in ACTIONS if action.id == name)
+    return min(map(key_name, keys_of(action, keys)), key=len)
+
+
 def _bound(keys: Mapping[str, str], *ids: str) -> list[tuple[str, str]]:
-    actions = {action.id: action for action in ACTIONS}
-    return [(min(map(key_name, keys_of(actions[name], keys)), key=len), actions[name].label) for name in ids]
+    labels = {action.id: action.label for action in ACTIONS}
+    return [(shortest(keys, name), labels[name]) for name in ids]
 
 
 def _keys(*keys: tuple[str, str]) -> Line:

@@ -6,7 +6,9 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import aclosing, suppress
+from math import inf
 from typing import TYPE_CHECKING
 
 from textual import events, on, work
@@ -16,16 +18,20 @@ from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
 from tui_agent.config.load import LoadedSettings
+from tui_agent.config.model import Settings
 from tui_agent.conversation.errors import ConfigError, TuiAgentError
 from tui_agent.conversation.events import Level, Mode, Noticed, PromptSubmitted, ToolFinished, TurnEnded
 from tui_agent.permissions.approval import ApprovalDecision, ApprovalRequest, Denied
 from tui_agent.tui.actions import ACTIONS
+from tui_agent.tui.arming import SILENCE
 from tui_agent.tui.bindings import bindings_for, keymap
 from tui_agent.tui.commands import SlashCommand, completions, find
 from tui_agent.tui.history import PromptHistory
-from tui_agent.tui.host import Host, Launch
+from tui_agent.tui.host import Host, Launch, Offer
+from tui_agent.tui.models import Models
 from tui_agent.tui.progress import Progress
 from tui_agent.tui.questions import Questions
+from tui_agent.tui.standby import Standby
 from tui_agent.tui.theming import Palette, symbols
 from tui_agent.tui.welcome import Line, welcome_lines
 from tui_agent.tui.widgets.activity import Activity, ActivityLine, QueuedLine
@@ -65,6 +71,9 @@ class ChatScreen(Screen[None]):
         self._thoughts_folded = launch.loaded.settings.ui.thoughts == "folded"
         self._projector = self._new_projector()
         self._progress = Progress()
+        self._standby = Standby(self._progress_changed)
+        self._models = Models(self, self._standby, self._settings, self._keys)
+        self._offer_seen = -inf
         self._greeting: WelcomeBlock | None = None
         self._questions = Questions(self, self._questions_changed)
         self._details_folded = True
@@ -72,7 +81,7 @@ class ChatScreen(Screen[None]):
         self.takes_keys = False
         self._stopped = False
         self._warm = False
-        self._was_busy = False
+        self._last_state: tuple[object, ...] = ()
         self._branch = ""
         self._context_limit: int | None = None
 
@@ -128,8 +137,6 @@ class ChatScreen(Screen[None]):
             self._host = host = await self._launch.open_host(self)
             if host.notice is not None:
                 self._projector.apply(host.notice)
-            if host.trouble is not None:
-                self.say("warning", host.trouble.message, host.trouble.hint)
             if self._launch.resume:
                 beginning = await host.latest() if self._launch.resume == "latest" else self._launch.resume
                 await self._show_session(beginning)
@@ -138,8 +145,16 @@ class ChatScreen(Screen[None]):
             self.say("error", error.message, error.hint)
         finally:
             self._opened.set()
+        self.refresh_bindings()
         self._update_status()
         self._learn_context_length()
+        if self._host is None:
+            return
+        if self._host.trouble is not None:
+            self._models.look_at_offers(self._host)
+            self._update_status()
+        else:
+            self._get_ready(self._models.missing(self._host))
 
     @work(exit_on_error=False, group="context length", exclusive=True)
     async def _learn_context_length(self) -> None:
@@ -176,6 +191,18 @@ class ChatScreen(Screen[None]):
             if self._unopened is not None:
                 self.say("error", self._unopened.message, self._unopened.hint)
             return
+        if self._standby.going:
+            self._standby.hold(text)
+            return
+        if host.trouble is not None:
+            if await self._models.look(host):
+                self._standby.hold(text)
+                self._get_ready()
+            else:
+                self.give_back(text)
+                self._models.still_nobody()
+                self._update_status()
+            return
         if host.session.busy:
             host.session.steer(text)
             self._queued.show([*self._queued.texts, text])
@@ -185,7 +212,7 @@ class ChatScreen(Screen[None]):
         while prompt is not None:
             async with aclosing(host.session.run(prompt)) as happening:
                 async for event in happening:
-                    self._show(event)
+                    self.show(event)
             # What was typed too late to steer this turn opens the next one, unless the user stopped it.
             left = self._take_queue(host)
             prompt = "\n\n".join(left) if left and not self._stopped else None
@@ -199,7 +226,8 @@ class ChatScreen(Screen[None]):
         self._queued.show(())
         return host.session.take_steering()
 
-    def _show(self, event: "Event") -> None:
+    def show(self, event: "Event") -> None:
+        """Show what happened."""
         self._projector.apply(event)
         if isinstance(event, PromptSubmitted) and event.text in self._queued.texts:
             self._queued.show([text for text in self._queued.texts if text != event.text])
@@ -208,15 +236,17 @@ class ChatScreen(Screen[None]):
             self._look_at_branch()
         if isinstance(event, TurnEnded):
             self._stopped = event.reason in ("interrupted", "denied")
-            if not self.app.app_focus:
-                self.app.bell()
+            self.call_back()
         self._progress_changed()
 
     def _progress_changed(self) -> None:
         asked = self._questions.first
-        self._activity.show(self._progress.activity if asked is None else Activity("you", asked.tool))
-        if self.busy != self._was_busy:
-            self._was_busy = self.busy
+        doing = self._progress.activity if self.busy else self._standby.activity
+        self._activity.show(doing if asked is None else Activity("you", asked.tool))
+        if self._standby.held:
+            self._queued.show(self._standby.held, "the download" if self._standby.fetching else "loading")
+        if (state := (self.busy, self._standby.waited_for, self._standby.fetching)) != self._last_state:
+            self._last_state = state
             self.refresh_bindings()
         self._update_status()
 
@@ -280,6 +310,8 @@ class ChatScreen(Screen[None]):
             await self._switch(provider, model)
         elif argument and command.name == "/mode":
             await self._set_mode(argument)
+        elif argument and command.name == "/profile":
+            await self._set_profile(argument)
         elif argument and command.name == "/theme":
             self.app.choose_theme(argument)
         else:
@@ -295,6 +327,11 @@ class ChatScreen(Screen[None]):
     def action_interrupt(self) -> None:
         """Stop the turn; what was typed meanwhile and not yet sent comes back into the prompt."""
         host = self._host
+        if self._standby.waited_for and not self.busy:
+            self._models.stopped()
+            self.workers.cancel_group(self, "ready")
+            self._progress_changed()
+            return
         if host is None or not host.session.busy:
             return
         waiting = self._take_queue(host)
@@ -307,9 +344,15 @@ class ChatScreen(Screen[None]):
             host.session.interrupt()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Stopping is offered while there is something to stop."""
-        if action == "interrupt":
-            return self.busy
+        """Stopping is offered while there is something to stop, and so on."""
+        match action:
+            case "interrupt":
+                return self.busy or self._standby.waited_for
+            case "fetch":
+                offered = self._models.offered
+                return offered is not None and offered.engine and self._standby.fetching is None
+            case "look":
+                return self._host is not None and self._host.trouble is not None and self._standby.fetching is None
         return True
 
     def action_page_up(self) -> None:
@@ -357,7 +400,7 @@ class ChatScreen(Screen[None]):
             self.say("warning", problem)
         else:
             for event in await host.session.set_mode(mode):
-                self._show(event)
+                self.show(event)
             self._update_status()
 
     @work(exit_on_error=False)
@@ -384,16 +427,58 @@ class ChatScreen(Screen[None]):
         host = await self._engine()
         if host is None:
             return
-        try:
-            client = await asyncio.to_thread(host.provider, provider)
-        except TuiAgentError as error:
-            self.say("error", error.message, error.hint)
+        here = self._models.offer(host, provider, model)
+        if self._standby.fetching is not None:
+            self._models.stopped()
+        if here is not None and not here.installed:
+            self._get_ready(here)  # to choose it is to want it
+        elif await self._models.use(host, provider, model):
+            self._get_ready()
+
+    @work(exit_on_error=False, group="ready", exclusive=True)
+    async def _get_ready(self, fetch: Offer | None = None) -> None:
+        if (host := await self._engine()) is not None:
+            await self._models.get_ready(host, fetch)
+
+    @work(exit_on_error=False)
+    async def action_fetch(self) -> None:
+        """Download the offered model and let it answer; not before the offer could be read."""
+        host = await self._engine()
+        if host is None or self._standby.fetching is not None or time.monotonic() < self._offer_seen + SILENCE:
             return
-        model = model or self.app.loaded.settings.providers[provider].default_model
-        for event in await host.session.switch(client, model):
-            self._show(event)
-        self._update_status()
-        self._learn_context_length()
+        if (offer := self._models.fetchable(host)) is None:
+            self.say("info", "no model that runs on this machine is configured", "`api: embedded` makes a provider one")
+        else:
+            await self._switch(offer.provider, offer.model)
+
+    @work(exit_on_error=False, group="look", exclusive=True)
+    async def action_look(self) -> None:
+        """Look for a model server once more."""
+        host = await self._engine()
+        if host is None:
+            return
+        if host.trouble is None:
+            self.action_providers()
+        elif await self._models.look(host):
+            self._get_ready()
+        else:
+            self._update_status()
+            self.notify("looked again: nobody answers", timeout=2, markup=False)
+
+    @work(exit_on_error=False)
+    async def action_cycle_profile(self) -> None:
+        """Give the model more than it is given now, or less."""
+        host = await self._engine()
+        if host is not None:
+            await self._set_profile(self._models.next_profile(host))
+
+    async def _set_profile(self, name: str) -> None:
+        host = await self._engine()
+        if host is not None and self._models.set_profile(host, name):
+            profile = host.session.profile
+            given = "few tools and a short prompt" if profile.name == "small" else "all tools and the whole prompt"
+            self.notify(f"{profile.name} profile ({profile.why}): {given}", timeout=4, markup=False)
+            self._get_ready()
 
     @work(exit_on_error=False)
     async def action_sessions(self) -> None:
@@ -497,6 +582,10 @@ class ChatScreen(Screen[None]):
     def _model_clicked(self) -> None:
         self.action_providers()
 
+    @on(StatusBar.ProfileClicked)
+    def _profile_clicked(self) -> None:
+        self.action_cycle_profile()
+
     @on(StatusBar.ModeClicked)
     def _mode_clicked(self) -> None:
         self.action_cycle_mode()
@@ -506,7 +595,33 @@ class ChatScreen(Screen[None]):
         self.app.copy_to_clipboard(event.text)
         self.notify(f"copied {event.what}, {len(event.text):,} characters", timeout=2, markup=False)
 
-    # ---- what is shown ----
+    # ---- what is shown, and what the models need of it ----
+
+    def _settings(self) -> Settings:
+        return self.app.loaded.settings
+
+    def _keys(self) -> Mapping[str, str]:
+        return keymap(self._settings().ui.keys)
+
+    def give_back(self, prompt: str) -> None:
+        """Put a prompt that was not sent back where it was typed."""
+        self._queued.show(())
+        self._prompt.restore(prompt)
+
+    def send(self, prompt: str) -> None:
+        """Begin a turn."""
+        self._queued.show(())
+        self._run_turn(prompt)
+
+    def answerer_changed(self) -> None:
+        """Another model answers, or the same is given more or less."""
+        self._update_status()
+        self._learn_context_length()
+
+    def call_back(self) -> None:
+        """Ring for a user who looks elsewhere."""
+        if not self.app.app_focus:
+            self.app.bell()
 
     def say(self, level: Level, text: str, hint: str = "") -> None:
         """A notice in the transcript."""
@@ -516,10 +631,22 @@ class ChatScreen(Screen[None]):
         self._greeting = self._document.add(WelcomeBlock(lines=self._welcome_lines()))
 
     def _welcome_lines(self) -> tuple[Line, ...]:
-        info = self._status_info()
-        model = f"{info.provider} {self.symbols.separator} {info.model or 'no model'}" if self._opened.is_set() else ""
-        found = self._host.explanation if self._host is not None else ""
-        return welcome_lines(self._launch.version, model, found, keymap(self.app.loaded.settings.ui.keys))
+        keys, host = self._keys(), self._host
+        about: list[Line] = []
+        nobody = host is not None and host.trouble is not None
+        if host is not None and self._opened.is_set():
+            from tui_agent.tui.start import about_lines, nobody_lines, places
+
+            where = places(self._settings(), os.environ)
+            if host.trouble is not None:
+                about = nobody_lines(host.trouble, self._models.offered, self._standby.fetching, where, keys)
+            else:
+                info = self._status_info()
+                answers = f"{info.provider} {self.symbols.separator} {info.model or 'no model'}"
+                about = [((answers, "text"),)]
+                start = host.start if host.start and host.start.name == info.provider else None
+                about += about_lines(start, self._models.offer(host), host.session.profile, where, keys)
+        return welcome_lines(self._launch.version, about, keys, nobody=nobody)
 
     def _update_welcome(self) -> None:
         """Who answers becomes known after the first paint; once something was asked the transcript says it."""
@@ -530,10 +657,14 @@ class ChatScreen(Screen[None]):
         if lines != greeting.lines:
             greeting.lines = lines
             self._document.touch(greeting)
+            self._offer_seen = time.monotonic()
 
     def _status_info(self) -> StatusInfo:
-        settings = self.app.loaded.settings
-        session = self._host.session if self._host else None
+        settings = self._settings()
+        host = self._host
+        if host is not None and host.trouble is not None:
+            return StatusInfo(project=str(self._launch.directory), branch=self._branch, mode=host.session.mode)
+        session = host.session if host is not None else None
         provider = session.provider.name if session else settings.provider
         configured = settings.providers.get(provider)
         return StatusInfo(
@@ -541,6 +672,7 @@ class ChatScreen(Screen[None]):
             branch=self._branch,
             provider=provider,
             model=(session.model if session else settings.model or (configured.default_model if configured else "")),
+            profile="small" if session and session.profile.name == "small" else "",
             mode=session.mode if session else settings.mode,
             context_used=self._progress.context_used,
             context_limit=self._context_limit,

@@ -28,13 +28,14 @@ class Activity(Struct, frozen=True):
 
     `text` is what a provider does before it can answer (`preparing`; `quiet` when nobody waits for it), the model that
     is waited for, the tool that runs, what is asked of the user, or why it is tried again.
-    `tokens` are those of the prompt while waiting and those received while receiving. `until` is when the next try
-    begins.
+    `details` are said of what is prepared in place of the seconds. `tokens` are those of the prompt while waiting and
+    those received while receiving. `until` is when the next try begins.
     """
 
     kind: ActivityKind = "idle"
     text: str = ""
     since: float = 0.0
+    details: tuple[str, ...] = ()
     tokens: int | None = None
     until: float = 0.0
 
@@ -47,7 +48,7 @@ def activity_words(activity: Activity, now: float) -> list[str]:
         case "quiet":
             return [text] if text else []
         case "preparing":
-            return [text or "getting the model ready", duration(seconds)]
+            return [text or "getting the model ready", *(activity.details or (duration(seconds),))]
         case "waiting":
             sent = [f"{short_count(activity.tokens)} tokens sent"] if activity.tokens is not None else []
             return [f"waiting for {text or 'the model'}", duration(seconds), *sent]
@@ -188,10 +189,12 @@ class QueuedLine(Widget):
         self._symbols = symbols
         self.texts: tuple[str, ...] = ()
         """What waits, in order."""
+        self._until = ""
 
-    def show(self, texts: Iterable[str]) -> None:
-        """These wait from now on."""
+    def show(self, texts: Iterable[str], until: str = "this step") -> None:
+        """These wait from now on, for the end of `until`."""
         self.texts = tuple(texts)
+        self._until = until
         self.set_class(bool(self.texts), "-waiting")
         self.refresh()
 
@@ -201,7 +204,7 @@ class QueuedLine(Widget):
         count = len(self.texts)
         said = Content(f"{self._symbols.enter} {'queued' if count == 1 else f'{count} queued'}  ")
         text = Content(one_line(self.texts[-1]) if self.texts else "")
-        waits = Content("  sent after this step; stopping gives it back")
+        waits = Content(f"  sent after {self._until}; stopping gives it back")
         if said.cell_length + text.cell_length + waits.cell_length > width:
             waits = Content("")
         shown = Content.styled(text.plain, self.get_visual_style("queued--text", partial=True))

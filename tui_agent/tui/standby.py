@@ -1,0 +1,129 @@
+"""Getting a model ready before it is asked: fetching it when the user wants that, and letting it read its beginning."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing, contextmanager
+from typing import TYPE_CHECKING
+
+from tui_agent.tui.host import Offer
+from tui_agent.tui.widgets.activity import Activity, duration
+
+if TYPE_CHECKING:
+    from tui_agent.agent.session import Session
+    from tui_agent.providers.embedded.download import PullProgress
+
+_WINDOW = 20.0
+"""Seconds of the past that the speed is taken from: a package index gives a model in pieces of some seconds each."""
+
+
+class Standby:
+    """What is done for the model while no turn runs; `changed` is called whenever there is something else to show.
+
+    Prompts that are sent meanwhile are held. One thing is done at a time: what replaces another waits for its end.
+    """
+
+    def __init__(self, changed: Callable[[], None], clock: Callable[[], float] = time.monotonic) -> None:
+        self.fetching: Offer | None = None
+        """The model that is being downloaded."""
+        self.share = 0.0
+        """How much of it is there, from 0 to 1."""
+        self.held: list[str] = []
+        """Prompts that wait for the model, in order."""
+        self.changed = changed
+        """Call it when something else is to be shown."""
+        self._clock = clock
+        self._activity = Activity()
+        self._runs = 0
+        self._lock = asyncio.Lock()
+
+    @property
+    def going(self) -> bool:
+        """Something is being done, and a prompt has to wait for it."""
+        return self._runs > 0
+
+    @property
+    def waited_for(self) -> bool:
+        """The user wants the end of it: what is done is not only in the background, and can be stopped."""
+        return self.fetching is not None or bool(self.held)
+
+    @property
+    def activity(self) -> Activity:
+        """What to show."""
+        done = self._activity
+        return done if self.waited_for or done.kind == "idle" else Activity("quiet", done.text)
+
+    def hold(self, prompt: str) -> None:
+        """Keep a prompt until the model is ready."""
+        self.held.append(prompt)
+        self.changed()
+
+    def release(self) -> list[str]:
+        """The prompts that wait; they wait no longer."""
+        prompts, self.held = self.held, []
+        return prompts
+
+    async def fetch(self, offer: Offer, steps: "AsyncGenerator[PullProgress]") -> None:
+        """Download a model; raises what `steps` raises."""
+        speed = _Speed()
+        with self._run():
+            async with self._lock, aclosing(steps):
+                self.fetching, self.share = offer, offer.here / offer.size
+                try:
+                    async for step in steps:
+                        self.share = step.done / step.total
+                        left = speed.seconds_left(self._clock(), step) if step.stage == "downloading" else None
+                        self._tell(fetch_activity(offer.model, step, left))
+                finally:
+                    self.fetching = None
+
+    async def prime(self, session: "Session") -> None:
+        """Let the session's provider get ready, if it can; raises what it raises."""
+        since = self._clock()
+        with self._run():
+            async with self._lock, aclosing(session.prime()) as statuses:
+                async for status in statuses:
+                    self._tell(Activity("preparing", status.text, since=since) if status.text else Activity())
+
+    @contextmanager
+    def _run(self) -> Iterator[None]:
+        self._runs += 1
+        try:
+            yield
+        finally:
+            self._runs -= 1
+            self._activity = Activity()
+            self.changed()
+
+    def _tell(self, activity: Activity) -> None:
+        if activity != self._activity:
+            self._activity = activity
+            self.changed()
+
+
+def fetch_activity(model: str, step: "PullProgress", seconds: float | None) -> Activity:
+    """A step of a download for people; `seconds` are left, as far as is known."""
+    details = [f"{step.done * 100 // step.total} %"]
+    if seconds is not None:
+        details.append(f"{duration(round(seconds))} left" if seconds < 60 else f"{round(seconds / 60)} min left")
+    return Activity("preparing", f"{step.stage} {model}", details=tuple(details))
+
+
+class _Speed:
+    """How fast a download is."""
+
+    def __init__(self) -> None:
+        self._past: deque[tuple[float, int]] = deque()
+
+    def seconds_left(self, now: float, step: "PullProgress") -> float | None:
+        """None while that is unknown. A download that begins anew is measured anew."""
+        if self._past and step.done < self._past[-1][1]:
+            self._past.clear()
+        self._past.append((now, step.done))
+        while len(self._past) > 2 and self._past[1][0] < now - _WINDOW:
+            self._past.popleft()
+        at, done = self._past[0]
+        if now - at < 1.0 or step.done == done:
+            return None
+        return (step.total - step.done) * (now - at) / (step.done - done)
