@@ -7,6 +7,7 @@ from rich.style import Style
 from textual.theme import Theme
 
 from tui_agent.config.themes import ThemeData
+from tui_agent.text.locale import is_utf8
 
 ROLES = (
     "background",
@@ -273,14 +274,6 @@ def symbols(setting: Literal["auto", "unicode", "ascii"], environ: Mapping[str, 
     the Linux console, whose font has 512 glyphs at most.
     """
     if setting == "auto":
-        utf8 = encoding.lower().replace("-", "").replace("_", "") in ("utf8", "utf8sig") and not _plain_locale(environ)
-        setting = "unicode" if utf8 and environ.get("TERM", "") not in ("dumb", "linux") else "ascii"
+        able = is_utf8(encoding, environ) and environ.get("TERM", "") not in ("dumb", "linux")
+        setting = "unicode" if able else "ascii"
     return UNICODE if setting == "unicode" else ASCII
-
-
-def _plain_locale(environ: Mapping[str, str]) -> bool:
-    """Whether the user named the locale C or POSIX: Python answers UTF-8 there all the same (PEP 538, PEP 540)."""
-    named = [environ[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if environ.get(name)]
-    # PEP 538 sets this one for us and our children.
-    named = [value for value in named if value != "C.UTF-8"] if environ.get("LC_CTYPE") == "C.UTF-8" else named
-    return bool(named) and named[0] in ("C", "POSIX")

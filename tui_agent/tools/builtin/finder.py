@@ -8,7 +8,6 @@ import base64
 import json
 import os
 import re
-import shutil
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -19,6 +18,7 @@ from typing import Any, Final
 
 from tui_agent.conversation.errors import ToolError, WorkspaceError
 from tui_agent.sandbox.environment import command_environment
+from tui_agent.sandbox.programs import find_program
 from tui_agent.tools.builtin.python_search import Request
 from tui_agent.workspace.files import MAX_FILE_BYTES
 from tui_agent.workspace.paths import Location, open_beneath
@@ -187,11 +187,7 @@ async def _search(start: Location, arguments: list[str], request: Request) -> As
 
 def find_rg(workspace: Path) -> str:
     """The `rg` on the search path or beside our Python, or ""; never one that lies in the workspace."""
-    places = os.pathsep.join((os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)))
-    found = shutil.which("rg", path=places)
-    if found is None or not Path(found).is_absolute() or Path(found).resolve().is_relative_to(workspace):
-        return ""
-    return found
+    return find_program("rg", workspace)
 
 
 async def _until(stream: asyncio.StreamReader, end: bytes) -> bytes:
