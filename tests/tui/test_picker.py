@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from dataclasses import replace
 
 import pytest
-from msgspec.structs import replace
+from msgspec.structs import replace as renewed
 from textual.pilot import Pilot
 
 from tests.tui.stage import Stage
 from tui_agent.config.model import ProviderSettings, Settings
 from tui_agent.conversation.errors import ProviderError
 from tui_agent.providers.protocol import ModelInfo, ProbeResult
+from tui_agent.tui.host import Offer
 from tui_agent.tui.screens.picker import Choice, PickerScreen, ProviderRow, provider_rows
 from tui_agent.tui.theming import ASCII
 
@@ -217,6 +219,68 @@ async def test_refresh_asks_again_and_a_second_refresh_replaces_the_first() -> N
         assert "1 of 5 up" in str(app.picker._title.render())
 
 
+EMBEDDED = ProviderRow("embedded", "", local=True)
+OFFER = Offer(
+    provider="embedded",
+    model="qwen-mini",
+    title="Qwen Mini",
+    size=1_117_320_768,
+    licence="Apache-2.0",
+    memory="4 GB of memory",
+    good_for="a mini model: good for look-ups",
+    installed=False,
+)
+
+
+class Local(Picking):
+    """With a model that needs no server."""
+
+    def __init__(self, *offers: Offer) -> None:
+        super().__init__(OLLAMA, DOWN, rows=[*ROWS, EMBEDDED])
+        self.offers = list(offers)
+        self.picker._find_offers = lambda: self.offers
+
+    def line(self, word: str) -> str:
+        return next(line for line in self.text.splitlines() if word in line)
+
+
+async def test_a_model_that_needs_no_server_says_what_choosing_it_downloads() -> None:
+    app = Local(OFFER)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        assert "on this machine, without a server" in app.line("embedded")
+        assert "1.1 GB to download" in app.line("qwen-mini")
+        await pilot.press(*"qwen-mini")
+        for part in ("Apache-2.0", "4 GB of memory", "good for look-ups", "choosing it downloads 1.1 GB"):
+            assert part in app.note
+        await pilot.press("enter")
+        await pilot.pause()
+        assert app.chosen == ("embedded", "qwen-mini")
+
+
+async def test_a_download_and_its_end_are_shown_while_the_list_is_open(watching: None) -> None:
+    app = Local(OFFER)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        app.offers = [replace(OFFER, here=300_000_000)]
+        while "26 % of 1.1 GB here" not in app.line("qwen-mini"):
+            await pilot.pause(0.01)
+        app.offers = [replace(OFFER, installed=True)]
+        while "context unknown" not in app.line("qwen-mini"):
+            await pilot.pause(0.01)
+        assert "download" not in app.line("qwen-mini")
+
+
+@pytest.mark.parametrize("installed", [False, True])
+async def test_without_its_engine_a_model_cannot_be_chosen_and_says_what_gets_it(installed: bool) -> None:
+    app = Local(replace(OFFER, installed=installed, engine_fetch="pip install engine"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press(*"qwen-mini", "enter")
+        await pilot.pause()
+        assert app.chosen == "nothing yet" and "pip install engine" in app.note
+
+
 class Servers:
     """What answers changes while the list is open."""
 
@@ -268,7 +332,7 @@ async def test_only_servers_of_this_machine_are_looked_at_again_and_without_a_wo
         await servers.next_round(pilot)
         painted: list[object] = []
         app.picker._list.show = lambda *rows: painted.append(rows)  # type: ignore[method-assign]
-        servers.results = tuple(replace(result, latency=0.5) for result in servers.results)
+        servers.results = tuple(renewed(result, latency=0.5) for result in servers.results)
         await servers.next_round(pilot)
         assert servers.rounds[0] == {"llamacpp", "ollama", "openai", "openrouter", "silent"}
         assert all(names == {"llamacpp", "ollama", "silent"} for names in servers.rounds[1:])

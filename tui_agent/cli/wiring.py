@@ -340,7 +340,7 @@ class Engine:
         from tui_agent.tui.host import Offer
 
         folder = locations().models
-        engine = find_spec("xllamacpp") is not None
+        engine_fetch = "" if find_spec("xllamacpp") else "pip install 'tui-agent[local]'"
         return [
             Offer(
                 provider=name,
@@ -351,8 +351,8 @@ class Engine:
                 memory=model.memory,
                 good_for=model.good_for,
                 installed=installed(model, folder) is not None,
-                engine=engine,
                 here=fetched(model, folder),
+                engine_fetch=engine_fetch,
             )
             for name, provider in self.loaded.settings.providers.items()
             if provider.api == "embedded" and not provider.model_file

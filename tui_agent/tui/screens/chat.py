@@ -350,7 +350,7 @@ class ChatScreen(Screen[None]):
                 return self.busy or self._standby.waited_for
             case "fetch":
                 offered = self._models.offered
-                return offered is not None and offered.engine and self._standby.fetching is None
+                return offered is not None and not offered.engine_fetch and self._standby.fetching is None
             case "look":
                 return self._host is not None and self._host.trouble is not None and self._standby.fetching is None
         return True
@@ -415,6 +415,7 @@ class ChatScreen(Screen[None]):
         screen = PickerScreen(
             provider_rows(self.app.loaded.settings, os.environ),
             host.probe,
+            host.offers,
             provider=session.provider.name,
             model=session.model,
             symbols=self.symbols,

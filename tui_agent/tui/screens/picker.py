@@ -14,7 +14,9 @@ from tui_agent.config.providers import base_url, is_loopback, key_variable
 from tui_agent.providers.protocol import ModelInfo, ProbeResult
 from tui_agent.text.sanitize import one_line, sanitize
 from tui_agent.tui.bindings import bindings_for
+from tui_agent.tui.host import Offer
 from tui_agent.tui.screens.filtered import FilteredScreen, matches
+from tui_agent.tui.start import size
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.choices import Row, columns
 from tui_agent.tui.widgets.status_bar import short_count
@@ -82,15 +84,18 @@ class PickerScreen(FilteredScreen[tuple[str, str] | None]):
         self,
         providers: Sequence[ProviderRow],
         probe: Probe,
+        offers: Callable[[], Sequence[Offer]] = tuple,
         *,
         provider: str = "",
         model: str = "",
         symbols: Symbols = UNICODE,
     ) -> None:
-        """`provider` and `model` are the ones in use."""
+        """`offers` tells what runs on this machine, as it is now; `provider` and `model` are the ones in use."""
         super().__init__(symbols)
         self._providers = tuple(providers)
         self._probe = probe
+        self._find_offers = offers
+        self._offers: dict[str, list[Offer]] = {}
         self._current = Choice(provider, model)
         self._results: dict[str, ProbeResult] = {}
         self._asked: set[str] = set()
@@ -104,11 +109,14 @@ class PickerScreen(FilteredScreen[tuple[str, str] | None]):
     def action_refresh_all(self) -> None:
         """Ask every server again."""
         self._asked = {row.name for row in self._providers}
+        self._look_at_offers()
         self.rebuild()
         self._probing = self.run_worker(self._ask(self._asked.copy()), group="probe", exclusive=True)
 
     def _watch(self) -> None:
         """Look again without a word. A server elsewhere is not bothered: its state does not change by the second."""
+        if self.is_current and self._look_at_offers():
+            self.rebuild()
         local = {row.name for row in self._providers if row.local}
         if local and self.is_current and self._probing is not None and self._probing.is_finished:
             self._probing = self.run_worker(self._ask(local), group="probe", exclusive=True)
@@ -128,6 +136,14 @@ class PickerScreen(FilteredScreen[tuple[str, str] | None]):
             self.rebuild()
         if problem:
             self.warn(problem)
+
+    def _look_at_offers(self) -> bool:
+        """Find out what is here of the models that need no server; False when nothing changed."""
+        offers: dict[str, list[Offer]] = {}
+        for offer in self._find_offers():
+            offers.setdefault(offer.provider, []).append(offer)
+        changed, self._offers = offers != self._offers, offers
+        return changed
 
     def _learn(self, result: ProbeResult) -> bool:
         """Keep a result; False when it says nothing new, such as a time to answer that is always a little different."""
@@ -153,7 +169,9 @@ class PickerScreen(FilteredScreen[tuple[str, str] | None]):
         rest: list[Row] = []
         for row in self._providers:
             result = self._results.get(row.name)
-            if result is not None and result.state == "up" and result.models:
+            if row.name in self._offers:
+                up.append(self._here(row, result, words))
+            elif result is not None and result.state == "up" and result.models:
                 up.append(self._offered(row, result, words))
             elif not matches(f"{row.name} {row.base_url}", words):
                 continue
@@ -183,6 +201,38 @@ class PickerScreen(FilteredScreen[tuple[str, str] | None]):
         if len(shown) < len(fitting):
             rows.append(_remark(f"  {len(fitting) - len(shown):,} more: type to filter"))
         return rows
+
+    def _here(self, row: ProviderRow, result: ProbeResult | None, words: str) -> list[Row]:
+        """The models that need no server, whether they are downloaded or not."""
+        known = {model.id: model for model in result.models} if result is not None else {}
+        rows = [
+            Row(
+                Choice(row.name, offer.model),
+                partial(self._draw_model, row.name, known.get(offer.model, ModelInfo(offer.model)))
+                if offer.installed and not offer.engine_fetch
+                else partial(self._draw_offer, offer),
+            )
+            for offer in self._offers[row.name]
+            if matches(f"{row.name} {offer.model}", words)
+        ]
+        return [Row(None, partial(self._draw_heading_here, row)), *rows] if rows else []
+
+    def _draw_heading_here(self, row: ProviderRow, width: int) -> Content:
+        return columns(
+            min(width, _WIDEST),
+            (Content.styled(one_line(row.name), "bold $text"), _name_width(width)),
+            (Content.styled("on this machine, without a server", "$tui-faint"), 40),
+        )
+
+    def _draw_offer(self, offer: Offer, width: int) -> Content:
+        width = min(width, _WIDEST)
+        state = f"{size(offer.size)} to download"
+        if offer.installed:
+            state = "engine missing"
+        elif offer.here:
+            state = f"{offer.here * 100 // offer.size} % of {size(offer.size)} here"
+        name = Content.styled(f"  {one_line(offer.model)}", "$tui-muted")
+        return columns(width, (name, max(0, width - 20)), (Content.styled(state, "$tui-faint"), -20))
 
     def _draw_provider(self, row: ProviderRow, result: ProbeResult, width: int) -> Content:
         width = min(width, _WIDEST)
@@ -246,6 +296,8 @@ class PickerScreen(FilteredScreen[tuple[str, str] | None]):
         row = self._row(key)
         if row is None:
             return Content("")
+        if (offer := self._offer(key)) is not None:
+            return Content("\n".join(offer_note(offer)))
         result = self._results.get(row.name)
         if result is None or result.state == "up":
             return Content(_address(row.base_url))
@@ -261,17 +313,35 @@ class PickerScreen(FilteredScreen[tuple[str, str] | None]):
         if row is None or not isinstance(key, Choice):
             return
         result = self._results.get(row.name)
-        if key.model:
+        if (offer := self._offer(key)) is not None and offer.engine_fetch:
+            self.warn(f"the engine that runs it is not installed: leave, {offer.engine_fetch}, and start again")
+        elif key.model:
             self.dismiss((key.provider, key.model))
         elif row.name in self._asked:
             self.warn(f"{one_line(row.name)} has not answered yet")
         else:
             self.warn(_why_not(row, result))
 
+    def _offer(self, key: Hashable) -> Offer | None:
+        if not isinstance(key, Choice):
+            return None
+        return next((offer for offer in self._offers.get(key.provider, ()) if offer.model == key.model), None)
+
     def _row(self, key: Hashable) -> ProviderRow | None:
         if not isinstance(key, Choice):
             return None
         return next((row for row in self._providers if row.name == key.provider), None)
+
+
+def offer_note(offer: Offer) -> list[str]:
+    """What a model that needs no server is, and what choosing it does."""
+    about = f"{offer.title} · {offer.licence} · needs {offer.memory}"
+    if offer.engine_fetch:
+        return [about, offer.good_for, f"{offer.engine_fetch} gets the engine for it"]
+    if offer.installed:
+        return [about, offer.good_for]
+    rest = f", {size(offer.here)} of it are here" if offer.here else ""
+    return [about, offer.good_for, f"choosing it downloads {size(offer.size)}{rest}"]
 
 
 def _why_not(row: ProviderRow, result: ProbeResult | None) -> str:
