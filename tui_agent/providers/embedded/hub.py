@@ -1,7 +1,10 @@
 """The publisher's own file on the model hub, over HTTP, from any byte on."""
 
 import asyncio
+import os
 import re
+import socket
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING
@@ -174,5 +177,20 @@ def _problem(error: "httpx2.HTTPError") -> str:
     if isinstance(error, httpx2.UnsupportedProtocol):
         return said
     if isinstance(error, httpx2.ConnectError | httpx2.ProxyError):
-        return f"no connection: {said}"
+        return f"no connection: {_first_cause(error) or said}"
     return f"the connection broke off: {said}"
+
+
+def _first_cause(error: BaseException) -> str:
+    """What the system said, of which the errors above it only say that there was an error."""
+    found = ""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, BaseExceptionGroup):
+            cause = cause.exceptions[0]
+        if isinstance(cause, socket.gaierror | ssl.SSLError):  # their numbers are not the system's
+            found = one_line(cause.strerror or str(cause))
+        elif isinstance(cause, OSError) and cause.errno:
+            found = os.strerror(cause.errno)
+        cause = cause.__cause__ or cause.__context__
+    return found
