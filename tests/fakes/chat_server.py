@@ -13,7 +13,7 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -133,6 +133,11 @@ class ChatServer:
     `left_early` counts replies whose client disconnected before the end (`wait_for_disconnect` waits for one).
     """
 
+    api = "chat"
+    """What the settings of a provider that speaks to it say."""
+    chat_path = "/chat/completions"
+    keep_alive = b": keep-alive\n\n"
+
     def __init__(
         self,
         script: Sequence[Reply] | Reply | Responder | None = None,
@@ -234,7 +239,7 @@ class ChatServer:
                     return
                 reply = self._choose(seen)
                 left = asyncio.ensure_future(reader.read(1))
-                sending = asyncio.ensure_future(self._send(reply, seen.body.get("model", "fake-model"), writer))
+                sending = asyncio.ensure_future(self._send(reply, seen, writer))
                 try:
                     await asyncio.wait({left, sending}, return_when=asyncio.FIRST_COMPLETED)
                     if not sending.done() and left.result() == b"":
@@ -255,7 +260,7 @@ class ChatServer:
             writer.close()
 
     def _choose(self, seen: Seen) -> Reply:
-        if seen.path.endswith("/chat/completions"):
+        if seen.path.endswith(self.chat_path):
             with self._changed:
                 number = len(self.requests)
                 self.requests.append(seen)
@@ -264,9 +269,13 @@ class ChatServer:
             self.others.append(seen)
         if self._api_key is not None and seen.headers.get("authorization") != f"Bearer {self._api_key}":
             return reply_error(401, "Incorrect API key provided", code="invalid_api_key")
-        if seen.path.endswith("/chat/completions"):
+        if seen.path.endswith(self.chat_path):
             problems = history_problems(seen.body.get("messages", ())) if self._strict else []
             return reply_error(400, "; ".join(problems)) if problems else self._respond(seen.body, number)
+        return self._other(seen)
+
+    def _other(self, seen: Seen) -> Reply:
+        """The reply to what is no chat request."""
         if seen.path.endswith("/v1/models"):
             if self._models_reply is not None:
                 return self._models_reply
@@ -275,7 +284,7 @@ class ChatServer:
             return reply_body(200, json.dumps(self._show[seen.body["model"]]))
         return reply_body(404, "404 page not found", "text/plain")
 
-    async def _send(self, reply: Reply, model: str, writer: asyncio.StreamWriter) -> bool:
+    async def _send(self, reply: Reply, seen: Seen, writer: asyncio.StreamWriter) -> bool:
         """Send the reply; False when the connection cannot be used again."""
         if reply.drop:
             _reset(writer)
@@ -287,7 +296,7 @@ class ChatServer:
             headers["Connection"] = "close"
         lines = [f"HTTP/1.1 {reply.status} Status", *(f"{name}: {value}" for name, value in headers.items())]
         writer.write("\r\n".join([*lines, "", ""]).encode())
-        async for part in self._parts(reply, model):
+        async for part in self._parts(reply, seen):
             if isinstance(part, bytes):
                 writer.write(b"%x\r\n%b\r\n" % (len(part), part) if reply.chunked else part)
                 await writer.drain()
@@ -301,8 +310,12 @@ class ChatServer:
         await writer.drain()
         return reply.chunked
 
-    async def _parts(self, reply: Reply, model: str) -> AsyncIterator[bytes | Reset | Close]:
-        steps = encode(reply, model)
+    def _encode(self, reply: Reply, seen: Seen) -> Iterable[bytes | Delay | Stall | Reset | Close]:
+        """The steps of the reply with each chunk as its bytes on the wire."""
+        return encode(reply, seen.body.get("model", "fake-model"))
+
+    async def _parts(self, reply: Reply, seen: Seen) -> AsyncIterator[bytes | Reset | Close]:
+        steps = self._encode(reply, seen)
         pace = reply.pace or self._pace
         if reply.pieces or reply.split_at is not None:
             whole = b"".join(step for step in steps if isinstance(step, bytes))
@@ -331,7 +344,7 @@ class ChatServer:
             elif isinstance(step, Stall):
                 while True:
                     await asyncio.sleep(step.comment_every or 3600)
-                    yield b": keep-alive\n\n"
+                    yield self.keep_alive
             else:
                 await asyncio.sleep(0.02)
                 yield step

@@ -9,6 +9,7 @@ from tui_agent.config.model import ProviderSettings
 from tui_agent.conversation.errors import ProviderError
 from tui_agent.conversation.events import ReasoningDelta, Retrying, TextDelta
 from tui_agent.conversation.messages import Message, ToolSpec
+from tui_agent.providers.ollama import OllamaProvider
 from tui_agent.providers.openai_chat import OpenAIChatProvider
 from tui_agent.providers.protocol import ChatRequest, Finished, ProviderEvent
 
@@ -27,19 +28,24 @@ class Naps:
         self.seconds.append(seconds)
 
 
-def provider_at(url: str, naps: Naps | None = None, **settings: Any) -> OpenAIChatProvider:
-    """A provider named `fake` for this address."""
+def provider_at(
+    url: str, naps: Naps | None = None, *, jitter: float = 0.0, **settings: Any
+) -> OpenAIChatProvider | OllamaProvider:
+    """A provider named `fake` for this address; `api` is among the settings."""
     wanted = ProviderSettings(
         base_url=url, **{"start_hint": "fake serve", "fetch_hint": "fake pull {model}", **settings}
     )
-    return OpenAIChatProvider("fake", wanted, url, KEY, sleep=naps or Naps(), jitter=lambda: 0.0)
+    client = OllamaProvider if wanted.api == "ollama" else OpenAIChatProvider
+    return client("fake", wanted, url, KEY, sleep=naps or Naps(), jitter=lambda: jitter)
 
 
 async def ask(
     server: ChatServer | str, request: ChatRequest = HI, naps: Naps | None = None, **settings: Any
 ) -> list[ProviderEvent]:
-    """All events of one request; one that hangs fails."""
-    provider = provider_at(server if isinstance(server, str) else server.url, naps, **settings)
+    """All events of one request, in the protocol of the server; one that hangs fails."""
+    if not isinstance(server, str):
+        server, settings = server.url, {"api": server.api, **settings}
+    provider = provider_at(server, naps, **settings)
     try:
         async with asyncio.timeout(30):
             return [event async for event in provider.stream(request)]

@@ -21,7 +21,8 @@ from tests.fakes.chat_server import (
 )
 from tui_agent.config.model import ProviderSettings, Settings
 from tui_agent.conversation.errors import ProviderError
-from tui_agent.providers.discovery import choose_start, nearest, probe, probe_all, read_models
+from tui_agent.providers.discovery import choose_start, probe, probe_all
+from tui_agent.providers.model_facts import nearest, read_models
 from tui_agent.providers.protocol import ModelInfo, ProbeResult
 
 NOBODY = "http://localhost:1/v1/"

@@ -25,15 +25,17 @@ from tests.providers.support import HI, KEY, Naps, ask, end_of, error_of, provid
 from tui_agent.conversation.errors import EXIT_UNREACHABLE, ProviderError
 from tui_agent.providers.protocol import ChatRequest
 
+Fake = type[ChatServer]
+
 FREE_PORT = 1  # nothing listens on tcpmux
 
 # ---- tried again ----
 
 
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 529])
-async def test_passing_errors_are_tried_again_with_growing_waits_and_told(status: int) -> None:
+async def test_passing_errors_are_tried_again_with_growing_waits_and_told(status: int, fake: Fake) -> None:
     naps = Naps()
-    with ChatServer([reply_error(status), reply_error(status), reply_text("yes")]) as server:
+    with fake([reply_error(status), reply_error(status), reply_text("yes")]) as server:
         events = await ask(server, naps=naps)
     assert text_of(events) == "yes"
     assert len(server.requests) == 3
@@ -43,11 +45,10 @@ async def test_passing_errors_are_tried_again_with_growing_waits_and_told(status
     assert str(status) in retries_of(events)[0].reason
 
 
-async def test_waits_have_jitter_and_a_cap() -> None:
+async def test_waits_have_jitter_and_a_cap(fake: Fake) -> None:
     naps = Naps()
-    with ChatServer([reply_error(500)]) as server:
-        provider = provider_at(server.url, naps, max_retries=7)
-        provider._jitter = lambda: 0.5
+    with fake([reply_error(500)]) as server:
+        provider = provider_at(server.url, naps, api=fake.api, jitter=0.5, max_retries=7)
         with pytest.raises(ProviderError):
             [event async for event in provider.stream(HI)]
         await provider.aclose()
@@ -58,25 +59,25 @@ async def test_waits_have_jitter_and_a_cap() -> None:
     ("said", "waited"),
     [("2", 2.0), ("0.5", 0.5), ("0", 0.0), ("-3", 0.0), ("3600", 60.0), ("soon", 0.5), ("nan", 0.5), ("", 0.5)],
 )
-async def test_retry_after_in_seconds_is_obeyed_up_to_a_minute(said: str, waited: float) -> None:
+async def test_retry_after_in_seconds_is_obeyed_up_to_a_minute(said: str, waited: float, fake: Fake) -> None:
     naps = Naps()
-    with ChatServer([reply_error(429, retry_after=said), reply_text("yes")]) as server:
+    with fake([reply_error(429, retry_after=said), reply_text("yes")]) as server:
         events = await ask(server, naps=naps)
     assert naps.seconds == [waited] == [r.seconds for r in retries_of(events)]
 
 
 @pytest.mark.parametrize("ahead", [-100, 20, 7200])
-async def test_retry_after_as_a_date_is_obeyed_up_to_a_minute(ahead: int) -> None:
+async def test_retry_after_as_a_date_is_obeyed_up_to_a_minute(ahead: int, fake: Fake) -> None:
     naps = Naps()
     when = format_datetime(datetime.now(UTC) + timedelta(seconds=ahead), usegmt=True)
-    with ChatServer([reply_error(503, retry_after=when), reply_text("yes")]) as server:
+    with fake([reply_error(503, retry_after=when), reply_text("yes")]) as server:
         await ask(server, naps=naps)
     assert naps.seconds == [pytest.approx(max(0, min(ahead, 60)), abs=3)]
 
 
 @pytest.mark.parametrize(("retries", "requests"), [(0, 1), (2, 3)])
-async def test_it_gives_up_after_the_configured_number_of_retries(retries: int, requests: int) -> None:
-    with ChatServer([reply_error(503, "the model is still loading")]) as server:
+async def test_it_gives_up_after_the_configured_number_of_retries(retries: int, requests: int, fake: Fake) -> None:
+    with fake([reply_error(503, "the model is still loading")]) as server:
         error = await error_of(server, max_retries=retries)
     assert len(server.requests) == requests
     assert (error.kind, error.status) == ("server", 503)
@@ -84,25 +85,25 @@ async def test_it_gives_up_after_the_configured_number_of_retries(retries: int, 
     assert ("retried 2 times" in error.hint) == (retries == 2)
 
 
-async def test_a_limit_that_does_not_pass_is_named() -> None:
-    with ChatServer([reply_error(429, "Rate limit reached")]) as server:
+async def test_a_limit_that_does_not_pass_is_named(fake: Fake) -> None:
+    with fake([reply_error(429, "Rate limit reached")]) as server:
         error = await error_of(server)
     assert (error.kind, error.status) == ("limited", 429)
 
 
-async def test_a_server_that_says_do_not_retry_is_believed() -> None:
-    with ChatServer([reply_error(429, "quota", headers={"x-should-retry": "false"})]) as server:
+async def test_a_server_that_says_do_not_retry_is_believed(fake: Fake) -> None:
+    with fake([reply_error(429, "quota", headers={"x-should-retry": "false"})]) as server:
         await error_of(server)
     assert len(server.requests) == 1
 
 
-async def test_a_reset_before_the_first_token_is_tried_again() -> None:
-    with ChatServer([reply_reset(), reply_text("yes")]) as server:
+async def test_a_reset_before_the_first_token_is_tried_again(fake: Fake) -> None:
+    with fake([reply_reset(), reply_text("yes")]) as server:
         assert text_of(await ask(server)) == "yes"
 
 
-async def test_resets_without_end_are_an_error_that_names_the_server() -> None:
-    with ChatServer([reply_reset()]) as server:
+async def test_resets_without_end_are_an_error_that_names_the_server(fake: Fake) -> None:
+    with fake([reply_reset()]) as server:
         error = await error_of(server)
     assert error.kind == "unreachable"
     assert f"127.0.0.1:{server.port}" in error.message
@@ -161,8 +162,8 @@ async def test_a_numeric_code_in_a_stream_error_counts_as_the_status() -> None:
         (422, "request"),
     ],
 )
-async def test_refusals_are_final_and_carry_what_the_server_said(status: int, kind: str) -> None:
-    with ChatServer([reply_error(status, "not like this")]) as server:
+async def test_refusals_are_final_and_carry_what_the_server_said(status: int, kind: str, fake: Fake) -> None:
+    with fake([reply_error(status, "not like this")]) as server:
         error = await error_of(server)
     assert (error.kind, error.status) == (kind, status)
     assert "not like this" in error.message
@@ -170,8 +171,8 @@ async def test_refusals_are_final_and_carry_what_the_server_said(status: int, ki
     assert len(server.requests) == 1
 
 
-async def test_a_refused_key_names_its_variable() -> None:
-    with ChatServer([reply_text("x")], api_key="another") as server:
+async def test_a_refused_key_names_its_variable(fake: Fake) -> None:
+    with fake([reply_text("x")], api_key="another") as server:
         error = await error_of(server)
         assert "FAKE_API_KEY" in error.hint
         assert "MY_KEY" in (await error_of(server, api_key_env="MY_KEY")).hint
@@ -192,9 +193,9 @@ async def test_a_refused_key_names_its_variable() -> None:
     ],
 )
 async def test_an_unknown_model_gets_the_command_that_fetches_it_and_the_nearest_names(
-    status: int, message: str
+    status: int, message: str, fake: Fake
 ) -> None:
-    with ChatServer([reply_error(status, message)], models=["other", "fake-model", "qwen"]) as server:
+    with fake([reply_error(status, message)], models=["other", "fake-model", "qwen"]) as server:
         error = await error_of(server, ChatRequest("fake-modle", HI.messages))
     assert error.kind == "model"
     assert error.message == "Unknown model fake-modle on fake"
@@ -202,8 +203,8 @@ async def test_an_unknown_model_gets_the_command_that_fetches_it_and_the_nearest
     assert "fake-model" in error.hint.split("it has: ")[1]
 
 
-async def test_an_unknown_model_is_named_even_when_the_server_lists_none() -> None:
-    with ChatServer([reply_error(404, "model not found")], models_reply=reply_error(500)) as server:
+async def test_an_unknown_model_is_named_even_when_the_server_lists_none(fake: Fake) -> None:
+    with fake([reply_error(404, "model not found")], models_reply=reply_error(500)) as server:
         error = await error_of(server, fetch_hint="")
     assert (error.kind, error.hint) == ("model", "see: tui-agent providers models fake")
 
@@ -222,30 +223,30 @@ async def test_an_unknown_model_is_named_even_when_the_server_lists_none() -> No
         (500, "exceed_context_size_error"),
     ],
 )
-async def test_too_long_a_conversation_is_said_plainly(status: int, message: str) -> None:
-    with ChatServer([reply_error(status, message)]) as server:
+async def test_too_long_a_conversation_is_said_plainly(status: int, message: str, fake: Fake) -> None:
+    with fake([reply_error(status, message)]) as server:
         error = await error_of(server)
     assert error.kind == "context"
     assert "fake" in error.message
     assert len(server.requests) == 1
 
 
-async def test_a_rate_limit_in_tokens_is_not_taken_for_too_long_a_conversation() -> None:
+async def test_a_rate_limit_in_tokens_is_not_taken_for_too_long_a_conversation(fake: Fake) -> None:
     said = "Request too large for model x on tokens per minute (TPM): Limit 6000, please reduce your message size"
-    with ChatServer([reply_error(429, said)]) as server:
+    with fake([reply_error(429, said)]) as server:
         assert (await error_of(server)).kind == "limited"
 
 
-async def test_a_model_without_tools_is_said_plainly() -> None:
-    with ChatServer([reply_error(400, "registry.ollama.ai/library/gemma:2b does not support tools")]) as server:
+async def test_a_model_without_tools_is_said_plainly(fake: Fake) -> None:
+    with fake([reply_error(400, "registry.ollama.ai/library/gemma:2b does not support tools")]) as server:
         error = await error_of(server)
     assert error.kind == "request"
-    assert "tool_calls: off" in error.hint
+    assert "`tool_calls: text`" in error.hint and "`auto`" in error.hint
 
 
 @pytest.mark.parametrize("status", [200, 404, 502])
-async def test_a_web_page_is_not_an_answer(status: int) -> None:
-    with ChatServer([reply_html(status)]) as server:
+async def test_a_web_page_is_not_an_answer(status: int, fake: Fake) -> None:
+    with fake([reply_html(status)]) as server:
         error = await error_of(server)
     assert error.kind == {200: "protocol", 404: "request", 502: "server"}[status]
     assert "Welcome" in error.message
@@ -253,31 +254,31 @@ async def test_a_web_page_is_not_an_answer(status: int) -> None:
 
 
 @pytest.mark.parametrize("body", ["hello", "{}", '{"detail": "no such thing"}', '{"half": ', "[1, 2]"])
-async def test_something_else_than_a_reply_is_not_an_answer(body: str) -> None:
-    with ChatServer([reply_body(200, body)]) as server:
+async def test_something_else_than_a_reply_is_not_an_answer(body: str, fake: Fake) -> None:
+    with fake([reply_body(200, body)]) as server:
         error = await error_of(server)
     assert error.kind == "protocol"
     assert "base_url" in error.hint or "log" in error.hint
 
 
-async def test_an_error_body_is_shown_bounded_safe_and_without_the_key() -> None:
+async def test_an_error_body_is_shown_bounded_safe_and_without_the_key(fake: Fake) -> None:
     said = f"bad key {KEY} and sk-abcdefgh12345678, \x1b]0;owned\x07\x1b[31mred\n\n" + "x" * 10_000_000
-    with ChatServer([reply_body(400, said, "text/plain")]) as server:
+    with fake([reply_body(400, said, "text/plain")]) as server:
         error = await error_of(server)
     assert len(error.message) < 500
     assert "bad key [key] and [key], red" in error.message
     assert KEY not in f"{error!r} {error.hint} {error.__cause__!r} {error.__context__!r}"
 
 
-async def test_an_error_body_without_end_is_not_read_to_the_end() -> None:
+async def test_an_error_body_without_end_is_not_read_to_the_end(fake: Fake) -> None:
     endless = reply_steps(b"out of order " * 20_000, Stall(comment_every=0.01))
-    with ChatServer([endless.but(status=400, content_type="text/plain")]) as server:
+    with fake([endless.but(status=400, content_type="text/plain")]) as server:
         error = await error_of(server)
     assert error.message.startswith("fake answered 400: out of order")
 
 
-async def test_the_key_is_in_no_log_at_any_level(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(0), ChatServer([reply_error(500, f"key {KEY}"), reply_text("yes")]) as server:
+async def test_the_key_is_in_no_log_at_any_level(caplog: pytest.LogCaptureFixture, fake: Fake) -> None:
+    with caplog.at_level(0), fake([reply_error(500, f"key {KEY}"), reply_text("yes")]) as server:
         await ask(server)
     assert caplog.records
     assert KEY not in caplog.text
@@ -320,11 +321,11 @@ async def test_a_concession_that_does_not_help_is_made_once() -> None:
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
-async def test_connection_refused_is_said_at_once_with_what_starts_the_server(host: str) -> None:
+async def test_connection_refused_is_said_at_once_with_what_starts_the_server(host: str, fake: Fake) -> None:
     naps = Naps()
     begun = time.monotonic()
     with pytest.raises(ProviderError) as caught:
-        await ask(f"http://{host}:{FREE_PORT}/v1/", naps=naps)
+        await ask(f"http://{host}:{FREE_PORT}/v1/", naps=naps, api=fake.api)
     error = caught.value
     assert time.monotonic() - begun < 1
     assert naps.seconds == []
@@ -335,28 +336,28 @@ async def test_connection_refused_is_said_at_once_with_what_starts_the_server(ho
     assert "fake serve" in error.hint
 
 
-async def test_without_a_command_that_starts_it_the_address_is_to_be_checked() -> None:
-    error = await error_of(f"http://localhost:{FREE_PORT}/v1/", start_hint="")
+async def test_without_a_command_that_starts_it_the_address_is_to_be_checked(fake: Fake) -> None:
+    error = await error_of(f"http://localhost:{FREE_PORT}/v1/", start_hint="", api=fake.api)
     assert f"base_url` of provider fake (http://localhost:{FREE_PORT}/v1/)" in error.hint
 
 
-async def test_a_host_that_does_not_exist_is_named() -> None:
-    error = await error_of("http://no-such-host.invalid/v1/")
+async def test_a_host_that_does_not_exist_is_named(fake: Fake) -> None:
+    error = await error_of("http://no-such-host.invalid/v1/", api=fake.api)
     assert (error.kind, error.message) == ("unreachable", "Cannot find the host no-such-host.invalid (fake)")
 
 
-async def test_tls_to_a_server_without_tls_says_so() -> None:
-    with ChatServer([reply_text("x")]) as server:
-        error = await error_of(server.url.replace("http:", "https:"))
+async def test_tls_to_a_server_without_tls_says_so(fake: Fake) -> None:
+    with fake([reply_text("x")]) as server:
+        error = await error_of(server.url.replace("http:", "https:"), api=fake.api)
     assert error.kind == "unreachable"
     assert "does not speak TLS" in error.message
     assert "http://" in error.hint
 
 
-async def test_text_with_lone_surrogates_is_sent_all_the_same() -> None:
+async def test_text_with_lone_surrogates_is_sent_all_the_same(fake: Fake) -> None:
     from tui_agent.conversation.messages import Message
 
-    with ChatServer([reply_text("yes")]) as server:
+    with fake([reply_text("yes")]) as server:
         assert text_of(await ask(server, ChatRequest("m", (Message("user", "a\udc80b\x00"),)))) == "yes"
     assert server.bodies[0]["messages"][0]["content"] == "a\ufffdb\x00"
 
@@ -364,8 +365,8 @@ async def test_text_with_lone_surrogates_is_sent_all_the_same() -> None:
 # ---- silence ----
 
 
-async def test_silence_before_the_first_byte_is_a_time_out_that_shows_the_line_to_raise() -> None:
-    with ChatServer([reply_steps(Stall())]) as server:
+async def test_silence_before_the_first_byte_is_a_time_out_that_shows_the_line_to_raise(fake: Fake) -> None:
+    with fake([reply_steps(Stall())]) as server:
         error = await error_of(server, timeout=0.2)
     assert error.kind == "timeout"
     assert f"127.0.0.1:{server.port}" in error.message
@@ -374,32 +375,32 @@ async def test_silence_before_the_first_byte_is_a_time_out_that_shows_the_line_t
     assert len(server.requests) == 1
 
 
-async def test_silence_in_the_middle_keeps_what_came() -> None:
-    with ChatServer([reply_steps(text("so"), Stall())]) as server:
+async def test_silence_in_the_middle_keeps_what_came(fake: Fake) -> None:
+    with fake([reply_steps(text("so"), Stall())]) as server:
         events = await ask(server, timeout=0.2)
     assert text_of(events) == "so"
     assert "sent nothing for 0.2 s" in end_of(events).error
 
 
-async def test_keep_alive_comments_do_not_hide_silence_for_ever() -> None:
-    with ChatServer([reply_steps(Stall(comment_every=0.05))]) as server:
+async def test_keep_alive_comments_do_not_hide_silence_for_ever(fake: Fake) -> None:
+    with fake([reply_steps(Stall(comment_every=0.05))]) as server:
         error = await error_of(server, timeout=0.2)
     assert error.kind == "timeout"
     assert "keep-alives" in error.message
 
 
-async def test_a_slow_stream_is_not_silent() -> None:
-    with ChatServer([reply_text("x" * 12, chunk=1).but(pace=20)]) as server:
+async def test_a_slow_stream_is_not_silent(fake: Fake) -> None:
+    with fake([reply_text("x" * 12, chunk=1).but(pace=20)]) as server:
         assert end_of(await ask(server, timeout=0.3)).finish == "stop"
 
 
 # ---- the rest of the session ----
 
 
-async def test_after_an_error_the_same_provider_goes_on() -> None:
+async def test_after_an_error_the_same_provider_goes_on(fake: Fake) -> None:
     replies = [reply_error(400, "no"), reply_html(), reply_calls([("read_file", {})]), reply_text("yes")]
-    with ChatServer(replies) as server:
-        provider = provider_at(server.url)
+    with fake(replies) as server:
+        provider = provider_at(server.url, api=fake.api)
         kinds: list[str] = []
         for _ in range(4):
             try:
@@ -411,9 +412,9 @@ async def test_after_an_error_the_same_provider_goes_on() -> None:
     assert kinds == ["request", "protocol", "tool_calls", "stop"]
 
 
-async def test_several_requests_at_once_do_not_mix() -> None:
-    with ChatServer(lambda body, number: reply_text(body["messages"][0]["content"] * 50, chunk=2)) as server:
-        provider = provider_at(server.url)
+async def test_several_requests_at_once_do_not_mix(fake: Fake) -> None:
+    with fake(lambda body, number: reply_text(body["messages"][0]["content"] * 50, chunk=2)) as server:
+        provider = provider_at(server.url, api=fake.api)
 
         async def talk(word: str) -> str:
             from tui_agent.conversation.messages import Message

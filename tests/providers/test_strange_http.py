@@ -6,12 +6,14 @@ from tests.fakes.chat_server import ChatServer, Reply, reply_body, reply_text
 from tests.providers.support import error_of
 from tui_agent.conversation.errors import EXIT_FAILED
 
+Fake = type[ChatServer]
+
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_a_redirect_is_told_and_nothing_is_sent_where_it_leads(status: int) -> None:
-    with ChatServer([reply_text("I am another server")]) as other:
+async def test_a_redirect_is_told_and_nothing_is_sent_where_it_leads(status: int, fake: Fake) -> None:
+    with fake([reply_text("I am another server")]) as other:
         target = f"{other.url}chat/completions"
-        with ChatServer([reply_body(status, "", "text/plain", {"Location": target})]) as server:
+        with fake([reply_body(status, "", "text/plain", {"Location": target})]) as server:
             error = await error_of(server)
     assert (len(server.requests), other.requests, other.others) == (1, [], [])
     assert f"({status}) to {target}" in error.message
@@ -29,8 +31,8 @@ async def test_a_redirect_is_told_and_nothing_is_sent_where_it_leads(status: int
     ],
     ids=["not the encoding it names", "endless header", "NUL in a header", "another protocol"],
 )
-async def test_what_is_no_http_is_said_and_not_taken_for_a_crash(reply: Reply, said: str) -> None:
-    with ChatServer([reply]) as server:
+async def test_what_is_no_http_is_said_and_not_taken_for_a_crash(reply: Reply, said: str, fake: Fake) -> None:
+    with fake([reply]) as server:
         error = await error_of(server)
     assert len(server.requests) == 1
     assert "not valid HTTP" in error.message and said in error.message

@@ -28,25 +28,30 @@ from tests.fakes.chat_server import (
     text,
     usage,
 )
+from tests.fakes.ollama_server import in_lines
 from tests.fakes.replies import encode
 from tests.providers.support import HI, KEY, READ, ask, end_of, provider_at, reasoning_of, retries_of, text_of
 from tui_agent.config.model import ProviderSettings
 from tui_agent.conversation.events import CallGrowing, TextDelta
 from tui_agent.conversation.messages import Message, ToolCall, Usage
+from tui_agent.providers.ollama import OllamaProvider
 from tui_agent.providers.openai_chat import OpenAIChatProvider
 from tui_agent.providers.protocol import ChatRequest, Finished
+
+Fake = type[ChatServer]
 
 ANSWER = "Grüße, 世界 🙂, and a line\nor two."
 CALLS: list[Call] = [("read_file", {"file_path": "a.py"}), ("run_command", {"command": "ls 'é'"})]
 WRITTEN = [("read_file", '{"file_path": "a.py"}'), ("run_command", '{"command": "ls \'\\u00e9\'"}')]
 
 
-async def test_text_reasoning_usage_and_finish_arrive() -> None:
-    with ChatServer([reply_text(ANSWER, thought="first this")]) as server:
+async def test_text_reasoning_usage_and_finish_arrive(fake: Fake) -> None:
+    with fake([reply_text(ANSWER, thought="first this")]) as server:
         events = await ask(server)
     assert text_of(events) == ANSWER
     assert reasoning_of(events) == "first this"
-    assert end_of(events) == Finished("stop", (), Usage(10, 8, 0, 0))
+    end = end_of(events)
+    assert (end.finish, end.calls, end.usage.prompt_tokens, end.usage.completion_tokens) == ("stop", (), 10, 8)
 
 
 async def test_the_request_is_what_the_api_documents_and_nothing_about_us() -> None:
@@ -71,8 +76,8 @@ async def test_what_the_environment_holds_for_openai_is_not_sent_elsewhere(monke
     assert not [value for value in seen.headers.values() if "secret" in value.replace(KEY, "") or "org" in value]
 
 
-async def test_no_tools_means_no_tools_field() -> None:
-    with ChatServer([reply_text("x")]) as server:
+async def test_no_tools_means_no_tools_field(fake: Fake) -> None:
+    with fake([reply_text("x")]) as server:
         await ask(server, ChatRequest("m", HI.messages))
         await ask(server, HI, tool_calls="off")
     assert all("tools" not in body for body in server.bodies)
@@ -93,14 +98,15 @@ async def test_calls_of_every_style_arrive_whole(style: CallStyle) -> None:
 
 
 @pytest.mark.parametrize("reason", ["stop", "end_turn"])
-async def test_calls_that_end_with_stop_are_calls_all_the_same(reason: str) -> None:
-    with ChatServer([reply_calls(CALLS, reason=reason)]) as server:
+async def test_calls_that_end_with_stop_are_calls_all_the_same(reason: str, fake: Fake) -> None:
+    with fake([reply_calls(CALLS, reason=reason)]) as server:
         assert end_of(await ask(server)).finish == "tool_calls"
 
 
-async def test_a_call_that_was_cut_by_length_is_not_handed_over() -> None:
-    with ChatServer([reply_calls([("write_file", '{"content": "half')], reason="length", answer="Here")]) as server:
-        assert end_of(await ask(server)) == Finished("length", (), Usage(10, 5, 0, 0))
+async def test_a_call_that_was_cut_by_length_is_not_handed_over(fake: Fake) -> None:
+    with fake([reply_calls([("write_file", '{"content": "half')], reason="length", answer="Here")]) as server:
+        end = end_of(await ask(server))
+    assert (end.finish, end.calls) == ("length", ())
 
 
 async def test_a_filtered_reply_ends_as_such_without_a_retry() -> None:
@@ -110,18 +116,20 @@ async def test_a_filtered_reply_ends_as_such_without_a_retry() -> None:
     assert len(server.requests) == 1
 
 
-async def test_an_empty_reply_is_an_end_without_text() -> None:
-    with ChatServer([reply_text("")]) as server:
-        assert await ask(server) == [Finished("stop", (), Usage(10, 0, 0, 0))]
+async def test_an_empty_reply_is_an_end_without_text(fake: Fake) -> None:
+    with fake([reply_text("")]) as server:
+        (end,) = await ask(server)
+    assert isinstance(end, Finished)
+    assert (end.finish, end.calls, end.usage.prompt_tokens) == ("stop", (), 10)
 
 
-async def test_ids_of_earlier_turns_are_not_used_again() -> None:
+async def test_ids_of_earlier_turns_are_not_used_again(fake: Fake) -> None:
     history = (
         Message("user", "hi"),
         Message("assistant", "", tool_calls=(ToolCall("call_1", "read_file", "{}"),)),
         Message("tool", "text", tool_call_id="call_1"),
     )
-    with ChatServer([reply_calls([("read_file", {})])]) as server:
+    with fake([reply_calls([("read_file", {})])]) as server:
         (call,) = end_of(await ask(server, ChatRequest("m", history, (READ,)))).calls
     assert call.id not in ("", "call_1")
 
@@ -138,11 +146,13 @@ async def test_framing_does_not_matter(newline: Any, pieces: int | None, pretty:
         assert text_of(await ask(server)) == ANSWER
 
 
-async def test_a_cut_at_every_byte_does_not_matter() -> None:
-    reply = reply_steps(b"\xef\xbb\xbf", b": hello\n\n", text("é🙂"), finish(), DONE)
-    size = sum(len(step) for step in encode(reply, "fake-model") if isinstance(step, bytes))
-    with ChatServer(lambda body, number: reply.but(split_at=number)) as server:
-        provider = provider_at(server.url)
+async def test_a_cut_at_every_byte_does_not_matter(fake: Fake) -> None:
+    chat = fake is ChatServer
+    reply = reply_steps(b"\xef\xbb\xbf", b": hello\n\n" if chat else b"\r\n", text("é🙂"), finish(), DONE)
+    steps = encode(reply, "fake-model") if chat else in_lines(reply, "fake-model")
+    size = sum(len(step) for step in steps if isinstance(step, bytes))
+    with fake(lambda body, number: reply.but(split_at=number)) as server:
+        provider = provider_at(server.url, api=fake.api)
         for _ in range(size + 1):
             events = [event async for event in provider.stream(HI)]
             assert text_of(events) == "é🙂"
@@ -156,8 +166,8 @@ async def test_invalid_utf8_is_shown_as_such() -> None:
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/json", "application/octet-stream"])
-async def test_the_content_type_does_not_matter(kind: str) -> None:
-    with ChatServer([reply_text(ANSWER).but(content_type=kind)]) as server:
+async def test_the_content_type_does_not_matter(kind: str, fake: Fake) -> None:
+    with fake([reply_text(ANSWER).but(content_type=kind)]) as server:
         assert text_of(await ask(server)) == ANSWER
 
 
@@ -177,20 +187,23 @@ async def test_a_whole_json_answer_instead_of_a_stream_is_read() -> None:
 
 
 @pytest.mark.parametrize("chunked", [True, False])
-async def test_no_done_but_a_finish_reason_is_complete(chunked: bool) -> None:
-    with ChatServer([reply_steps(text("yes"), finish(), usage()).but(chunked=chunked)]) as server:
-        assert end_of(await ask(server)) == Finished("stop", (), Usage(10, 5, 0, 0))
+async def test_no_done_but_a_finish_reason_is_complete(chunked: bool, fake: Fake) -> None:
+    with fake([reply_steps(text("yes"), finish(), usage()).but(chunked=chunked)]) as server:
+        end = end_of(await ask(server))
+    assert (end.finish, end.usage.completion_tokens) == ("stop", 5)
 
 
-async def test_done_without_a_finish_reason_is_complete() -> None:
-    with ChatServer([reply_steps(text("yes"), DONE)]) as server:
+async def test_done_without_a_finish_reason_is_complete(fake: Fake) -> None:
+    with fake([reply_steps(text("yes"), DONE)]) as server:
         assert end_of(await ask(server)).finish == "stop"
 
 
 @pytest.mark.parametrize("ending", [(), (Close(),), (Reset(),), (b'data: {"choices": [{"del', Close())])
 @pytest.mark.parametrize("chunked", [True, False])
-async def test_a_stream_cut_in_the_text_keeps_the_text_and_says_incomplete(ending: Any, chunked: bool) -> None:
-    with ChatServer([reply_steps(text("half an ans"), *ending).but(chunked=chunked)]) as server:
+async def test_a_stream_cut_in_the_text_keeps_the_text_and_says_incomplete(
+    ending: Any, chunked: bool, fake: Fake
+) -> None:
+    with fake([reply_steps(text("half an ans"), *ending).but(chunked=chunked)]) as server:
         events = await ask(server)
     assert text_of(events) == "half an ans"
     end = end_of(events)
@@ -208,36 +221,36 @@ async def test_a_stream_cut_in_the_arguments_hands_over_no_call(ending: Any) -> 
     assert (end.finish, end.calls) == ("incomplete", ())
 
 
-async def test_a_tag_that_was_held_back_is_not_lost_when_the_stream_is_cut() -> None:
-    with ChatServer([reply_steps(reasoning("hm"), text("<thi"), Close())]) as server:
+async def test_a_tag_that_was_held_back_is_not_lost_when_the_stream_is_cut(fake: Fake) -> None:
+    with fake([reply_steps(reasoning("hm"), text("<thi"), Close())]) as server:
         assert text_of(await ask(server)) == "<thi"
 
 
 @pytest.mark.parametrize("chunked", [True, False])
-async def test_a_stream_that_ends_before_anything_was_shown_is_asked_again(chunked: bool) -> None:
+async def test_a_stream_that_ends_before_anything_was_shown_is_asked_again(chunked: bool, fake: Fake) -> None:
     nothing = reply_steps(delta(role="assistant", content="")).but(chunked=chunked)
-    with ChatServer([nothing, reply_text("yes")]) as server:
+    with fake([nothing, reply_text("yes")]) as server:
         events = await ask(server)
     assert text_of(events) == "yes"
     (retry,) = retries_of(events)
     assert "stream ended early" in retry.reason
 
 
-async def test_a_server_that_never_closes_after_the_end_does_not_hold_us_up() -> None:
-    with ChatServer([reply_steps(text("yes"), finish(), DONE, Stall())]) as server:
+async def test_a_server_that_never_closes_after_the_end_does_not_hold_us_up(fake: Fake) -> None:
+    with fake([reply_steps(text("yes"), finish(), DONE, Stall())]) as server:
         async with asyncio.timeout(1.5):
             assert end_of(await ask(server)).finish == "stop"
 
 
-async def test_a_server_that_goes_on_with_comments_after_the_finish_reason_does_not_either() -> None:
-    with ChatServer([reply_steps(text("yes"), finish(), Stall(comment_every=0.1))]) as server:
+async def test_a_server_that_goes_on_with_comments_after_the_finish_reason_does_not_either(fake: Fake) -> None:
+    with fake([reply_steps(text("yes"), finish(), Stall(comment_every=0.1))]) as server:
         async with asyncio.timeout(4):
             assert end_of(await ask(server)).finish == "stop"
 
 
-async def test_connections_are_used_again() -> None:
-    with ChatServer([reply_text("yes")]) as server:
-        provider = provider_at(server.url)
+async def test_connections_are_used_again(fake: Fake) -> None:
+    with fake([reply_text("yes")]) as server:
+        provider = provider_at(server.url, api=fake.api)
         for _ in range(3):
             assert text_of([event async for event in provider.stream(HI)]) == "yes"
         assert server.connections == 1
@@ -251,9 +264,9 @@ async def test_connections_are_used_again() -> None:
 
 
 @pytest.mark.parametrize("before", [(), (text("so"),)])
-async def test_a_cancelled_request_closes_its_connection_at_once(before: Any) -> None:
-    with ChatServer([reply_steps(*before, Stall())]) as server:
-        provider = provider_at(server.url)
+async def test_a_cancelled_request_closes_its_connection_at_once(before: Any, fake: Fake) -> None:
+    with fake([reply_steps(*before, Stall())]) as server:
+        provider = provider_at(server.url, api=fake.api)
         stream = provider.stream(HI)
         for _ in before:
             await anext(stream)
@@ -266,18 +279,18 @@ async def test_a_cancelled_request_closes_its_connection_at_once(before: Any) ->
         await provider.aclose()
 
 
-async def test_leaving_the_stream_closes_its_connection_at_once() -> None:
-    with ChatServer([reply_steps(text("so"), Stall())]) as server:
-        provider = provider_at(server.url)
+async def test_leaving_the_stream_closes_its_connection_at_once(fake: Fake) -> None:
+    with fake([reply_steps(text("so"), Stall())]) as server:
+        provider = provider_at(server.url, api=fake.api)
         async with aclosing(provider.stream(HI)) as events:
             assert await anext(events) == TextDelta("so")
         assert await asyncio.to_thread(server.wait_for_disconnect, 1)
         await provider.aclose()
 
 
-async def test_a_wait_between_retries_can_be_cancelled() -> None:
-    with ChatServer([reply_error(429, retry_after=50)]) as server:
-        provider = provider_at(server.url, naps=asyncio.sleep)  # type: ignore[arg-type]  # the real thing
+async def test_a_wait_between_retries_can_be_cancelled(fake: Fake) -> None:
+    with fake([reply_error(429, retry_after=50)]) as server:
+        provider = provider_at(server.url, asyncio.sleep, api=fake.api)  # type: ignore[arg-type]  # the real thing
         stream = provider.stream(HI)
         await anext(stream)
         waiting = asyncio.ensure_future(anext(stream))
@@ -293,46 +306,47 @@ async def test_a_wait_between_retries_can_be_cancelled() -> None:
 
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
 async def test_a_proxy_in_the_environment_does_not_come_between_us_and_this_machine(
-    variable: str, monkeypatch: pytest.MonkeyPatch
+    variable: str, monkeypatch: pytest.MonkeyPatch, fake: Fake
 ) -> None:
     monkeypatch.setenv(variable, "http://127.0.0.1:1")
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
-    with ChatServer([reply_text("yes")]) as server:
+    with fake([reply_text("yes")]) as server:
         for host in ("127.0.0.1", "localhost"):
-            assert text_of(await ask(server.url.replace("127.0.0.1", host))) == "yes"
+            assert text_of(await ask(server.url.replace("127.0.0.1", host), api=fake.api)) == "yes"
 
 
-async def test_localhost_finds_a_server_on_either_address() -> None:
-    with ChatServer([reply_text("yes")]) as server:
-        assert text_of(await ask(f"http://localhost:{server.port}/v1/")) == "yes"
+async def test_localhost_finds_a_server_on_either_address(fake: Fake) -> None:
+    with fake([reply_text("yes")]) as server:
+        assert text_of(await ask(f"http://localhost:{server.port}/v1/", api=fake.api)) == "yes"
     try:
-        six = ChatServer([reply_text("yes")], host="::1")
+        six = fake([reply_text("yes")], host="::1")
     except OSError:
         pytest.skip("no IPv6 here")
     with six:
-        assert text_of(await ask(six.url)) == "yes"
+        assert text_of(await ask(six)) == "yes"
         if any(family == socket.AF_INET6 for family, *_ in socket.getaddrinfo("localhost", None)):
-            assert text_of(await ask(f"http://localhost:{six.port}/v1/")) == "yes"
+            assert text_of(await ask(f"http://localhost:{six.port}/v1/", api=fake.api)) == "yes"
 
 
-async def test_without_a_model_the_configured_or_the_first_one_is_asked() -> None:
+async def test_without_a_model_the_configured_or_the_first_one_is_asked(fake: Fake) -> None:
     nameless = ChatRequest("", HI.messages)
-    with ChatServer([reply_text("yes")], models=["first", "second"]) as server:
+    with fake([reply_text("yes")], models=["first", "second"]) as server:
         await ask(server, nameless)
         await ask(server, nameless, default_model="mine")
     assert [body["model"] for body in server.bodies] == ["first", "mine"]
 
 
-async def test_a_key_that_has_to_be_fetched_is_fetched_once_and_off_the_loop() -> None:
+async def test_a_key_that_has_to_be_fetched_is_fetched_once_and_off_the_loop(fake: Fake) -> None:
     threads = []
 
     def key() -> str:
         threads.append(threading.current_thread())
         return "fetched"
 
-    with ChatServer([reply_text("yes")], api_key="fetched") as server:
-        provider = OpenAIChatProvider("fake", ProviderSettings(base_url=server.url), server.url, key)
+    with fake([reply_text("yes")], api_key="fetched") as server:
+        client = OpenAIChatProvider if fake is ChatServer else OllamaProvider
+        provider = client("fake", ProviderSettings(base_url=server.url), server.url, key)
         for _ in range(2):
             assert text_of([event async for event in provider.stream(HI)]) == "yes"
         assert [model.id for model in await provider.models()] == ["fake-model"]

@@ -12,7 +12,7 @@ from tui_agent.config.providers import base_url, resolve_key
 from tui_agent.conversation.errors import ProviderError
 from tui_agent.conversation.events import CallGrowing, ReasoningDelta, TextDelta
 from tui_agent.conversation.messages import Message, ToolSpec
-from tui_agent.providers.discovery import nearest
+from tui_agent.providers.model_facts import nearest
 from tui_agent.providers.openai_chat import OpenAIChatProvider, warm_up
 from tui_agent.providers.protocol import ChatRequest, Finished, ModelInfo
 

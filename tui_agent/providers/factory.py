@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from tui_agent.config.model import ProviderSettings, Settings
 from tui_agent.config.providers import base_url, resolve_key
 from tui_agent.conversation.errors import ConfigError
+from tui_agent.providers.ollama_or_chat import OllamaOrChat
 from tui_agent.providers.openai_chat import OpenAIChatProvider
 from tui_agent.providers.protocol import LLMProvider
 
@@ -30,12 +31,18 @@ def create_provider(name: str, settings: Settings, environ: Mapping[str, str]) -
         ConfigError: there is no such provider, or it is set up for what this version does not have.
     """
     provider = find_provider(name, settings)
-    if provider.api != "chat":
+    if provider.api == "embedded":
         raise ConfigError(
             f"providers.{name}.api: {provider.api} is not part of this version",
-            "use `api: chat`, which every OpenAI-compatible server speaks (Ollama too, under /v1/)",
+            "use `api: chat`, which every OpenAI-compatible server speaks",
         )
     if provider.tool_calls == "text":
         raise ConfigError(f"providers.{name}.tool_calls: text is not part of this version", "use auto, native or off")
     address = base_url(provider, environ)
-    return OpenAIChatProvider(name, provider, address, lambda: resolve_key(name, provider, environ).value)
+
+    def key() -> str:
+        return resolve_key(name, provider, environ).value
+
+    if provider.api == "ollama":
+        return OllamaOrChat(name, provider, address, key)
+    return OpenAIChatProvider(name, provider, address, key)

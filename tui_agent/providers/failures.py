@@ -16,6 +16,8 @@ from tui_agent.conversation.errors import ProviderError
 from tui_agent.providers.surrogates import mend
 from tui_agent.text.sanitize import one_line
 
+CONNECT_SECONDS = 10.0
+CONNECT_SECONDS_HERE = 2.0
 RETRY_AFTER_CAP = 60.0
 BODY_SHOWN = 300
 RETRIED = frozenset({408, 409, 425, 429})
@@ -34,6 +36,13 @@ _MODEL = re.compile(
     re.IGNORECASE,
 )
 _NO_TOOLS = re.compile(r"does not support (tools|function)|tool(s| use| calling) (is|are) not supported", re.IGNORECASE)
+_TOOL_SWITCHES = (
+    (re.compile(r"enable-auto-tool-choice"), "vLLM", "--enable-auto-tool-choice --tool-call-parser hermes"),
+    (re.compile(r"requires? (the )?--jinja|--jinja flag", re.IGNORECASE), "llama-server", "--jinja"),
+)
+"""What servers say when tool calling was not switched on where they were started, and with what it is. The parser of
+vLLM is named after the family of the model."""
+_ASKED_TOKENS = re.compile(r"(\d{3,9}) tokens|n_prompt_tokens\W+(\d{3,9})")
 _CLOSED = re.compile(r"(?i)peer closed|disconnected|connection (was )?(closed|terminated)")
 _SECRET = re.compile(r"\b(sk|gsk|pk|xai|AIza|hf|key)[-_][A-Za-z0-9_\-*]{8,}|(?<=Bearer )\S+")
 
@@ -60,6 +69,11 @@ class Endpoint:
         return is_loopback(self.base_url)
 
     @property
+    def connect_seconds(self) -> float:
+        """How long a connection may take to come about."""
+        return CONNECT_SECONDS_HERE if self.is_loopback else CONNECT_SECONDS
+
+    @property
     def key_variable(self) -> str:
         """The environment variable that holds the key."""
         return key_variable(self.name, self.settings)
@@ -81,6 +95,17 @@ class Failure(Exception):
         self.retry = retry
         self.wait = wait
         self.said = said
+
+
+class NoSuchApi(ProviderError):
+    """What answers does not speak the protocol that it was spoken to in."""
+
+
+def no_such_api(error: ProviderError) -> ProviderError:
+    """The same error, as `NoSuchApi` if it is what a server answers where it has nothing."""
+    if error.kind in ("request", "protocol") and error.status in (None, 404, 405, 501):
+        return NoSuchApi(error.kind, error.message, error.hint, error.status)
+    return error
 
 
 def from_status(endpoint: Endpoint, model: str, status: int, headers: Mapping[str, str], body: str) -> Failure:
@@ -117,9 +142,8 @@ def from_protocol(endpoint: Endpoint, what: str, head: str = "", retry: bool = F
     if retry:
         hint = f"the server of provider {endpoint.name} may have crashed or run out of memory: look at its log"
     else:
-        hint = (
-            f"check `base_url` of provider {endpoint.name} ({endpoint.base_url}): it must be an OpenAI-compatible API"
-        )
+        api = "Ollama's" if endpoint.settings.api == "ollama" else "that of an OpenAI-compatible API"
+        hint = f"check `base_url` of provider {endpoint.name} ({endpoint.base_url}): it must be {api}"
     return Failure(ProviderError("protocol", f"{endpoint.name} ({endpoint.address}): {what}{said}", hint), retry)
 
 
@@ -214,6 +238,8 @@ def error_text(body: str) -> str:
         if isinstance(value, Mapping):
             inner = next((value[key] for key in ("error", "message", "detail", "msg") if value.get(key)), None)
             if isinstance(inner, str):
+                if inner.lstrip().startswith("{"):  # Ollama hands on what its runner said
+                    return error_text(inner)
                 code = value.get("code")
                 return f"{inner} ({code})" if isinstance(code, str) and code not in inner else inner
             value = inner
@@ -259,11 +285,20 @@ def _judge(endpoint: Endpoint, model: str, status: int, said: str, retry: bool) 
         return final(ProviderError("key", message, hint, status))
     if status == 413 or (_CONTEXT.search(said) and not (status == 429 or _CONTEXT_RATE.search(said))):
         hint = "start a new session or remove large files from it, or choose a model with a larger window"
+        if endpoint.settings.api == "ollama":
+            hint = f"{_larger_window(said)} under `providers: {name}:` in config.yaml, or start a new session"
         return final(
             ProviderError("context", f"The conversation is too long for {model} on {name}: {shown}", hint, status)
         )
+    for pattern, program, switch in _TOOL_SWITCHES:
+        if pattern.search(said):
+            hint = f"start {program} with `{switch}`, or set `tool_calls: text` under `providers: {name}:`"
+            return final(ProviderError("request", f"{name} was started without tool calling: {shown}", hint, status))
     if status in (400, 403, 404, 422) and _NO_TOOLS.search(said):
-        hint = f"choose a model with tool support, or set `tool_calls: off` under `providers: {name}:` in config.yaml"
+        hint = (
+            f"choose a model with tool support, or set `tool_calls: text` under `providers: {name}:` in config.yaml "
+            "(`auto` does so by itself)"
+        )
         return final(
             ProviderError(
                 "request", f"{endpoint.shown(model, 80)} on {name} has no tool support: {shown}", hint, status
@@ -287,6 +322,14 @@ def _judge(endpoint: Endpoint, model: str, status: int, said: str, retry: bool) 
             ProviderError("request", says, f"the account behind {endpoint.key_variable} has no credit left", status)
         )
     return final(ProviderError("request", says, "the server does not accept this request", status))
+
+
+def _larger_window(said: str) -> str:
+    """The line that makes room for what was refused, with room for the reply."""
+    asked = max((int(one or other) for one, other in _ASKED_TOKENS.findall(said)), default=0)
+    return (
+        f"set `context_length: {1 << round(1.3 * asked).bit_length()}`" if asked else "set a larger `context_length:`"
+    )
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -77,16 +77,16 @@ class ReplyReader:
             pieces.append(TextDelta(text) if kind == "text" else ReasoningDelta(text))
         return pieces
 
-    def end(self) -> Finished:
-        """The last event of a stream that came to its end.
+    def end(self, *, calls: bool = True) -> Finished:
+        """The last event of a stream that came to its end; without `calls` none is taken from it.
 
         Calls of a reply that was cut by length or by a filter are dropped: their arguments may be half there.
         """
         finish = self._finish or "stop"
-        calls = self._calls.calls() if finish in ("stop", "tool_calls") else ()
+        made = self._calls.calls() if calls and finish in ("stop", "tool_calls") else ()
         if finish in ("stop", "tool_calls"):
-            finish = "tool_calls" if calls else "stop"
-        return Finished(finish, calls, self._usage)
+            finish = "tool_calls" if made else "stop"
+        return Finished(finish, made, self._usage)
 
     def broken(self, error: str) -> Finished:
         """The last event of a stream that broke off after something was shown."""

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from tui_agent.conversation.messages import Message, ToolCall
+from tui_agent.conversation.messages import Message, ToolCall, ToolSpec
 from tui_agent.providers.protocol import ChatRequest
 from tui_agent.providers.surrogates import mend
 
@@ -33,32 +33,20 @@ def to_wire(request: ChatRequest, concessions: Set[Concession] = frozenset()) ->
     short = "short ids" in concessions
     body: dict[str, Any] = {
         "model": request.model,
-        "messages": [_message(message, short) for message in request.messages if not _is_blank(message)],
+        "messages": [_message(message, short) for message in request.messages if not is_blank(message)],
         "stream": True,
     }
     if "no usage" not in concessions:
         body["stream_options"] = {"include_usage": True}
     if request.tools:
-        body["tools"] = [
-            {
-                "type": "function",
-                "function": {
-                    "name": tool.name,
-                    "description": tool.description,
-                    "parameters": tool.parameters or {"type": "object", "properties": {}},
-                },
-            }
-            for tool in request.tools
-        ]
+        body["tools"] = [describe_tool(tool) for tool in request.tools]
         if request.tool_choice != "auto":
             body["tool_choice"] = request.tool_choice
     if request.temperature is not None:
         body["temperature"] = request.temperature
     if request.max_tokens is not None:
         body["max_completion_tokens" if "completion tokens" in concessions else "max_tokens"] = request.max_tokens
-    mended = _mend(body)
-    assert isinstance(mended, dict)
-    return mended
+    return mend_body(body)
 
 
 def concession_for(message: str, made: Set[Concession]) -> Concession | None:
@@ -66,7 +54,17 @@ def concession_for(message: str, made: Set[Concession]) -> Concession | None:
     return next((found for pattern, found in DEMANDS if found not in made and pattern.search(message)), None)
 
 
-def _is_blank(message: Message) -> bool:
+def describe_tool(tool: ToolSpec) -> dict[str, Any]:
+    """A tool as the API is told of it."""
+    parameters = tool.parameters or {"type": "object", "properties": {}}
+    return {
+        "type": "function",
+        "function": {"name": tool.name, "description": tool.description, "parameters": parameters},
+    }
+
+
+def is_blank(message: Message) -> bool:
+    """An assistant message without text and calls, which several servers refuse."""
     return message.role == "assistant" and not message.content and not message.tool_calls
 
 
@@ -79,9 +77,29 @@ def _message(message: Message, short: bool) -> dict[str, Any]:
     return wire
 
 
+def safe_name(name: str) -> str:
+    """The name of a called tool with only what every server takes in one."""
+    return re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:NAME_LIMIT] or "unnamed"
+
+
+def arguments_object(text: str) -> dict[str, Any]:
+    """The arguments of a call as an object; what is none is wrapped in one: `{"malformed": "…"}`."""
+    if not text.strip():
+        return {}
+    try:
+        value = msgspec.json.decode(mend(text))
+    except (msgspec.DecodeError, RecursionError):
+        value = None
+    return value if isinstance(value, dict) else {"malformed": mend(text)}
+
+
+def mend_body(body: dict[str, Any]) -> dict[str, Any]:
+    """The body with every text in it mended, so that it can be encoded as UTF-8."""
+    return {mend(key): _mend(item) for key, item in body.items()}
+
+
 def _call(call: ToolCall, short: bool) -> dict[str, Any]:
-    name = re.sub(r"[^a-zA-Z0-9_-]", "_", call.name)[:NAME_LIMIT] or "unnamed"
-    function = {"name": name, "arguments": _arguments(call.arguments)}
+    function = {"name": safe_name(call.name), "arguments": _arguments(call.arguments)}
     return {"id": _call_id(call.id, short), "type": "function", "function": function}
 
 
@@ -91,21 +109,15 @@ def _call_id(call_id: str, short: bool) -> str:
 
 def _arguments(text: str) -> str:
     """The arguments as they were when they are a JSON object."""
-    if not text.strip():
-        return "{}"
-    try:
-        if isinstance(msgspec.json.decode(mend(text)), dict):
-            return text
-    except (msgspec.DecodeError, RecursionError):
-        pass
-    return msgspec.json.encode({"malformed": mend(text)}).decode()
+    value = arguments_object(text)
+    return text if text.strip() and value.keys() != {"malformed"} else msgspec.json.encode(value).decode()
 
 
 def _mend(value: Any) -> Any:
     if isinstance(value, str):
         return mend(value)
     if isinstance(value, dict):
-        return {mend(key): _mend(item) for key, item in value.items()}
+        return mend_body(value)
     if isinstance(value, list | tuple):
         return [_mend(item) for item in value]
     return value
