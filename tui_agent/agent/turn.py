@@ -7,13 +7,12 @@ from collections.abc import Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal, Protocol
+from typing import Protocol
 
 from msgspec.structs import replace
 
 from tui_agent.agent.cancellation import uninterrupted
 from tui_agent.agent.context import messages, text_of
-from tui_agent.agent.mentions import mentioned_files
 from tui_agent.agent.profile import Profile, offered
 from tui_agent.agent.prompt import system_prompt
 from tui_agent.conversation.errors import ProviderError, TuiAgentError
@@ -169,7 +168,7 @@ class Turn:
         cause = ""
         reason: TurnReason
         try:
-            for event in (*self._session.take_unsaid(), self._submitted(prompt)):
+            for event in (*self._session.take_unsaid(), PromptSubmitted(prompt)):
                 await self._log(event)
             if self._stopping:
                 raise asyncio.CancelledError
@@ -196,9 +195,6 @@ class Turn:
         with suppress(asyncio.CancelledError):
             await uninterrupted(self._close(reason, cause))
         self.ended = True
-
-    def _submitted(self, prompt: str) -> PromptSubmitted:
-        return PromptSubmitted(prompt, mentioned_files(prompt, self._session.executor.workspace))
 
     async def _say(self, notice: Noticed) -> None:
         """Log a notice on the way out, where a further interrupt changes nothing."""
@@ -227,13 +223,13 @@ class Turn:
         patience = _Patience()
         for iteration in range(1, self._options.max_iterations + 1):
             for text in self._session.take_steering():
-                await self._log(self._submitted(text))
+                await self._log(PromptSubmitted(text))
             reply = await self._ask(iteration)
             if reply.finish == "incomplete":
                 return "error"
             if reply.tool_calls:
                 outcomes = await self._run_calls(reply.tool_calls)
-                self._repeated = patience.seen(reply.tool_calls, outcomes)
+                self._repeated = self._session.profile.small and patience.seen(reply.tool_calls, outcomes)
                 if (trouble := patience.lost(reply.tool_calls, outcomes)) is not None:
                     await self._log(trouble)
                     return "max_iterations"
@@ -260,7 +256,7 @@ class Turn:
         beginning = first_request(session, self._options)
         system = beginning.messages[0].content
         sent = messages((record.event for record in session.records), system, small=session.profile.small)
-        request = replace(beginning, messages=sent, tool_choice=self._tool_choice())
+        request = replace(beginning, messages=sent, tool_choice="none" if self._repeated else "auto")
         size = sum(map(estimate, [*text_of(sent), *map(_described, request.tools)]))
         logger.info("request %d to %s, model %s, about %d tokens", iteration, provider.name, model, size)
         self._emit(RequestStarted(provider.name, model, iteration, size))
@@ -299,15 +295,6 @@ class Turn:
             await self._log(Noticed("error", finished.error, "the part that arrived is kept; send a prompt to go on"))
         return logged
 
-    def _tool_choice(self) -> Literal["auto", "none", "required"]:
-        """A small model that goes round in circles is made to answer; one that is asked about a file, to look first."""
-        if not self._session.profile.small:
-            return "auto"
-        if self._repeated:
-            return "none"
-        last = self._session.records[-1].event
-        return "required" if isinstance(last, PromptSubmitted) and last.files and self._options.tools else "auto"
-
     async def _run_calls(self, calls: Sequence[ToolCall]) -> list[ToolOutcome]:
         """Run the calls of one reply in order and log each decision and result."""
         outcomes = []
@@ -331,7 +318,6 @@ class Turn:
                     seconds=round(outcome.seconds, 3),
                     files=outcome.result.files,
                     exit_code=outcome.result.exit_code,
-                    repairs=outcome.repairs,
                 ),
             )
             logger.info("call of %s: %s in %.3f s", outcome.tool, outcome.status, outcome.seconds)
