@@ -183,6 +183,7 @@ async def test_a_refused_key_names_its_variable(fake: Fake) -> None:
     ("status", "message"),
     [
         (404, 'model "fake-modle" not found, try pulling it first'),
+        (404, "model 'fake-modle2.5:7b-q4.0' not found"),
         (404, "The model `fake-modle` does not exist or you do not have access to it."),
         (403, "Project does not have access to model fake-modle: model not found"),
         (400, "fake-modle is not a valid model ID: invalid model"),
@@ -242,6 +243,27 @@ async def test_a_model_without_tools_is_said_plainly(fake: Fake) -> None:
         error = await error_of(server)
     assert error.kind == "request"
     assert "`tool_calls: text`" in error.hint and "`auto`" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "switch"),
+    [
+        (
+            400,
+            '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set',
+            "vLLM with `--enable-auto-tool-choice --tool-call-parser hermes`",
+        ),
+        (500, "tools param requires --jinja flag", "llama-server with `--jinja`"),
+    ],
+)
+async def test_tool_calling_that_was_not_switched_on_gets_the_switch_of_its_server(
+    status: int, said: str, switch: str
+) -> None:
+    with ChatServer([reply_error(status, said)]) as server:
+        error = await error_of(server)
+    assert (error.kind, len(server.requests)) == ("request", 1)
+    assert said in error.message
+    assert switch in error.hint and "`tool_calls: text` under `providers: fake:`" in error.hint
 
 
 @pytest.mark.parametrize("status", [200, 404, 502])
@@ -309,6 +331,14 @@ async def test_a_server_that_wants_the_newer_limit_gets_it() -> None:
     with ChatServer([reply_error(400, said), reply_text("yes")]) as server:
         assert text_of(await ask(server, ChatRequest("m", HI.messages, max_tokens=5))) == "yes"
     assert [body.get("max_completion_tokens") for body in server.bodies] == [None, 5]
+
+
+async def test_a_server_that_refuses_the_choice_of_tools_gets_none_and_its_calls_are_dropped() -> None:
+    replies = [reply_error(400, "tool_choice: extra inputs are not permitted"), reply_calls([("read_file", {})])]
+    with ChatServer(replies) as server:
+        events = await ask(server, ChatRequest("m", HI.messages, HI.tools, "none"))
+    assert ["tool_choice" in body for body in server.bodies] == [True, False]
+    assert (end_of(events).finish, end_of(events).calls) == ("stop", ())
 
 
 async def test_a_concession_that_does_not_help_is_made_once() -> None:

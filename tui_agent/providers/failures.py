@@ -31,7 +31,9 @@ _CONTEXT = re.compile(
 )
 _CONTEXT_RATE = re.compile(r"tokens per (minute|day)|\bTPM\b|rate.?limit", re.IGNORECASE)
 _MODEL = re.compile(
-    r"model[^.]{0,120}?(not found|does ?n.t exist|does not exist|not exist|is not a valid|not loaded|no such)"
+    # In one sentence, but the names of models have dots.
+    r"model(?:[^.]|\.(?!\s)){0,120}?"
+    r"(not found|does ?n.t exist|does not exist|not exist|is not a valid|not loaded|no such)"
     r"|(invalid|unknown|unrecognized|no such) model|no models? (is )?loaded|model_not_found",
     re.IGNORECASE,
 )

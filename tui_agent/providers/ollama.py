@@ -166,10 +166,12 @@ class OllamaProvider:
         """What to tell when the prompt was cut without a word; told once until one fits, or a shorter one is cut."""
         model, length = body["model"], len(body["messages"])
         size = prompt_size(body)
-        if read is None or not may_be_cut(read, size, self._settings.context_length):
+        if read is None:
             return None
-        # What it is loaded with is what counted, even if the request asked for more.
-        got = await fetch_loaded(endpoint, model, DETAIL_SECONDS) or self._settings.context_length
+        got = None
+        if may_be_cut(read, size, self._settings.context_length):
+            # What it is loaded with is what counted, even if the request asked for more.
+            got = await fetch_loaded(endpoint, model, DETAIL_SECONDS) or self._settings.context_length
         if got is None or not is_cut(read, size, got):
             self._told.pop(model, None)
             return None

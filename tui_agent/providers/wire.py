@@ -11,12 +11,14 @@ from tui_agent.conversation.messages import Message, ToolCall, ToolSpec
 from tui_agent.providers.protocol import ChatRequest
 from tui_agent.providers.surrogates import mend
 
-Concession = Literal["no usage", "completion tokens", "short ids"]
-"""What a server turned out to want: no `stream_options`, `max_completion_tokens`, call ids of nine letters."""
+Concession = Literal["no usage", "completion tokens", "no tool choice", "short ids"]
+"""What a server turned out to want: no `stream_options`, `max_completion_tokens`, no `tool_choice`, call ids of nine
+letters."""
 
 DEMANDS: tuple[tuple[re.Pattern[str], Concession], ...] = (
     (re.compile(r"stream_options|include_usage"), "no usage"),
     (re.compile(r"max_completion_tokens"), "completion tokens"),
+    (re.compile(r"tool_choice"), "no tool choice"),
     (re.compile(r"(?i)tool.?(call|use)[\w .'`\"-]*\bid\b"), "short ids"),
 )
 
@@ -40,7 +42,7 @@ def to_wire(request: ChatRequest, concessions: Set[Concession] = frozenset()) ->
         body["stream_options"] = {"include_usage": True}
     if request.tools:
         body["tools"] = [describe_tool(tool) for tool in request.tools]
-        if request.tool_choice != "auto":
+        if request.tool_choice != "auto" and "no tool choice" not in concessions:
             body["tool_choice"] = request.tool_choice
     if request.temperature is not None:
         body["temperature"] = request.temperature
