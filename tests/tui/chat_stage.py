@@ -5,6 +5,7 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
+from textual.app import App
 from textual.pilot import Pilot
 
 from tests.project import Machine
@@ -69,10 +70,10 @@ async def until(pilot: Pilot[int], reached: "object", what: str = "") -> None:
         if reached():
             return
         await pilot.pause(0.02)
-    raise AssertionError(f"never {what or reached}")
+    raise AssertionError(f"never {what or reached} on\n{screen_text(pilot.app)}")
 
 
-def screen_text(app: TuiAgent) -> str:
+def screen_text(app: App[int]) -> str:
     """What the user reads, line by line."""
     width, height = app.size
     lines = app.screen._compositor.render_strips(app.size) if width and height else []

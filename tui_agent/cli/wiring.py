@@ -322,13 +322,13 @@ class Engine:
 
     async def look_again(self) -> "StartChoice | None":
         """Look for a provider once more; None when there is still none: `trouble` says what was tried."""
-        from tui_agent.providers.discovery import NothingToStart, choose_start
+        from tui_agent.providers.discovery import NothingToStart
 
+        self.start = self.trouble = None
         try:
-            self.start = await choose_start(self.loaded.settings, os.environ)
+            self.start = await start_with_model(self.loaded.settings)
         except NothingToStart as error:
             self.trouble = error
-            return None
         return self.start
 
     def offers(self) -> "Sequence[Offer]":
@@ -419,7 +419,7 @@ async def open_engine(
     start: StartChoice | None = None
     trouble: NothingToStart | None = None
     try:
-        start = await choose_start(settings, os.environ)
+        start = await (start_with_model(settings) if tolerant else choose_start(settings, os.environ))
         name = start.name
     except NothingToStart as error:
         if not tolerant:
@@ -439,6 +439,20 @@ async def open_engine(
     engine.start = start if settings.provider == "auto" else None
     engine.trouble = trouble
     return engine
+
+
+async def start_with_model(settings: Settings) -> "StartChoice":
+    """The provider to start with.
+
+    Raises:
+        NothingToStart: there is none, or only a server without a model.
+    """
+    from tui_agent.providers.discovery import NothingToStart, choose_start
+
+    start = await choose_start(settings, os.environ)
+    if any(result.provider == start.name and not result.models for result in start.probes):
+        raise NothingToStart(start.explanation, "", start.probes, start.keys)
+    return start
 
 
 def _offered(args: argparse.Namespace) -> list[str] | None:

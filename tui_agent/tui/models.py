@@ -159,12 +159,15 @@ class Models:
             self._face.say("info", f"{fetch.model} is ready", fetch.good_for if host.session.records else "")
             self._face.call_back()
 
-    def stopped(self) -> None:
-        """The user stopped it: prompts come back, and what was downloaded is kept."""
+    def stopped(self) -> bool:
+        """The user wants to wait no longer: prompts come back. True when there is a download to end; what came of it is
+        kept. A model that only loads goes on doing so."""
         self._give_back()
-        if self._standby.fetching is not None:
-            again = f"{shortest(self._keys(), 'chat.fetch')} goes on from there"
-            self._face.say("info", f"download stopped at {self._standby.share * 100:.0f} %", again)
+        if self._standby.fetching is None:
+            return False
+        again = f"{shortest(self._keys(), 'chat.fetch')} goes on from there"
+        self._face.say("info", f"download stopped at {self._standby.share * 100:.0f} %", again)
+        return True
 
     def _give_back(self) -> None:
         if held := self._standby.release():

@@ -66,16 +66,11 @@ def nobody_lines(
 
 def found_lines(start: "StartChoice", addresses: Mapping[str, str]) -> list[Line]:
     """How the provider was found, which others answer, and which keys were seen; `addresses` are URLs by provider."""
-    variable = next((variable for variable, name in start.keys if name == start.name), "")
-    lines = []
-    if variable and not any(result.provider == start.name for result in start.probes):
-        where = _address(addresses, start.name)
-        used = f"{variable} is set: what you ask goes to {start.name}" + (f" at {where}" if where else "")
-        lines.append(_line(used, "warning"))
-        lines.append(_line("no server answers on this machine", "faint"))
-    for result in start.probes:
-        if result.state == "up" and result.provider == start.name:
-            lines.insert(0, _line(_answers(result, addresses), "faint"))
+    here = any(result.provider == start.name for result in start.probes)
+    if here:
+        lines = [_line(start.explanation, "faint")]
+    else:
+        lines = [_line(f"{start.explanation}: what you ask goes to {_address(addresses, start.name)}", "warning")]
     others = [_answers(result, addresses) for result in start.probes if _is_other(result, start)]
     if others:
         lines.append(_line(f"also up: {', '.join(others)}", "faint"))
@@ -95,7 +90,7 @@ def _answers(result: "ProbeResult", addresses: Mapping[str, str]) -> str:
         return f"{one_line(result.provider)} is installed"
     count = len(result.models)
     models = "no model" if not count else f"{count} model" + ("s" if count > 1 else "")
-    return f"{one_line(result.provider)} answers on {_address(addresses, result.provider)} · {models}"
+    return f"{one_line(result.provider)} on {_address(addresses, result.provider)} with {models}"
 
 
 def model_lines(offer: Offer) -> list[Line]:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import aclosing, suppress
+from inspect import isawaitable
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -312,12 +313,17 @@ class ChatScreen(Screen[None]):
             await self._set_mode(argument)
         elif argument and command.name == "/profile":
             await self._set_profile(argument)
+        elif command.name == "/download":
+            await self._fetch()
         elif argument and command.name == "/theme":
             self.app.choose_theme(argument)
         else:
             place, _, _ = command.action.partition(".")
             method = next(action.method for action in ACTIONS if action.id == command.action)
-            await self.app.run_action(method, self.app if place == "app" else self)
+            # Not `run_action`: it would say nothing of an action that is not offered now, and these say why.
+            done = getattr(self.app if place == "app" else self, f"action_{method}")()
+            if isawaitable(done):
+                await done
 
     async def _files(self, typed: str) -> list[str]:
         return [] if self._host is None else await self._host.project_files(typed)
@@ -328,8 +334,8 @@ class ChatScreen(Screen[None]):
         """Stop the turn; what was typed meanwhile and not yet sent comes back into the prompt."""
         host = self._host
         if self._standby.waited_for and not self.busy:
-            self._models.stopped()
-            self.workers.cancel_group(self, "ready")
+            if self._models.stopped():
+                self.workers.cancel_group(self, "ready")
             self._progress_changed()
             return
         if host is None or not host.session.busy:
@@ -444,8 +450,12 @@ class ChatScreen(Screen[None]):
     @work(exit_on_error=False)
     async def action_fetch(self) -> None:
         """Download the offered model and let it answer; not before the offer could be read."""
+        if time.monotonic() >= self._offer_seen + SILENCE:
+            await self._fetch()
+
+    async def _fetch(self) -> None:
         host = await self._engine()
-        if host is None or self._standby.fetching is not None or time.monotonic() < self._offer_seen + SILENCE:
+        if host is None or self._standby.fetching is not None:
             return
         if (offer := self._models.fetchable(host)) is None:
             self.say("info", "no model that runs on this machine is configured", "`api: embedded` makes a provider one")
@@ -616,6 +626,7 @@ class ChatScreen(Screen[None]):
 
     def answerer_changed(self) -> None:
         """Another model answers, or the same is given more or less."""
+        self.refresh_bindings()
         self._update_status()
         self._learn_context_length()
 
@@ -633,7 +644,7 @@ class ChatScreen(Screen[None]):
 
     def _welcome_lines(self) -> tuple[Line, ...]:
         keys, host = self._keys(), self._host
-        about: list[Line] = []
+        about: list[Line] = [(("no model", "muted"),)] if self._unopened is not None else []
         nobody = host is not None and host.trouble is not None
         if host is not None and self._opened.is_set():
             from tui_agent.tui.start import about_lines, nobody_lines, places
