@@ -54,7 +54,7 @@ def test_an_unknown_provider_gets_the_nearest_names() -> None:
     assert caught.value.hint == "there is: ollama, openai"
 
 
-@pytest.mark.parametrize("fields", [{"api": "ollama"}, {"api": "embedded"}, {"tool_calls": "text"}])
+@pytest.mark.parametrize("fields", [{"tool_calls": "text"}])
 def test_what_this_version_does_not_have_is_refused_by_name(fields: Any) -> None:
     with pytest.raises(ConfigError, match=r"providers\.x\.(api|tool_calls): \w+ is not part of this version"):
         create_provider("x", settings(x=ProviderSettings(base_url="http://x", **fields)), {})

@@ -45,6 +45,16 @@ class Locations(Struct, frozen=True):
         return self.data / "models"
 
     @property
+    def engines(self) -> Path:
+        """Where the embedded engines that run can be reached."""
+        return self.state / "engines"
+
+    @property
+    def prompts(self) -> Path:
+        """What embedded models have read of prompts."""
+        return self.cache / "prompts"
+
+    @property
     def prompt_history(self) -> Path:
         """What was typed into the prompt, one JSON text a line."""
         return self.state / "prompt-history.jsonl"

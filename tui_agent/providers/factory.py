@@ -31,13 +31,12 @@ def create_provider(name: str, settings: Settings, environ: Mapping[str, str]) -
         ConfigError: there is no such provider, or it is set up for what this version does not have.
     """
     provider = find_provider(name, settings)
-    if provider.api == "embedded":
-        raise ConfigError(
-            f"providers.{name}.api: {provider.api} is not part of this version",
-            "use `api: chat`, which every OpenAI-compatible server speaks",
-        )
     if provider.tool_calls == "text":
         raise ConfigError(f"providers.{name}.tool_calls: text is not part of this version", "use auto, native or off")
+    if provider.api == "embedded":
+        from tui_agent.providers.embedded.provider import EmbeddedProvider
+
+        return EmbeddedProvider(name, provider, environ)
     address = base_url(provider, environ)
 
     def key() -> str:
