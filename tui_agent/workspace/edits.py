@@ -1,19 +1,31 @@
 """Find the one place an edit means and replace it: exactly, else in spite of whitespace or look-alike characters."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import islice
 from typing import Final
 
 from tui_agent.conversation.errors import WorkspaceError
+from tui_agent.workspace.quoting import quote_lines
+from tui_agent.workspace.rewrites import Reading, rewritten
 
 EXACT: Final = ""
 WHITESPACE: Final = "whitespace differences ignored"
 UNICODE: Final = "Unicode look-alikes ignored"
 
+MAX_READINGS: Final = 8
+"""How many other readings of an edit are tried."""
 PLACES_NAMED: Final = 8
 """How many of several matching places an error names."""
 LINES_QUOTED: Final = 12
 """How many lines of the file an error quotes."""
+QUOTED_CHARACTERS: Final = 1_500
+"""How many characters of the file an error about old text that is not there quotes."""
+ENDS_CHARACTERS: Final = 120
+NAME_CHARACTERS: Final = 80
+HINT_CHARACTERS: Final = 400
+"""How long the error about an edit that changes nothing may be."""
 
 _LOOK_ALIKES: Final = str.maketrans(
     {
@@ -30,7 +42,10 @@ _TAB_WIDTHS: Final = (4, 2, 8)
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """The text after an edit, how the place was found (EXACT, WHITESPACE or UNICODE), and how many were replaced."""
+    """The text after an edit, how the place was found, and how many were replaced.
+
+    `how` is EXACT, WHITESPACE or UNICODE, behind what had to be done to the old text first (`rewrites`).
+    """
 
     text: str
     how: str
@@ -46,33 +61,60 @@ class _Place:
     lines: list[str]
 
 
-def find_and_replace(text: str, old: str, new: str, replace_all: bool = False) -> Edited:
-    """Replace `old` by `new` in `text`, all with LF line ends.
+class _Searched:
+    """A text, and the same with look-alike characters made equal, worked out when first needed."""
+
+    def __init__(self, text: str) -> None:
+        self.itself = text
+
+    @cached_property
+    def _plain(self) -> str:
+        return self.itself.translate(_LOOK_ALIKES)
+
+    def forms(self, old: str) -> Iterator[tuple[str, str, str]]:
+        """How it is searched, in which text, for what."""
+        yield EXACT, self.itself, old
+        yield UNICODE, self._plain, old.translate(_LOOK_ALIKES)
+
+
+def find_and_replace(text: str, old: str, new: str, replace_all: bool = False, name: str = "the file") -> Edited:
+    """Replace `old` by `new` in `text`, all with LF line ends; `name` is the file's, for messages.
 
     An exact match wins. Else whole lines match when they differ only by a common shift of indentation, tabs for spaces
-    in it, or trailing blanks; else the same with look-alike quotes, dashes and spaces taken as equal. What the edit
-    does not change keeps its own characters. A place must be unique unless `replace_all`.
+    in it, or trailing blanks; else the same with look-alike quotes, dashes and spaces taken as equal; else the same
+    for other readings of what was quoted (`rewrites`). What the edit does not change keeps its own characters. A place
+    must be unique unless `replace_all`.
 
     Raises:
         WorkspaceError: nothing or more than one place found, or nothing would change; the message helps to correct it.
     """
+    name = name if len(name) <= NAME_CHARACTERS else "…" + name[-NAME_CHARACTERS:]
     if not old:
-        raise WorkspaceError("old_string is empty", "Quote the lines to replace, or use write_file for a whole file.")
+        raise _empty(text, name)
     if old == new:
-        raise WorkspaceError(f"old_string and new_string are the same, so nothing would change. {_holding(text, old)}")
-    edited = _exact(text, text, old, new, replace_all, EXACT) or _by_lines(
-        text, text, old, new, replace_all, WHITESPACE
-    )
-    if edited is None:
-        plain, plain_old = text.translate(_LOOK_ALIKES), old.translate(_LOOK_ALIKES)
-        edited = _exact(text, plain, plain_old, new, replace_all, UNICODE) or _by_lines(
-            text, plain, plain_old, new, replace_all, UNICODE
-        )
-    if edited is None:
-        raise WorkspaceError(f"old_string was not found. {_holding(text, old, new)}")
-    if edited.text == text:
-        raise WorkspaceError(f"nothing would change: the file already reads so. {_holding(text, old)}")
-    return edited
+        raise _nothing_changes("old_string and new_string are the same", text, old, name)
+    searched = _Searched(text)
+    for reading in (Reading(old, new), *islice(rewritten(old, new), MAX_READINGS)):
+        edited = _found(searched, reading, replace_all)
+        if edited is None:
+            continue
+        if edited.text == text:
+            raise _nothing_changes("the file already reads so", text, reading.new, name)
+        return edited
+    raise _not_found(text, old, new, name)
+
+
+def _found(text: _Searched, reading: Reading, replace_all: bool) -> Edited | None:
+    old, new = reading.old, reading.new
+    for how, searched, wanted in text.forms(old):
+        edited = None if reading.whole_lines else _exact(text.itself, searched, wanted, new, replace_all, how)
+        if edited is None:
+            # What was cut down to whole lines may stand there just so; then nothing was ignored.
+            exactly = reading.whole_lines and "\n" + wanted.rstrip("\n") + "\n" in f"\n{searched}\n"
+            edited = _by_lines(text.itself, searched, wanted, new, replace_all, how if exactly else how or WHITESPACE)
+        if edited is not None:
+            return replace(edited, how="; ".join(filter(None, (reading.how, edited.how))))
+    return None
 
 
 def _exact(text: str, searched: str, old: str, new: str, replace_all: bool, how: str) -> Edited | None:
@@ -195,22 +237,61 @@ def _several(numbers: list[int]) -> WorkspaceError:
     )
 
 
-def _holding(text: str, old: str, new: str = "") -> str:
-    """What the file holds at or nearest to `old`, for a model that quoted it wrongly."""
+def _empty(text: str, name: str) -> WorkspaceError:
+    if not text:
+        return WorkspaceError(f"{name} is empty: write_file gives it its content")
+    lines = text.removesuffix("\n").split("\n")
+    quoted = quote_lines(lines, 0, 1, ENDS_CHARACTERS)
+    if len(lines) > 1:
+        quoted += "\n" + quote_lines(lines, len(lines) - 1, len(lines), ENDS_CHARACTERS)
+    return WorkspaceError(
+        "old_string is empty, so it does not say where. To add text, put a line that is there into old_string, and "
+        "into new_string the same line with the addition before or behind it. "
+        f"{'It begins and ends with' if len(lines) > 1 else 'It holds'}:\n{quoted}"
+    )
+
+
+def _nothing_changes(reason: str, text: str, held: str, name: str) -> WorkspaceError:
+    """Says what the file holds there, briefly, to a model that wrote the old text twice."""
+    lead, advice = f"nothing would change: {reason}.", "Put the corrected text into new_string."
+    room = HINT_CHARACTERS - len(lead) - len(name) - len(advice) - 80
+    place = _place_of(text, held)
+    if place is None:
+        return WorkspaceError(f"{lead} {_nearest_lines(text, held, room)}")
+    return WorkspaceError(f"{lead} {name} holds:\n{quote_lines(text.split(chr(10)), *place, room)}\n{advice}")
+
+
+def _not_found(text: str, old: str, new: str, name: str) -> WorkspaceError:
     # As whole lines only: a short word is somewhere in every file, and a model believes what it is told.
     there = f"\n{text}\n".find("\n" + new.strip("\n") + "\n") if new.strip() else -1
     if there >= 0:
-        return f"new_string is already there, at line {text.count(chr(10), 0, there) + 1}: the edit seems done."
-    lines = text.split("\n")
+        number = text.count("\n", 0, there) + 1
+        return WorkspaceError(
+            f"nothing to do: {name} already holds new_string, at line {number}, and does not hold old_string"
+        )
+    return WorkspaceError(f"old_string was not found in {name}. {_nearest_lines(text, old)}")
+
+
+def _nearest_lines(text: str, old: str, room: int = QUOTED_CHARACTERS) -> str:
+    """The lines of the file that are most like `old`, to be copied."""
+    lines = text.removesuffix("\n").split("\n")
     height = min(old.strip("\n").count("\n") + 1, LINES_QUOTED)
-    start = text.find(old)
-    number = (
-        text.count("\n", 0, start + len(old) - len(old.lstrip("\n"))) if start >= 0 else _nearest(lines, old, height)
-    )
-    if number is None:
-        return "Nothing in the file is like it: read the file again and quote it exactly."
-    quoted = "\n".join(f"{number + i + 1}\t{line[:300]}" for i, line in enumerate(lines[number : number + height]))
-    return f"{'The file holds' if start >= 0 else 'The nearest lines in the file'}:\n{quoted}"
+    copy = "Copy from it exactly, without the line numbers."
+    number = _nearest(lines, old, height)
+    if number is not None:
+        return f"The nearest lines are:\n{quote_lines(lines, number, number + height, room)}\n{copy}"
+    if len(lines) <= LINES_QUOTED and 0 < len(text) <= room:
+        return f"It holds:\n{quote_lines(lines, 0, len(lines), room)}\n{copy}"
+    return "Nothing in the file is like it: read the file again and copy from it exactly."
+
+
+def _place_of(text: str, held: str) -> tuple[int, int] | None:
+    """Indices of the lines that hold a text, or None."""
+    start = text.find(held) if held else -1
+    if start < 0:
+        return None
+    first = text.count("\n", 0, start + len(held) - len(held.lstrip("\n")))
+    return first, first + held.strip("\n").count("\n") + 1
 
 
 def _nearest(lines: list[str], old: str, height: int) -> int | None:

@@ -1,7 +1,6 @@
 """Reading text files as they are, keeping their encoding and line endings, and writing them atomically."""
 
 import codecs
-import difflib
 import errno
 import hashlib
 import os
@@ -45,11 +44,16 @@ class FileText:
     identity: FileIdentity
 
 
+class MissingFile(WorkspaceError):
+    """There is nothing at the path."""
+
+
 def read_file(location: Location) -> FileText:
     """The text file at `location`.
 
     Raises:
-        WorkspaceError: missing, unreadable, not a regular file, larger than MAX_FILE_BYTES, or binary.
+        MissingFile: there is none.
+        WorkspaceError: unreadable, not a regular file, larger than MAX_FILE_BYTES, or binary.
     """
     data, identity = read_bytes(location)
     encoding = detect_encoding(data)
@@ -67,7 +71,8 @@ def read_bytes(location: Location) -> tuple[bytes, FileIdentity]:
     """The bytes of a regular file of at most MAX_FILE_BYTES, and which file they came from.
 
     Raises:
-        WorkspaceError: missing, unreadable, not a regular file, or too large.
+        MissingFile: there is none.
+        WorkspaceError: unreadable, not a regular file, or too large.
     """
     try:
         descriptor = open_beneath(location, os.O_RDONLY)
@@ -263,22 +268,10 @@ def _lines(text: str) -> list[str]:
 
 def _unreadable(location: Location, error: OSError) -> WorkspaceError:
     if error.errno == errno.ENOENT:
-        return WorkspaceError(f"no such file: {location.name}{_similar(location)}")
+        return MissingFile(f"no such file: {location.name}")
     if error.errno == errno.ENXIO:
         return WorkspaceError(f"{location.name} is a socket or a device, not a file")
     return WorkspaceError(f"cannot read {location.name}: {_reason(error)}")
-
-
-def _similar(location: Location) -> str:
-    try:
-        with open_parent(location) as directory:
-            names = os.listdir(directory)  # noqa: PTH208 - a descriptor, not a path
-    except OSError:
-        return ""
-    close = difflib.get_close_matches(location.path.name, names[:2000], n=3, cutoff=0.6)
-    parent = os.path.dirname(location.name)  # noqa: PTH120
-    shown = [os.path.join(parent, name) for name in close if name.isprintable()]  # noqa: PTH118
-    return f" (similar: {', '.join(shown)})" if shown else ""
 
 
 def _reason(error: OSError) -> str:
