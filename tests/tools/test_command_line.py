@@ -61,7 +61,7 @@ def test_a_call_prints_the_result_and_ends_with_the_code_for_what_happened(home:
     assert tools(home, "call", "read_file", "--args", '{"file_path": "f"}').stdout.startswith(b"1\thello ")
     assert b"\x1b" not in tools(home, "call", "read_file", "--args", '{"file_path": "f"}').stdout
     done = tools(home, "call", "read_file", "--args", '{"file_path": "gone"}', code=1)
-    assert (done.stdout, done.stderr) == (b"", b"no such file: gone\n")
+    assert (done.stdout, done.stderr) == (b"", b"no such file: gone. list_directory shows what is there.\n")
     tools(home, "call", "read_file", "--args", "{", code=2)
     tools(home, "call", "nope", code=2)
     tools(home, "call", code=2)
@@ -105,7 +105,7 @@ def test_rows_are_answered_one_by_one_in_one_session(home: dict[str, str]) -> No
         words=("--yes",),
     )
     assert [(row["id"], row["ok"]) for row in answers] == [(1, False), (2, True), ("three", True), (4, True)]
-    assert "read it with read_file first" in answers[0]["error"]
+    assert "was not read in this session" in answers[0]["error"]
     assert answers[3]["content"] == "1\ttwo"
 
 
@@ -131,7 +131,7 @@ def test_a_bad_row_is_answered_and_does_not_stop_the_others(home: dict[str, str]
     assert [row["ok"] for row in answers] == [False] * 12 + [True]
     assert all(row["error"] for row in answers[:-1])
     assert "nobody to ask" in answers[11]["error"]
-    assert answers[12]["content"] == "[the directory is empty]"
+    assert answers[12]["content"] == "(empty)"
 
 
 @pytest.mark.parametrize(("typed", "written"), [("y\r", True), ("\r", False), ("n\r", False), ("yy\r", False)])

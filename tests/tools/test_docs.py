@@ -1,5 +1,6 @@
 """`docs/tools.md` says what the program does."""
 
+import json
 import re
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from tui_agent.sandbox import background, output
 from tui_agent.tools import executor, schema
-from tui_agent.tools.builtin import command, files, finder, search
+from tui_agent.tools.builtin import command, files, finder, search, writing
 from tui_agent.tools.builtin.desk import Desk
 from tui_agent.tools.builtin.provider import BuiltinTools
 from tui_agent.workspace.files import MAX_FILE_BYTES
@@ -20,15 +21,31 @@ def names(cell: str) -> list[str]:
     return re.findall(r"`([^`]+)`", cell)
 
 
+def table(columns: int) -> list[list[list[str]]]:
+    rows = [[names(cell) for cell in line.split("|")[1:-1]] for line in PAGE.splitlines() if line.startswith("| `")]
+    return [row for row in rows if len(row) == columns]
+
+
 def test_every_tool_is_there_with_its_arguments_and_other_names(tmp_path: Path) -> None:
-    table = [[names(cell) for cell in line.split("|")[1:-1]] for line in PAGE.splitlines() if line.startswith("| `")]
-    documented = {row[0][0]: row[1:] for row in table if len(row) == 4}
+    documented = {row[0][0]: row[1:] for row in table(4)}
     tools = BuiltinTools(Desk(Workspace(tmp_path))).tools
     assert list(documented) == [tool.spec.name for tool in tools]
     for tool in tools:
         required = tool.spec.parameters["required"]
         arguments = [name if name in required else f"{name}?" for name in tool.spec.parameters["properties"]]
         assert documented[tool.spec.name] == [arguments, list(tool.names), list(tool.argument_aliases)]
+
+
+def test_the_repairs_are_the_ones_that_are_made(tmp_path: Path) -> None:
+    tools = {tool.spec.name: tool for tool in BuiltinTools(Desk(Workspace(tmp_path))).tools}
+    rows = table(3)
+    assert len(rows) == 15
+    for (written,), (taken,), (repair,) in rows:
+        tool = tools["run_command" if "command" in taken else "read_file"]
+        parsed = schema.parse_arguments(written)
+        understood = schema.validate(tool.spec.parameters, parsed.arguments, tool.argument_aliases, tool.argument_fits)
+        assert (*parsed.repairs, *understood.repairs) == (repair,)
+        assert understood.arguments.items() >= json.loads(taken).items()
 
 
 def test_the_bounds_are_the_ones_in_force() -> None:
@@ -38,6 +55,7 @@ def test_the_bounds_are_the_ones_in_force() -> None:
         (files.READ_BYTES, "bytes"),
         (files.LINE_CHARACTERS, "characters of a line"),
         (files.LIST_ENTRIES, "entries"),
+        (writing.SHOWN_BYTES, "bytes"),
         (search.GLOB_FILES, "files"),
         (search.GREP_MATCHES, "matches"),
         (search.GREP_BYTES, "bytes"),

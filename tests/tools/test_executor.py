@@ -115,8 +115,62 @@ async def test_a_write_asks_with_the_very_bytes_and_writes_those(tmp_path: Path)
     assert request.access.plan.changes[0].after == b"x\n" == (tmp_path / "a/b").read_bytes()
     assert (request.title, request.position, request.total) == ("a/b", 2, 3)
     assert outcome.decision == DecisionMade("c1", "write_file", "allowed", "user", ("creates a/b",), "", request.digest)
-    assert outcome.result.content == "created a/b: +1 −0 lines"
+    assert outcome.result.content == "created a/b: 1 line"
     assert (outcome.result.files[0].added, outcome.result.files[0].created) == (1, True)
+
+
+async def test_what_was_repaired_is_asked_about_approved_and_told(tmp_path: Path) -> None:
+    answers = Answers(for_session)
+    executor = ToolExecutor(tmp_path, approver=answers)
+    outcome = await call(executor, "bash", '{"cmd": ["touch", "a b"],}')
+    (request,) = answers.requests
+    assert isinstance(request.access, CommandAccess)
+    assert request.access.command == request.title == outcome.title == "touch 'a b'"
+    assert request.repairs == outcome.repairs
+    assert outcome.repairs == ("trailing comma", "cmd → command", "command: list of words → command line")
+    assert names(tmp_path) == {"a b"}
+    # What was allowed for the session is the command that ran, however it is written.
+    again = await call(executor, "run_command", {"command": "touch 'a b'"})
+    assert again.decision is not None
+    assert (again.decision.by, again.repairs) == ("session", ())
+    assert len(answers.requests) == 1
+    digests = set()
+    for arguments in ({"cmd": "$ true"}, {"command": "true"}, {"command": "true", "timeout": "5"}):
+        answers.answers = [yes]
+        await call(executor, "run_command", arguments)
+        digests.add(answers.requests[-1].digest)
+    assert len(digests) == 2
+
+
+async def test_a_repair_is_told_when_the_call_fails_or_is_denied(tmp_path: Path) -> None:
+    outcome = await call(ToolExecutor(tmp_path), "read_file", {"path": "gone"})
+    assert (outcome.status, outcome.repairs) == ("failed", ("path → file_path",))
+    outcome = await call(ToolExecutor(tmp_path), "bash", {"cmd": "true"})
+    assert (outcome.status, outcome.repairs) == ("denied", ("cmd → command",))
+    outcome = await call(ToolExecutor(tmp_path), "bash", {"cmd": 5})
+    assert (outcome.understood, outcome.repairs) == (False, ())
+
+
+async def test_a_foreign_tool_gets_the_arguments_that_were_approved(tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    class Foreign:
+        def get_tools(self) -> Sequence[ToolSpec]:
+            return [ToolSpec("foreign", "", {"type": "object", "properties": {}})]
+
+        def can_handle(self, name: str) -> bool:
+            return name == "foreign"
+
+        async def execute(self, call: ToolCall, context: ToolContext) -> ToolResult:
+            seen.append(call.arguments)
+            return ToolResult(True, "")
+
+    answers = Answers(yes)
+    executor = ToolExecutor(tmp_path, approver=answers, providers=[Foreign()])
+    outcome = await call(executor, "foreign", "{'a': 1,}")
+    assert answers.requests[0].access == ForeignAccess({"a": 1})
+    assert [json.loads(text) for text in seen] == [{"a": 1}]
+    assert outcome.repairs == answers.requests[0].repairs == ("single quotes", "trailing comma")
 
 
 async def test_a_denial_changes_nothing_and_its_comment_reaches_the_model(tmp_path: Path) -> None:
@@ -202,15 +256,14 @@ async def test_a_file_must_have_been_read_and_be_unchanged_since(tmp_path: Path)
     (tmp_path / "f").write_text("one\n")
     executor = ToolExecutor(tmp_path, approve_all=True)
     edit = {"file_path": "f", "old_string": "one", "new_string": "two"}
-    for name, arguments in (("edit_file", edit), ("write_file", {"file_path": "f", "content": "x"})):
-        assert (
-            "was not read in this session: read it with read_file first"
-            in (await call(executor, name, arguments)).result.content
-        )
-    await call(executor, "read_file", {"file_path": "f"})
+    assert "was not read in this session" in (await call(executor, "edit_file", edit)).result.content
+    executor = ToolExecutor(tmp_path, approve_all=True)
+    write = {"file_path": "f", "content": "x"}
+    assert "was not read in this session" in (await call(executor, "write_file", write)).result.content
     (tmp_path / "f").write_text("one, changed\n")
     assert "has changed since it was read" in (await call(executor, "edit_file", edit)).result.content
-    await call(executor, "read_file", {"file_path": "f"})
+    assert (tmp_path / "f").read_text() == "one, changed\n"
+    # What it was told of the file counts as read.
     assert (await call(executor, "edit_file", edit)).status == "ok"
     # Its own write counts as known.
     again = {"file_path": "f", "old_string": "two", "new_string": "three"}
@@ -230,7 +283,7 @@ async def test_a_file_that_changes_while_the_question_is_open_is_not_overwritten
     outcome = await call(executor, "edit_file", {"file_path": "f", "old_string": "one", "new_string": "two"})
     assert outcome.status == "failed"
     assert "nothing was written" in outcome.result.content
-    assert "read it again" in outcome.result.content
+    assert "It holds:\n1\tby another" in outcome.result.content
     assert (tmp_path / "f").read_text() == "by another\n"
 
 
@@ -349,5 +402,5 @@ def test_a_program_can_read_without_ado_but_must_say_so_to_write(tmp_path: Path)
 
 async def test_a_program_with_an_event_loop_can_call_it_too(tmp_path: Path) -> None:
     executor = ToolExecutor(tmp_path)
-    assert executor.execute("list_directory", {"path": "."}).content == "[the directory is empty]"
+    assert executor.execute("list_directory", {"path": "."}).content == "(empty)"
     executor.close()

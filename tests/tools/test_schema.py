@@ -1,13 +1,18 @@
 """Arguments as models really write them."""
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_agent.conversation.errors import ToolError
-from tui_agent.tools.schema import parse_arguments, validate
+from tui_agent.tools.builtin.desk import Desk
+from tui_agent.tools.builtin.provider import BuiltinTools
+from tui_agent.tools.repair import as_command_line, squashed, whole_number_as_text
+from tui_agent.tools.schema import ArgumentsError, parse_arguments, validate
+from tui_agent.workspace.paths import Workspace
 
 SCHEMA = {
     "type": "object",
@@ -28,7 +33,7 @@ SCHEMA = {
 
 @pytest.mark.parametrize("raw", ["", "  \n", "null", '""', '"null"', "{}", '"{}"'])
 def test_nothing_means_no_arguments(raw: str) -> None:
-    assert parse_arguments(raw) == {}
+    assert parse_arguments(raw).arguments == {}
 
 
 JSON = st.recursive(
@@ -40,14 +45,14 @@ JSON = st.recursive(
 
 @given(st.dictionaries(st.text(max_size=8), JSON, max_size=4))
 def test_an_object_is_taken_as_it_is_and_out_of_a_string(arguments: dict[str, object]) -> None:
-    assert parse_arguments(json.dumps(arguments)) == arguments
-    assert parse_arguments(json.dumps(json.dumps(arguments))) == arguments
+    assert parse_arguments(json.dumps(arguments)) == (arguments, ())
+    assert parse_arguments(json.dumps(json.dumps(arguments))) == (arguments, ("JSON text → object",))
 
 
 @given(st.text(max_size=80) | st.text('{}[]":,0123456789.eE-+ntfaslr \\u', max_size=60))
 def test_any_text_is_parsed_or_refused_with_a_reason(raw: str) -> None:
     try:
-        assert isinstance(parse_arguments(raw), dict)
+        assert isinstance(parse_arguments(raw).arguments, dict)
     except ToolError as error:
         assert error.message
 
@@ -56,10 +61,12 @@ def test_any_text_is_parsed_or_refused_with_a_reason(raw: str) -> None:
     ("raw", "reason"),
     [
         ('{"path": "a', "not valid JSON: Unterminated string .* near "),
-        ('{"path": "a"', "not valid JSON: Expecting ',' delimiter at line 1 column 13"),
+        ('{"path": 1', "not valid JSON: Expecting ',' delimiter at line 1 column 11"),
         ('{"path": NaN}', "NaN is not a JSON number"),
+        ("{'path': NaN,}", "not valid JSON: Expecting property name"),
         ('{"path": -Infinity}', "-Infinity is not"),
         ('{"path": "a", "path": "b"}', 'the key "path" is there twice'),
+        ('{"path": "a", "path": "b",}', 'the key "path" is there twice'),
         ("[1]", "must be a JSON object, not an array"),
         ('"ls -l"', "not valid JSON"),
         ("7", "must be a JSON object, not an integer"),
@@ -74,25 +81,127 @@ def test_what_is_wrong_with_the_json_is_said(raw: str, reason: str) -> None:
     assert len(caught.value.message) < 300
 
 
+@pytest.mark.parametrize(
+    ("raw", "repair"),
+    [
+        ('{"path": "a",}', "trailing comma"),
+        ("{'path': 'a'}", "single quotes"),
+        ('{{"path": "a"}}', "doubled braces"),
+        ('{"path": "a"', "missing brace"),
+        ('[{"path": "a"}]', "list of one → its value"),
+        (r'"{\"path\": \"a\"}"', "JSON text → object"),
+    ],
+)
+def test_a_slip_in_the_json_is_repaired_and_named(raw: str, repair: str) -> None:
+    assert parse_arguments(raw) == ({"path": "a"}, (repair,))
+
+
 def test_defaults_are_filled_in_and_aliases_understood() -> None:
-    assert validate(SCHEMA, {"file": "x"}, {"file": "path"}) == {"path": "x", "limit": 10, "deep": False}
+    assert validate(SCHEMA, {"path": "x"}, {}) == ({"path": "x", "limit": 10, "deep": False}, ())
+    for name in ("file", "FILE", "_file"):
+        assert validate(SCHEMA, {name: "x"}, {"file": "path"}) == (
+            {"path": "x", "limit": 10, "deep": False},
+            (f"{name} → path",),
+        )
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("given", "expected", "repairs"),
     [
-        ({"limit": "5"}, {"limit": 5}),
-        ({"limit": 5.0}, {"limit": 5}),
-        ({"limit": " 7 "}, {"limit": 7}),
-        ({"limit": None}, {"limit": 10}),
-        ({"deep": "true"}, {"deep": True}),
-        ({"deep": "False"}, {"deep": False}),
-        ({"seconds": "1.5"}, {"seconds": 1.5}),
-        ({"items": ["a", {"step": "b"}]}, {"items": [{"step": "a"}, {"step": "b"}]}),
+        ({"limit": 5.0}, {"limit": 5}, ()),
+        ({"limit": None}, {"limit": 10}, ()),
+        ({"limit": "5"}, {"limit": 5}, ('limit: "5" → 5',)),
+        ({"limit": " 7 "}, {"limit": 7}, ('limit: "7" → 7',)),
+        ({"deep": "true"}, {"deep": True}, ('deep: "true" → true',)),
+        ({"deep": "False"}, {"deep": False}, ('deep: "False" → false',)),
+        ({"seconds": "1.5"}, {"seconds": 1.5}, ('seconds: "1.5" → 1.5',)),
+        ({"kind": "A"}, {"kind": "a"}, ('kind: "A" → "a"',)),
+        ({"kind": ["a"]}, {"kind": "a"}, ("kind: list of one → its value",)),
+        ({"Items": [{"step": "b"}]}, {"items": [{"step": "b"}]}, ("Items → items",)),
+        (
+            {"items": ["a", {"step": "b"}, "c"]},
+            {"items": [{"step": "a"}, {"step": "b"}, {"step": "c"}]},
+            ("items[]: text → step",),
+        ),
+        ({"items": '[{"step": "a"}]'}, {"items": [{"step": "a"}]}, ("items: text → array",)),
+        ({"items": '{"step": "a"}'}, {"items": [{"step": "a"}]}, ("items: text → array",)),
+        ({"items": {"step": "a"}}, {"items": [{"step": "a"}]}, ("items: one value → a list",)),
+        ({"items": "a"}, {"items": [{"step": "a"}]}, ("items: one value → a list", "items[]: text → step")),
+        ({"items": [{"Step": "a"}]}, {"items": [{"step": "a"}]}, ("items[]: Step → step",)),
+        ({"file": "x"}, {}, ("file → path",)),
+        ({"required": ["path"], "type": "object", "description": "d"}, {}, ("dropped required, type, description",)),
+        ({"name": "seek", "encoding": None}, {}, ("dropped name, encoding",)),
+        ({"limit": {"value": 3}}, {"limit": 3}, ("limit: value unwrapped",)),
+        ({"limit": {"type": "integer", "value": "3"}}, {"limit": 3}, ("limit: value unwrapped",)),
     ],
 )
-def test_what_is_plainly_meant_is_taken_so(given: dict[str, object], expected: dict[str, object]) -> None:
-    assert validate(SCHEMA, {"path": "x", **given}, {}).items() >= expected.items()
+def test_what_has_one_reading_is_repaired_and_named(
+    given: dict[str, object], expected: dict[str, object], repairs: tuple[str, ...]
+) -> None:
+    understood = validate(SCHEMA, {"path": "x", **given}, {"file": "path"}, called=("seek",))
+    assert understood.arguments.items() >= expected.items()
+    assert understood.repairs == repairs
+
+
+@pytest.mark.parametrize(
+    ("given", "repairs"),
+    [
+        ({"arguments": {"path": "x"}}, ("arguments unwrapped",)),
+        ({"parameters": '{"path": "x"}', "type": "function"}, ("parameters unwrapped",)),
+        ({"name": "seek", "arguments": {"file": "x"}}, ("arguments unwrapped", "file → path")),
+        ({"type": "object", "properties": {"path": "x"}, "required": ["path"]}, ("properties unwrapped",)),
+        ({"path": {"path": "x"}}, ("path: value unwrapped",)),
+        ({"path": {"file": "x"}}, ("path: value unwrapped",)),
+        ({"file": {"type": "string", "value": "x"}}, ("file → path", "path: value unwrapped")),
+    ],
+)
+def test_one_object_too_many_is_taken_off(given: dict[str, object], repairs: tuple[str, ...]) -> None:
+    understood = validate(SCHEMA, given, {"file": "path"}, called=("seek",))
+    assert understood == ({"path": "x", "limit": 10, "deep": False}, repairs)
+
+
+def test_a_number_for_a_text_is_repaired_only_where_the_tool_says_so() -> None:
+    fits = {"path": whole_number_as_text}
+    assert validate(SCHEMA, {"path": 5}, {}, fits).arguments["path"] == "5"
+    assert validate(SCHEMA, {"path": 5}, {}, fits).repairs == ('path: 5 → "5"',)
+    for value in (3.1, True, 10**40, [5, 6]):
+        with pytest.raises(ToolError, match="path must be a string"):
+            validate(SCHEMA, {"path": value}, {}, fits)
+
+
+@pytest.mark.parametrize(
+    ("given", "command", "repair"),
+    [
+        (["ls", "-l"], "ls -l", "list of words → command line"),
+        (["git", "commit", "-m", "it's done"], "git commit -m 'it'\"'\"'s done'", "list of words → command line"),
+        (["bash", "-c", "ls *.py | wc -l"], "bash -c 'ls *.py | wc -l'", "list of words → command line"),
+        (["ls -l | wc"], "ls -l | wc", "list of one → its value"),
+        ("$ ls", "ls", '"$ " dropped'),
+        ("$ cd a\n\n$ ls\n", "cd a\n\nls\n", '"$ " dropped'),
+        ("```bash\n$ ls\n```", "ls", '"$ " dropped'),
+        ("```sh\nls\npwd\n```\n", "ls\npwd", "code fence dropped"),
+        # What has two readings stays as it is, for the schema to refuse or the shell to judge.
+        (["ls", "*.py"], ["ls", "*.py"], ""),
+        (["ls", "|", "wc"], ["ls", "|", "wc"], ""),
+        (["echo", "$HOME"], ["echo", "$HOME"], ""),
+        (["cd src", "ls"], ["cd src", "ls"], ""),
+        (["sleep", 5], ["sleep", 5], ""),
+        ("> out", "> out", ""),
+        ("$HOME/run", "$HOME/run", ""),
+        ("$ ls\nsetup.py", "$ ls\nsetup.py", ""),
+        ("`ls`", "`ls`", ""),
+        ("cat <<E\n$ x\nE", "cat <<E\n$ x\nE", ""),
+    ],
+)
+def test_a_command_is_read_as_it_was_meant(given: object, command: object, repair: str) -> None:
+    assert as_command_line(given) == (command, repair)
+
+
+@given(st.text('$ \n`"a~', max_size=40) | st.lists(st.text("ab |*'$ \n`", max_size=6), max_size=4))
+def test_a_command_that_was_repaired_is_not_repaired_again(given: object) -> None:
+    command, repair = as_command_line(given)
+    assert (repair == "") == (command == given)
+    assert as_command_line(command) == (command, "")
 
 
 @pytest.mark.parametrize(
@@ -114,7 +223,15 @@ def test_what_is_plainly_meant_is_taken_so(given: dict[str, object], expected: d
         ({"path": "x", "zzz": 3}, 'unknown argument "zzz";? ?'),
         ({"path": "x", "file": "y"}, "path is given twice"),
         ({"path": "x", "items": [{"step": 1}]}, r"items\[0\]: step must be a string, not an integer"),
-        ({"path": "x", "items": "a"}, "items must be an array, not a string"),
+        ({"path": "x", "items": 7}, "items must be an array, not an integer"),
+        ({"path": "x", "items": "[1, 2"}, "items must be an array, not a string"),
+        ({"path": {"path": {"path": "x"}}}, "path must be a string, not an object"),
+        ({"path": ["x", "y"]}, "path must be a string, not an array"),
+        ({"arguments": {"path": "x"}, "limit": 3}, 'unknown argument "arguments"'),
+        ({"arguments": {"arguments": {"path": "x"}}}, 'unknown argument "arguments"'),
+        ({"name": "other", "path": "x"}, 'unknown argument "name"'),
+        ({"type": "file", "path": "x"}, 'unknown argument "type"'),
+        ({"required": True, "path": "x"}, 'unknown argument "required"'),
     ],
 )
 def test_what_is_wrong_with_the_arguments_is_said_with_what_is_expected(given: dict[str, object], reason: str) -> None:
@@ -128,10 +245,69 @@ def test_everything_wrong_is_said_at_once() -> None:
         validate(SCHEMA, {"x": 1, "limit": "no"}, {})
 
 
+def test_a_message_about_thousands_of_faults_is_short() -> None:
+    with pytest.raises(ToolError, match=r"; and 4,992 more\. Expected: path") as caught:
+        validate(SCHEMA, {"path": "x", **{f"n{number}": 1 for number in range(5_000)}}, {})
+    assert len(caught.value.message) < 1_000
+
+
+def test_the_text_of_a_repair_is_short() -> None:
+    (repair,) = validate(SCHEMA, {f"{'_' * 500}path": "x"}, {}).repairs
+    assert len(repair) <= 80
+
+
+VALID = st.fixed_dictionaries(
+    {"path": st.text(max_size=9)},
+    optional={
+        "limit": st.integers(1, 9) | st.none(),
+        "deep": st.booleans(),
+        "kind": st.sampled_from(["a", "b"]),
+        "seconds": st.integers() | st.floats(allow_nan=False, allow_infinity=False),
+        "items": st.lists(st.fixed_dictionaries({"step": st.text(max_size=9)}), max_size=3),
+    },
+)
+
+
+@given(VALID)
+def test_valid_arguments_are_never_changed(arguments: dict[str, object]) -> None:
+    given = {name: value for name, value in arguments.items() if value is not None}
+    assert parse_arguments(json.dumps(arguments)) == (arguments, ())
+    assert validate(SCHEMA, arguments, {"file": "path"}) == ({"limit": 10, "deep": False, **given}, ())
+
+
+def test_what_is_nested_deeply_is_refused_as_anything_else() -> None:
+    for opening, closing in (('{"value": [', "]}"), ("[", "]"), ('{"path": ', "}")):
+        raw = '{"path": ' + opening * 400 + '"x"' + closing * 400 + "}"
+        with pytest.raises(ArgumentsError):
+            validate(SCHEMA, parse_arguments(raw).arguments, {})
+
+
+KEYS = ["file", "other", "Path", "arguments", "properties", "name", "type", "required", "description", "value"]
+NEARLY = st.recursive(
+    JSON | st.sampled_from(["5", "true", "a", "B", "[1]", '{"step": "x"}', '{"path": "x"}', "seek", "object"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["path", "step", *KEYS]), inner),
+    max_leaves=4,
+)
+
+
+@given(st.dictionaries(st.sampled_from([*SCHEMA["properties"], *KEYS]), NEARLY, max_size=5))
+def test_what_was_repaired_is_valid_and_not_repaired_again(arguments: dict[str, object]) -> None:
+    aliases, fits = {"file": "path"}, {"path": whole_number_as_text}
+    try:
+        result, repairs = validate(SCHEMA, arguments, aliases, fits, ("seek",))
+    except ArgumentsError as error:
+        assert error.message
+        return
+    assert validate(SCHEMA, result, aliases, fits, ("seek",)) == (result, ())
+    given = {name: value for name, value in arguments.items() if value is not None}
+    if not repairs:
+        assert {"limit": 10, "deep": False, **given} == result
+
+
 @given(st.dictionaries(st.sampled_from([*SCHEMA["properties"], "file", "other"]), JSON, max_size=6))
 def test_whatever_is_accepted_has_the_types_of_the_schema(arguments: dict[str, object]) -> None:
     try:
-        result = validate(SCHEMA, arguments, {"file": "path"})
+        result = validate(SCHEMA, arguments, {"file": "path"}).arguments
     except ToolError:
         return
     types: dict[str, type | tuple[type, ...]] = {
@@ -144,3 +320,14 @@ def test_whatever_is_accepted_has_the_types_of_the_schema(arguments: dict[str, o
     }
     assert all(isinstance(value, types[name]) for name, value in result.items())
     assert "path" in result
+
+
+def test_no_alias_of_a_tool_hits_a_parameter_of_it(tmp_path: Path) -> None:
+    for tool in BuiltinTools(Desk(Workspace(tmp_path))).tools:
+        properties = tool.spec.parameters["properties"]
+        own = {squashed(name) for name in properties}
+        aliases = [squashed(alias) for alias in tool.argument_aliases]
+        assert len(own) == len(properties)
+        assert own.isdisjoint(aliases)
+        assert len(set(aliases)) == len(aliases)
+        assert set(tool.argument_aliases.values()) | set(tool.argument_fits) <= set(properties)

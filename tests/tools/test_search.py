@@ -197,8 +197,14 @@ async def test_matches_come_with_path_line_and_context(engine: str, tmp_path: Pa
 
 
 async def test_nothing_found_is_an_answer_and_not_a_failure(engine: str, tmp_path: Path) -> None:
-    plant(tmp_path, {"f": b"x\n"})
-    assert await run(tmp_path, "grep_search", {"pattern": "y"}) == ToolResult(True, "no matches for y in .")
+    plant(tmp_path, {"f": b"x\n", "d/g.py": b"x\n", ".gitignore": b"h\n", "h": b"y\n", "a.pem": b"y\n"})
+    for arguments, answer in (
+        ({"pattern": "y"}, "no match for y in .: 2 files searched"),
+        ({"pattern": "y", "path": "d"}, "no match for y in d: 1 file searched"),
+        ({"pattern": "y", "glob": "*.py"}, "no match for y in . (files like *.py): 1 file searched"),
+        ({"pattern": "y", "path": "f"}, "no match for y in f: 1 file searched"),
+    ):
+        assert await run(tmp_path, "grep_search", arguments) == ToolResult(True, answer)
     assert await run(tmp_path, "glob_files", {"pattern": "*.y"}) == ToolResult(True, "no files match *.y in .")
 
 

@@ -67,7 +67,8 @@ class ApprovalRequest(Struct, frozen=True):
 
     `digest` is the hash of what is shown; an answer carries it back, and an answer to something else counts as none.
     `position` and `total` place it among the calls of this reply (1-based). `session_grant` says in words what
-    "allow for this session" would cover; empty means that is not offered.
+    "allow for this session" would cover; empty means that is not offered. `repairs` says how the call as written was
+    understood where it was not quite right; what is shown and approved is the repaired call.
     """
 
     call_id: str
@@ -79,6 +80,7 @@ class ApprovalRequest(Struct, frozen=True):
     position: int = 1
     total: int = 1
     session_grant: str = ""
+    repairs: tuple[str, ...] = ()
 
 
 class AllowOnce(Struct, frozen=True):

@@ -57,7 +57,8 @@ class ToolOutcome:
 
     `tool` is the tool's own name (or the name as called when there is no such tool), `title` a short line for people.
     `understood` is False when the name or arguments were not; `stop` is True when the user denied and ended the turn.
-    `decision` is None when it did not come to one. `seconds` counts the work, not the waiting for an answer.
+    `decision` is None when it did not come to one. `seconds` counts the work, not the waiting for an answer. `repairs`
+    says how the call as written was understood where it was not quite right.
     """
 
     tool: str
@@ -68,6 +69,7 @@ class ToolOutcome:
     seconds: float
     understood: bool = True
     stop: bool = False
+    repairs: tuple[str, ...] = ()
 
 
 class ToolExecutor:
@@ -156,12 +158,12 @@ class ToolExecutor:
         for _ in range(ROUNDS):
             try:
                 prepared = await _prepared(provider, call, context)
-                attempt.title = prepared.title
+                attempt.title, attempt.repairs = prepared.title, prepared.repairs
                 if not stale:
                     on_prepared(prepared.title)
                 if not await self._allowed(attempt, prepared.access):
                     return attempt.denied()
-                return attempt.finished(await attempt.timed(prepared.perform))
+                return attempt.finished(await attempt.timed(prepared.perform), stale)
             except StaleChange as error:
                 stale = f"{error.message}, so nothing was written. "
             except RefusedError as error:
@@ -257,6 +259,7 @@ class _Attempt:
     ) -> None:
         self.tool: Final = tool
         self.title = ""
+        self.repairs: tuple[str, ...] = ()
         self.stop = False
         self._call = call
         self._place = (position, total)
@@ -269,7 +272,16 @@ class _Attempt:
         position, total = self._place
         digest = access.plan.digest if isinstance(access, WriteAccess) else _digest(self.tool, access)
         return ApprovalRequest(
-            self._call.id, self.tool, self.title, access, reasons, digest, position, total, grant_text(access)
+            self._call.id,
+            self.tool,
+            self.title,
+            access,
+            reasons,
+            digest,
+            position,
+            total,
+            grant_text(access),
+            self.repairs,
         )
 
     async def decide(
@@ -294,8 +306,10 @@ class _Attempt:
         finally:
             self._seconds += time.monotonic() - started
 
-    def finished(self, result: ToolResult) -> ToolOutcome:
-        """It was done, well or not."""
+    def finished(self, result: ToolResult, stale: str = "") -> ToolOutcome:
+        """It was done, well or not; `stale` says what came of an earlier round if this one failed too."""
+        if stale and not result.ok:
+            result = msgspec.structs.replace(result, content=stale + result.content)
         return self._outcome("ok" if result.ok else "failed", result)
 
     def failed(self, text: str, *, understood: bool = True) -> ToolOutcome:
@@ -318,14 +332,26 @@ class _Attempt:
 
     def _outcome(self, status: ToolStatus, result: ToolResult, understood: bool = True) -> ToolOutcome:
         bounded = msgspec.structs.replace(result, content=_bounded(result.content))
-        return ToolOutcome(self.tool, self.title, status, bounded, self._decision, self._seconds, understood, self.stop)
+        return ToolOutcome(
+            self.tool,
+            self.title,
+            status,
+            bounded,
+            self._decision,
+            self._seconds,
+            understood,
+            self.stop,
+            self.repairs,
+        )
 
 
 async def _prepared(provider: ToolProvider, call: ToolCall, context: ToolContext) -> Prepared:
     if isinstance(provider, PreparingProvider):
         return await provider.prepare(call, context)
-    access = ForeignAccess(parse_arguments(call.arguments))
-    return Prepared(call.name, access, lambda: provider.execute(call, context))
+    arguments, repairs = parse_arguments(call.arguments)
+    if repairs:  # what is approved is what runs
+        call = ToolCall(call.id, call.name, json.dumps(arguments))
+    return Prepared(call.name, ForeignAccess(arguments), lambda: provider.execute(call, context), repairs)
 
 
 def _digest(tool: str, access: Access) -> str:

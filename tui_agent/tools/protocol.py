@@ -9,6 +9,7 @@ from msgspec import Struct
 from tui_agent.conversation.events import FileDelta
 from tui_agent.conversation.messages import ToolCall, ToolSpec
 from tui_agent.permissions.approval import Access
+from tui_agent.tools.repair import Fit
 
 
 class ToolResult(Struct, frozen=True):
@@ -32,11 +33,13 @@ class Prepared:
     """A call that was understood but has done nothing yet.
 
     `title` is a short line for people (a path, a command); `access` is what the policy decides on; `perform` does it.
+    `repairs` says, for people, how the call as written was understood where it was not quite right: `path → file_path`.
     """
 
     title: str
     access: Access
     perform: Callable[[], Awaitable[ToolResult]]
+    repairs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,12 @@ class Tool(Protocol):
 
     @property
     def argument_aliases(self) -> Mapping[str, str]:
-        """Other argument names accepted: alias → parameter."""
+        """Other argument names accepted: alias → parameter; case and separators do not matter."""
+        ...
+
+    @property
+    def argument_fits(self) -> Mapping[str, Fit]:
+        """Readings of single arguments that are not of their type, besides those that hold for every tool."""
         ...
 
     async def prepare(self, arguments: Mapping[str, Any], context: ToolContext) -> Prepared:

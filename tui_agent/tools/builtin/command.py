@@ -10,6 +10,7 @@ from tui_agent.permissions.approval import CommandAccess
 from tui_agent.sandbox.process import Finished, run
 from tui_agent.tools.builtin.desk import Desk, in_thread
 from tui_agent.tools.protocol import Prepared, ToolContext, ToolResult
+from tui_agent.tools.repair import Fit, as_command_line
 
 DEFAULT_SECONDS: Final = 120
 MAX_SECONDS: Final = 600
@@ -39,7 +40,13 @@ class RunCommand:
         },
     )
     names = ("bash",)
-    argument_aliases = {"cmd": "command"}
+    argument_aliases = {
+        "cmd": "command",
+        "shell_command": "command",
+        "timeout_seconds": "timeout",
+        "run_in_background": "background",
+    }
+    argument_fits: Mapping[str, Fit] = {"command": as_command_line}
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -92,19 +99,26 @@ def _check(command: str) -> None:
 
 
 def _report(finished: Finished, limit: float) -> str:
-    notes = []
+    """What went wrong stands before the output, what went well behind it."""
+    wrong = ""
     if finished.timed_out:
-        notes.append(f"stopped: it ran longer than {limit:g} s")
+        wrong = f"stopped: it ran longer than {limit:g} s"
     elif finished.exit_code < 0:
-        notes.append(f"killed by signal {_signal(-finished.exit_code)}")
+        wrong = f"killed by signal {_signal(-finished.exit_code)}"
+    elif finished.exit_code:
+        wrong = f"exit code {finished.exit_code}"
+    lines = [finished.output.rstrip("\n") or "(no output)"]
+    if wrong:
+        lines.insert(0, wrong)
+    elif finished.output.strip("\n"):
+        lines.append("[exit code 0]")
     else:
-        notes.append(f"exit code {finished.exit_code}")
+        lines = ["(no output), exit code 0"]
     if finished.killed and not finished.timed_out:
-        notes.append(
-            "processes it left running were killed; use background: true for something that must go on running"
+        lines.append(
+            "[processes it left running were killed; use background: true for something that must go on running]"
         )
-    output = finished.output.rstrip("\n")
-    return "\n".join([*([output] if output else []), *(f"[{note}]" for note in notes)])
+    return "\n".join(lines)
 
 
 def _signal(number: int) -> str:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from tui_agent.conversation.errors import ToolError
 from tui_agent.sandbox.background import BackgroundCommands
 from tui_agent.workspace.changes import FileIdentity
 from tui_agent.workspace.paths import Location, Workspace
@@ -27,13 +26,12 @@ class Desk:
         """Remember that the model knows this content of the file."""
         self._read[path] = sha256
 
-    def require_read(self, location: Location, identity: FileIdentity) -> None:
-        """Raise ToolError unless the model has read the file as it is now."""
+    def why_unknown(self, location: Location, identity: FileIdentity) -> str:
+        """Why the model does not know the file as it is now, or "" when it does."""
         known = self._read.get(location.path)
         if known is None:
-            raise ToolError(f"{location.name} exists and was not read in this session: read it with read_file first")
-        if known != identity.sha256:
-            raise ToolError(f"{location.name} has changed since it was read: read it again with read_file")
+            return "was not read in this session"
+        return "" if known == identity.sha256 else "has changed since it was read"
 
 
 async def in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:

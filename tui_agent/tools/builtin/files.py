@@ -1,6 +1,5 @@
-"""Tools on files: read, write, edit, list."""
+"""Tools that read files and list directories."""
 
-import hashlib
 import os
 import stat
 from collections.abc import Mapping
@@ -8,14 +7,13 @@ from typing import Any, Final
 
 from tui_agent.conversation.errors import ToolError, WorkspaceError
 from tui_agent.conversation.messages import ToolSpec
-from tui_agent.permissions.approval import ReadAccess, WriteAccess
+from tui_agent.permissions.approval import ReadAccess
 from tui_agent.tools.builtin.desk import Desk, in_thread
+from tui_agent.tools.builtin.nearby import missing
+from tui_agent.tools.builtin.places import find_place
 from tui_agent.tools.protocol import Prepared, ToolContext, ToolResult
-from tui_agent.workspace.apply import apply
-from tui_agent.workspace.changes import ChangePlan, FileChange
-from tui_agent.workspace.diff import file_delta
-from tui_agent.workspace.edits import find_and_replace
-from tui_agent.workspace.files import encode, encode_like, kind_of, read_file
+from tui_agent.tools.repair import Fit
+from tui_agent.workspace.files import MissingFile, kind_of, read_file
 from tui_agent.workspace.paths import Location, open_beneath, quoted
 
 READ_LINES: Final = 2_000
@@ -23,7 +21,13 @@ READ_BYTES: Final = 60_000
 LINE_CHARACTERS: Final = 2_000
 LIST_ENTRIES: Final = 500
 
-_PATH_ALIASES: Final = {"path": "file_path", "filename": "file_path", "file": "file_path"}
+DIRECTORY_ALIASES: Final = {"directory": "path", "dir": "path", "folder": "path"}
+FILE_ALIASES: Final = {
+    "path": "file_path",
+    "filename": "file_path",
+    "file": "file_path",
+    "target_file": "file_path",
+}
 
 
 class ReadFile:
@@ -43,104 +47,30 @@ class ReadFile:
         },
     )
     names = ("file_read",)
-    argument_aliases = _PATH_ALIASES
+    argument_aliases = {**FILE_ALIASES, "start_line": "offset", "max_lines": "limit"}
+    argument_fits: Mapping[str, Fit] = {}
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
     async def prepare(self, arguments: Mapping[str, Any], context: ToolContext) -> Prepared:
         """As `Tool.prepare`."""
-        location = self._desk.workspace.resolve(arguments["file_path"])
+        location, repairs = find_place(self._desk.workspace, arguments["file_path"])
 
         async def perform() -> ToolResult:
             if location.path.is_dir():
                 raise ToolError(f"{location.name} is a directory: use list_directory")
-            file = await in_thread(read_file, location)
+            try:
+                file = await in_thread(read_file, location)
+            except MissingFile:
+                raise await missing(self._desk.workspace, location, "file") from None
             self._desk.note(location.path, file.identity.sha256)
-            content = _numbered(file.text, max(1, arguments["offset"]), min(arguments["limit"], READ_LINES))
+            content = numbered_lines(file.text, max(1, arguments["offset"]), min(arguments["limit"], READ_LINES))
             if file.encoding != "utf-8":
                 content += f"\n[the file's encoding is {file.encoding}]"
             return ToolResult(True, content)
 
-        return Prepared(location.name, ReadAccess((str(location.path),)), perform)
-
-
-class WriteFile:
-    """`write_file`."""
-
-    spec = ToolSpec(
-        "write_file",
-        "Create a file, or replace all of its content. Read an existing file first.",
-        {
-            "type": "object",
-            "properties": {"file_path": {"type": "string"}, "content": {"type": "string"}},
-            "required": ["file_path", "content"],
-        },
-    )
-    names = ("file_write",)
-    argument_aliases = {**_PATH_ALIASES, "text": "content", "contents": "content"}
-
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-
-    async def prepare(self, arguments: Mapping[str, Any], context: ToolContext) -> Prepared:
-        """As `Tool.prepare`."""
-        location = self._desk.workspace.resolve(arguments["file_path"], for_write=True)
-        change = await in_thread(self._change, location, arguments["content"], arguments["file_path"])
-        return _writing(self._desk, change)
-
-    def _change(self, location: Location, content: str, given: str) -> FileChange:
-        if not os.path.lexists(location.path):
-            if given.endswith("/"):
-                raise ToolError(f"{quoted(given)} names a directory, not a file")
-            _check_parents(location)
-            return FileChange(str(location.path), location.name, None, encode(content), None)
-        file = read_file(location)
-        self._desk.require_read(location, file.identity)
-        after = encode_like(content, file)
-        if after == file.data:
-            raise ToolError(f"{location.name} already holds exactly this content; there is nothing to write")
-        return FileChange(str(location.path), location.name, file.data, after, file.identity)
-
-
-class EditFile:
-    """`edit_file`."""
-
-    spec = ToolSpec(
-        "edit_file",
-        "Replace old_string by new_string in a file that was read before. old_string is text of the file, "
-        "without line numbers, long enough to be unique.",
-        {
-            "type": "object",
-            "properties": {
-                "file_path": {"type": "string"},
-                "old_string": {"type": "string"},
-                "new_string": {"type": "string"},
-                "replace_all": {"type": "boolean", "default": False},
-            },
-            "required": ["file_path", "old_string", "new_string"],
-        },
-    )
-    names = ()
-    argument_aliases = {**_PATH_ALIASES, "old_text": "old_string", "new_text": "new_string"}
-
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-
-    async def prepare(self, arguments: Mapping[str, Any], context: ToolContext) -> Prepared:
-        """As `Tool.prepare`."""
-        location = self._desk.workspace.resolve(arguments["file_path"], for_write=True)
-        return _writing(self._desk, await in_thread(self._change, location, arguments))
-
-    def _change(self, location: Location, arguments: Mapping[str, Any]) -> FileChange:
-        file = read_file(location)
-        self._desk.require_read(location, file.identity)
-        old, new = (arguments[name].replace("\r\n", "\n") for name in ("old_string", "new_string"))
-        edited = find_and_replace(file.text, old, new, arguments["replace_all"])
-        after = encode_like(edited.text, file)
-        if after == file.data:
-            raise ToolError(f"nothing would change in {location.name}: a file keeps its final newline")
-        return FileChange(str(location.path), location.name, file.data, after, file.identity, edited.how)
+        return Prepared(location.name, ReadAccess((str(location.path),)), perform, repairs)
 
 
 class ListDirectory:
@@ -156,49 +86,26 @@ class ListDirectory:
         },
     )
     names = ("list_files", "file_list")
-    argument_aliases = {"directory": "path", "dir": "path", "file_path": "path"}
+    argument_aliases = {**DIRECTORY_ALIASES, "file_path": "path", "directory_path": "path", "folder_path": "path"}
+    argument_fits: Mapping[str, Fit] = {}
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
     async def prepare(self, arguments: Mapping[str, Any], context: ToolContext) -> Prepared:
         """As `Tool.prepare`."""
-        location = self._desk.workspace.resolve(arguments["path"])
+        location, repairs = find_place(self._desk.workspace, arguments["path"])
 
         async def perform() -> ToolResult:
-            return ToolResult(True, await in_thread(_listing, location))
+            try:
+                return ToolResult(True, await in_thread(_listing, location))
+            except MissingFile:
+                raise await missing(self._desk.workspace, location, "directory") from None
 
-        return Prepared(location.name, ReadAccess((str(location.path),)), perform)
-
-
-def _writing(desk: Desk, change: FileChange) -> Prepared:
-    plan = ChangePlan((change,))
-
-    def write() -> ToolResult:
-        apply(plan, desk.workspace)
-        delta = file_delta(change)
-        done = "created" if change.before is None else "changed"
-        note = f" ({change.match})" if change.match else ""
-        return ToolResult(True, f"{done} {change.name}: +{delta.added} −{delta.removed} lines{note}", (delta,))
-
-    async def perform() -> ToolResult:
-        result = await in_thread(write)
-        location = desk.workspace.resolve(change.path)
-        desk.note(location.path, hashlib.sha256(change.after).hexdigest())
-        return result
-
-    return Prepared(change.name, WriteAccess(plan), perform)
+        return Prepared(location.name, ReadAccess((str(location.path),)), perform, repairs)
 
 
-def _check_parents(location: Location) -> None:
-    for parent in location.path.parents:
-        if parent.is_dir():
-            return
-        if os.path.lexists(parent):
-            raise WorkspaceError(f"cannot create {location.name}: {quoted(str(parent))} is not a directory")
-
-
-def _numbered(text: str, first: int, limit: int) -> str:
+def numbered_lines(text: str, first: int = 1, limit: int = READ_LINES) -> str:
     """Lines with their numbers, as many as fit; says what is missing and how to get it."""
     lines = text.split("\n")
     if lines[-1] == "":
@@ -227,6 +134,8 @@ def _numbered(text: str, first: int, limit: int) -> str:
 def _listing(location: Location) -> str:
     try:
         descriptor = open_beneath(location, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError as error:
+        raise MissingFile(f"no such directory: {location.name}") from error
     except NotADirectoryError as error:
         raise WorkspaceError(f"{location.name} is a file, not a directory: use read_file") from error
     except OSError as error:
@@ -237,7 +146,7 @@ def _listing(location: Location) -> str:
     finally:
         os.close(descriptor)
     if not rows:
-        return "[the directory is empty]"
+        return "(empty)"
     if len(rows) > LIST_ENTRIES:
         note = f"[{len(rows) - LIST_ENTRIES:,} more of {len(rows):,} entries: use glob_files with a pattern]"
         rows = [*rows[:LIST_ENTRIES], note]

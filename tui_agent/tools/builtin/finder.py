@@ -67,6 +67,7 @@ async def list_files(start: Location, pattern: str) -> AsyncGenerator[str, None]
             path = os.fsdecode(name.removeprefix(b"./"))
             if _walked(path, hidden):
                 yield path
+        await process.wait()  # its end is near; killing it now could take its exit code from the event loop
 
 
 async def matching_rows(start: Location, query: Query, *, walks: bool) -> AsyncGenerator[Row, None]:

@@ -7,6 +7,7 @@ from tui_agent.conversation.errors import ToolError
 from tui_agent.conversation.messages import ToolSpec
 from tui_agent.permissions.approval import NoAccess
 from tui_agent.tools.protocol import Prepared, ToolContext, ToolResult
+from tui_agent.tools.repair import Fit
 
 MAX_ITEMS: Final = 50
 MARKS: Final = {"pending": "[ ]", "in_progress": "[>]", "completed": "[x]"}
@@ -37,7 +38,8 @@ class UpdatePlan:
         },
     )
     names = ()
-    argument_aliases = {"plan": "items", "steps": "items"}
+    argument_aliases = {"plan": "items", "steps": "items", "todos": "items", "tasks": "items"}
+    argument_fits: Mapping[str, Fit] = {}
 
     async def prepare(self, arguments: Mapping[str, Any], context: ToolContext) -> Prepared:
         """As `Tool.prepare`."""

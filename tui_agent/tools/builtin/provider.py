@@ -1,15 +1,17 @@
 """The built-in tools as one provider: finds the tool, understands the arguments, prepares the call."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from tui_agent.conversation.errors import ToolError
 from tui_agent.conversation.messages import ToolCall, ToolSpec
 from tui_agent.tools.builtin.command import RunCommand
 from tui_agent.tools.builtin.desk import Desk
-from tui_agent.tools.builtin.files import EditFile, ListDirectory, ReadFile, WriteFile
+from tui_agent.tools.builtin.files import ListDirectory, ReadFile
 from tui_agent.tools.builtin.plan import UpdatePlan
 from tui_agent.tools.builtin.search import GlobFiles, GrepSearch
+from tui_agent.tools.builtin.writing import EditFile, WriteFile
 from tui_agent.tools.protocol import Prepared, Tool, ToolContext, ToolResult
 from tui_agent.tools.schema import parse_arguments, validate
 
@@ -55,8 +57,16 @@ class BuiltinTools:
         tool = self._by_name.get(call.name)
         if tool is None:
             raise ToolError(f"unknown tool {call.name!a}")
-        arguments = validate(tool.spec.parameters, parse_arguments(call.arguments), tool.argument_aliases)
-        return await tool.prepare(arguments, context)
+        parsed = parse_arguments(call.arguments)
+        understood = validate(
+            tool.spec.parameters,
+            parsed.arguments,
+            tool.argument_aliases,
+            tool.argument_fits,
+            (tool.spec.name, *tool.names),
+        )
+        prepared = await tool.prepare(understood.arguments, context)
+        return replace(prepared, repairs=(*parsed.repairs, *understood.repairs, *prepared.repairs))
 
     async def execute(self, call: ToolCall, context: ToolContext) -> ToolResult:
         """Prepare and perform a call that was already allowed."""

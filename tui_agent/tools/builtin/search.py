@@ -11,14 +11,20 @@ from tui_agent.conversation.messages import ToolSpec
 from tui_agent.permissions.approval import ReadAccess
 from tui_agent.permissions.sensitive import is_secret
 from tui_agent.tools.builtin.desk import Desk
+from tui_agent.tools.builtin.files import DIRECTORY_ALIASES
 from tui_agent.tools.builtin.finder import Query, Row, list_files, matching_rows
 from tui_agent.tools.builtin.globs import compile_glob
+from tui_agent.tools.builtin.nearby import missing
+from tui_agent.tools.builtin.places import find_place
 from tui_agent.tools.protocol import Prepared, ToolContext, ToolResult
+from tui_agent.tools.repair import Fit, whole_number_as_text
 from tui_agent.workspace.files import kind_of
-from tui_agent.workspace.paths import Location, quoted
+from tui_agent.workspace.paths import Location, Workspace, quoted
 
 GLOB_FILES: Final = 500
 GREP_MATCHES: Final = 200
+FILES_COUNTED: Final = 10_000
+"""Up to how many files are counted where nothing was found."""
 GREP_BYTES: Final = 60_000
 LINE_CHARACTERS: Final = 500
 MAX_CONTEXT: Final = 10
@@ -40,7 +46,8 @@ class GlobFiles:
         },
     )
     names = ()
-    argument_aliases: Mapping[str, str] = {"glob": "pattern", "directory": "path"}
+    argument_aliases: Mapping[str, str] = {"glob": "pattern", "query": "pattern", **DIRECTORY_ALIASES}
+    argument_fits: Mapping[str, Fit] = {}
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -49,11 +56,11 @@ class GlobFiles:
         """As `Tool.prepare`."""
         workspace = self._desk.workspace
         path, pattern = _split_absolute(arguments["path"], arguments["pattern"])
-        start = workspace.resolve(path)
+        start, repairs = find_place(workspace, path)
         accepts = _accepting(pattern)
 
         async def perform() -> ToolResult:
-            _check_start(start, files_too=False)
+            await _check_start(workspace, start, files_too=False)
             found: list[str] = []
             note: list[str] = []
             async with aclosing(list_files(start, pattern)) as names:
@@ -66,7 +73,7 @@ class GlobFiles:
                     found.append(quoted(workspace.name_of(start.path / name)))
             return ToolResult(True, "\n".join(found + note) or f"no files match {quoted(pattern)} in {start.name}")
 
-        return Prepared(arguments["pattern"], ReadAccess((str(start.path),)), perform)
+        return Prepared(arguments["pattern"], ReadAccess((str(start.path),)), perform, repairs)
 
 
 class GrepSearch:
@@ -88,7 +95,20 @@ class GrepSearch:
         },
     )
     names = ("grep",)
-    argument_aliases: Mapping[str, str] = {"query": "pattern", "include": "glob", "directory": "path"}
+    argument_aliases: Mapping[str, str] = {
+        "query": "pattern",
+        "regex": "pattern",
+        "search": "pattern",
+        "text": "pattern",
+        **DIRECTORY_ALIASES,
+        "file_path": "path",
+        "file": "path",
+        "filename": "path",
+        "include": "glob",
+        "file_pattern": "glob",
+        "context_lines": "context",
+    }
+    argument_fits: Mapping[str, Fit] = {"pattern": whole_number_as_text}
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -96,7 +116,7 @@ class GrepSearch:
     async def prepare(self, arguments: Mapping[str, Any], context: ToolContext) -> Prepared:
         """As `Tool.prepare`."""
         workspace = self._desk.workspace
-        start = workspace.resolve(arguments["path"])
+        start, repairs = find_place(workspace, arguments["path"])
         glob = arguments.get("glob", "")
         query = Query(
             _checked(arguments["pattern"]), arguments["case_sensitive"], _context(arguments), glob, GREP_MATCHES
@@ -104,16 +124,20 @@ class GrepSearch:
         accepts = _accepting(glob) if glob else lambda name: True
 
         async def perform() -> ToolResult:
-            walks = _check_start(start, files_too=True)
+            walks = await _check_start(workspace, start, files_too=True)
             report = _Report(workspace.name_of, start.path if walks else start.path.parent, query.context > 0)
             async with aclosing(matching_rows(start, query, walks=walks)) as rows:
                 async for row in rows:
                     wanted = not walks or (accepts(row.path) and not is_secret(row.path))
                     if wanted and not report.take(row):
                         break
-            return ToolResult(True, report.text() or f"no matches for {quoted(query.pattern)} in {start.name}")
+            if found := report.text():
+                return ToolResult(True, found)
+            count = await _counted(start, glob, accepts) if walks else "1 file"
+            among = f" (files like {quoted(glob)})" if glob and walks else ""
+            return ToolResult(True, f"no match for {quoted(query.pattern)} in {start.name}{among}: {count} searched")
 
-        return Prepared(query.pattern, ReadAccess((str(start.path),)), perform)
+        return Prepared(query.pattern, ReadAccess((str(start.path),)), perform, repairs)
 
 
 class _Report:
@@ -151,6 +175,17 @@ class _Report:
         return "\n".join(self._lines)
 
 
+async def _counted(start: Location, glob: str, accepts: Callable[[str], bool]) -> str:
+    """How many files there are to search, in words."""
+    count = 0
+    async with aclosing(list_files(start, glob or "*")) as names:
+        async for name in names:
+            count += accepts(name) and not is_secret(name)
+            if count == FILES_COUNTED:
+                return f"more than {count - 1:,} files"
+    return f"{count:,} file{'' if count == 1 else 's'}"
+
+
 def _checked(pattern: str) -> str:
     if not pattern:
         raise ToolError("the pattern is empty")
@@ -183,14 +218,16 @@ def _split_absolute(path: str, pattern: str) -> tuple[str, str]:
     return "/".join(parts[:fixed]) or "/", "/".join(parts[fixed:])
 
 
-def _check_start(start: Location, *, files_too: bool) -> bool:
+async def _check_start(workspace: Workspace, start: Location, *, files_too: bool) -> bool:
     """True for a directory, False for a file.
 
     Raises:
-        ToolError: it is neither, or it is a file where only a directory will do.
+        ToolError: nothing is there, or it is neither, or it is a file where only a directory will do.
     """
     try:
         mode = start.path.lstat().st_mode
+    except FileNotFoundError:
+        raise await missing(workspace, start, "file or directory" if files_too else "directory") from None
     except OSError as error:
         raise ToolError(f"cannot search {start.name}: {(error.strerror or str(error)).lower()}") from error
     if stat.S_ISDIR(mode):
