@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 from textual import events
 from textual.screen import Screen
 
@@ -33,7 +34,7 @@ from tui_agent.permissions.approval import (
     WriteAccess,
 )
 from tui_agent.tui.arming import SILENCE, ArmingGuard
-from tui_agent.tui.theming import ASCII
+from tui_agent.tui.theming import ASCII, UNICODE, Symbols
 from tui_agent.tui.widgets.answer_bar import AnswerBar
 from tui_agent.tui.widgets.approval_panel import ApprovalPanel
 from tui_agent.tui.widgets.diff_view import DiffView
@@ -487,6 +488,20 @@ async def test_the_panel_takes_at_most_half_of_the_screen_and_says_what_is_below
         assert all(f"echo {number} " in seen for number in range(60))
         assert "ask because: no rule covers it" in seen
         assert app.answers == []
+
+
+@pytest.mark.parametrize(("symbols", "arrow"), [(UNICODE, "→"), (ASCII, ">")])
+async def test_what_was_repaired_is_said_with_the_question(symbols: Symbols, arrow: str) -> None:
+    app = QuestionApp()
+    app.panel = ApprovalPanel(clock=app.clock, symbols=symbols)
+    async with app.run_test(size=(60, 24)) as pilot:
+        asked = structs.replace(command("git log"), repairs=("cmd → command", "a\x1b[2Jb"))
+        await app.ask(pilot, asked)
+        text = screen_text(app)
+        assert f"repaired: cmd {arrow} command; a" in text
+        assert "\x1b" not in text
+        await app.ask(pilot, command("git log"))
+        assert "repaired" not in screen_text(app)
 
 
 async def test_hidden_characters_of_a_command_are_seen_and_counted() -> None:

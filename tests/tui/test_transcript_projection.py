@@ -72,6 +72,13 @@ def test_a_streamed_answer_and_its_logged_whole_are_one_block():
     assert not document.blocks[1].streaming
 
 
+def test_what_was_repaired_in_a_call_is_kept_with_it():
+    end = ToolFinished("c1", "run_command", "ls", "ok", "a", 0.1, repairs=("cmd → command",))
+    (_, block) = projected([replied("x", calls=[CALL], finish="tool_calls"), end])
+    assert isinstance(block, ToolBlock)
+    assert block.repairs == ("cmd → command",)
+
+
 def test_where_the_log_differs_from_the_stream_the_log_is_right():
     document = projected([TextDelta("Hel"), replied("Goodbye")])
     assert document.blocks[0].source == "Goodbye"
@@ -196,7 +203,8 @@ def turns(draw):
             )
             status = "denied" if decided == "denied" else draw(STATUS.filter(lambda s: s != "denied"))
             files = (FileDelta("a.py", 1, 2, "@@\n+x"),) if draw(st.booleans()) else ()
-            end = ToolFinished(call.id, call.name, "title", status, draw(TEXT), 0.1, files)
+            repairs = ("path → file_path",) if draw(st.booleans()) else ()
+            end = ToolFinished(call.id, call.name, "title", status, draw(TEXT), 0.1, files, repairs=repairs)
             live += [decision, *[ToolOutput(call.id, piece) for piece in draw(pieces("out\nput\n"))], end]
             logged += [decision, end]
     end_of_turn = TurnEnded("done")

@@ -306,12 +306,40 @@ async def test_another_theme_repaints_without_laying_out_again():
         assert [segment.style for segment in after] != [segment.style for segment in before]
 
 
+@pytest.mark.parametrize(
+    ("width", "rows"),
+    [
+        (100, ["read_file  src/a.py · repaired: path → file_path; trailing comma"]),
+        (46, ["read_file  src/a.py", "repaired: path → file_path; trailing comma"]),
+        (40, ["read_file  src/a.py", "repaired: path → file_path; trailin…"]),
+    ],
+)
+async def test_what_was_repaired_in_a_call_is_said_in_one_line(width, rows):
+    app = Show()
+    async with app.run_test(size=(width, 10)) as pilot:
+        block = app.document.add(ToolBlock(name="read_file", title="src/a.py", status="ok", content="1 x", seconds=1.0))
+        await settled(pilot)
+        assert "repaired" not in "".join(app.screen_text())
+        block.repairs = ("path → file_path", "trailing comma")
+        app.document.touch(block)
+        await settled(pilot)
+        shown = [row.strip("▸▎ ").removesuffix("✓ 1.0 s").strip() for row in app.screen_text()]
+        assert list(filter(None, shown)) == rows
+        strips = [app.view.render_line(y) for y in range(5)]
+        said = [segment for strip in strips for segment in strip if "path →" in segment.text]
+        assert {segment.style.color for segment in said} == {Palette(THEMES["slate"]).faint.color}
+        app.document.set_folded(block, False)
+        await settled(pilot)
+        assert "trailing" in " ".join(app.screen_text()) and "comma" in " ".join(app.screen_text())
+
+
 async def test_ascii_terminals_get_signs_they_can_draw():
     app = Show(ASCII)
     async with app.run_test(size=(90, 20)) as pilot:
         talk(app.document, 1)
         app.document.add(AgentBlock(text=GrowingText("> quote\n\n---\n")))
         app.document.add(ToolBlock(name="edit_file", title="x", status="denied", files=(FileDelta("x", 1, 2, ""),)))
+        app.document.add(ToolBlock(name="x", title="y", status="ok", repairs=("path → file_path",)))
         app.document.add(SwitchBlock(provider="a", model="b"))
         await settled(pilot)
         assert all(row.isascii() for row in app.screen_text())
@@ -334,6 +362,8 @@ async def test_hostile_text_is_only_text_in_every_kind_of_block(row):
             ToolBlock(name=text, title=text, note=text, status="running", tail=text, started=1.0),
             ToolBlock(name=text, title=text, note=text, status="denied", content=text, folded=False),
             ToolBlock(name=text, title=text, status="failed", content=text),
+            ToolBlock(name="a", title="b", status="ok", content="c", repairs=(text, text)),
+            ToolBlock(name="a", title="b", status="ok", content="c", repairs=(text,), folded=False),
             ToolBlock(name=text, status="ok", files=(delta, delta), folded=False),
             NoticeBlock(level="error", text=text, hint=text),
             SwitchBlock(provider=text, model=text),

@@ -190,6 +190,7 @@ def stream_shape(event: Event) -> tuple[str, dict[str, Any]] | None:
                     {"path": file.path, "added": file.added, "removed": file.removed, "created": file.created}
                     for file in event.files
                 ],
+                "repairs": list(event.repairs),
             }
         case Noticed():
             return "notice", {"level": event.level, "text": event.text, "hint": event.hint}

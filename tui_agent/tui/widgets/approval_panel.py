@@ -241,6 +241,9 @@ class ApprovalPanel(Widget):
             for change, diff in zip(access.plan.changes, diffs, strict=True):
                 counts = f"  {counts_text(diff, self._symbols)}" if len(diffs) > 1 else ""
                 facts.append(Note(f"writes {change.path}{counts}"))
+        if request.repairs:
+            said = "; ".join(map(one_line, request.repairs)).replace("→", self._symbols.arrow)
+            facts.append(Note(f"repaired: {said}", "faint"))
         facts += (Note(f"ask because: {reason}") for reason in request.reasons)
         return facts
 

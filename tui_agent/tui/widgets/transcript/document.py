@@ -129,7 +129,8 @@ class ToolBlock(Block):
     """A tool call from being written to its result.
 
     `content` is the result or error, `files` the changes it made, `tail` the last of what it printed so far, `written`
-    the number of characters of arguments while the model still writes them, `started` monotonic seconds while it runs.
+    the number of characters of arguments while the model still writes them, `started` monotonic seconds while it runs,
+    `repairs` how the call as written was understood.
     """
 
     call_id: str = ""
@@ -144,6 +145,7 @@ class ToolBlock(Block):
     seconds: float = 0.0
     started: float | None = None
     exit_code: int | None = None
+    repairs: tuple[str, ...] = ()
     folded: bool = True
 
     @property

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from tui_agent.conversation.events import FileDelta
-from tui_agent.text.sanitize import sanitize
+from tui_agent.text.sanitize import one_line, sanitize
 from tui_agent.tui.widgets.transcript.document import (
     AgentBlock,
     Block,
@@ -206,7 +206,8 @@ def _thought(block: ThoughtBlock, width: int, clock: Callable[[], float]) -> lis
 
 
 def _tool(block: ToolBlock, width: int, clock: Callable[[], float]) -> list[Line]:
-    rows = [_tool_row(block, width, clock)]
+    row = _tool_row(block, width, clock)
+    rows = _with_repairs(row, block, width) if block.repairs else [row]
     if block.note and block.status == "denied":
         rows += _wrapped(block.note, "muted", width, (("→ ", "faint"),))
     if not block.folded:
@@ -238,6 +239,16 @@ def _tool_row(block: ToolBlock, width: int, clock: Callable[[], float]) -> Line:
     wanted = width_of(name) + min(width_of(title), max(20, room // 2))
     after = next((rest for rest in ((*counts, *note), counts) if wanted + width_of(rest) <= room), ())
     return Line((*clip((*name, *title), room - width_of(after)), *after), "", end)
+
+
+def _with_repairs(row: Line, block: ToolBlock, width: int) -> list[Line]:
+    """The row, with what was repaired behind it or, where that has no room, in a row below."""
+    said: Spans = ((f"repaired: {'; '.join(map(one_line, block.repairs))}", "faint"),)
+    beside = (*row.spans, (" · ", "faint"), *said)
+    if width_of(beside) + width_of(row.end) + 2 <= width:
+        return [Line(beside, "", row.end)]
+    rows = [clip(said, width)] if block.folded else wrap(said, width)
+    return [row, *map(Line, rows)]
 
 
 def _outcome(block: ToolBlock, clock: Callable[[], float]) -> Spans:

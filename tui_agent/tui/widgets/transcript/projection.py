@@ -233,6 +233,7 @@ class Projector:
         block.files = event.files
         block.seconds = event.seconds
         block.exit_code = event.exit_code
+        block.repairs = event.repairs
         block.started = None
         block.tail = ""
         block.written = 0
