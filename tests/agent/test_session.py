@@ -133,6 +133,16 @@ async def test_a_turn_goes_on_until_the_model_calls_no_more_tools(tmp_path: Path
         ]
 
 
+async def test_what_was_repaired_in_a_call_is_logged_with_its_result(tmp_path: Path) -> None:
+    face = Face()
+    with ChatServer([reply_calls([("write_file", {"path": "a.txt", "text": "x\n"})]), reply_text("Done.")]) as server:
+        async with session_with(server, tmp_path, face) as session:
+            await collect(session, "go")
+            (finished,) = logged(session, ToolFinished)
+            assert isinstance(finished, ToolFinished)
+            assert finished.repairs == face.asked[0].repairs == ("path → file_path", "text → content")
+
+
 async def test_parallel_calls_are_asked_one_by_one_and_answered_in_order(tmp_path: Path) -> None:
     calls = [("write_file", {"file_path": f"{name}.txt", "content": name}) for name in "abc"]
     face = Face(lambda request: Denied("not b") if request.title.startswith("b") else AllowOnce(request.digest))

@@ -115,8 +115,17 @@ def test_stream_json_tells_everything_in_order(tmp_path: Path) -> None:
     assert (call["name"], json.loads(call["arguments"])["file_path"]) == ("write_file", "hello.py")
     result = next(row for row in rows if row["type"] == "tool_result")
     assert result["files"] == [{"path": "hello.py", "added": 1, "removed": 0, "created": True}]
+    assert result["repairs"] == []
     text = "".join(row["text"] for row in rows if row["type"] == "text_delta")
     assert text.endswith("Done.")
+
+
+def test_stream_json_tells_what_was_repaired_in_a_call(tmp_path: Path) -> None:
+    call = reply_calls([("read_file", {"path": "none.txt"})])
+    with ChatServer([call, reply_text("There is none.")]) as server:
+        done = machine(tmp_path, server).run("invoke", "-m", "read", "--output-format", "stream-json")
+    (result,) = (row for line in done.stdout.splitlines() if (row := json.loads(line))["type"] == "tool_result")
+    assert (result["status"], result["repairs"]) == ("failed", ["path → file_path"])
 
 
 def test_a_server_that_is_down_is_named_with_the_command_that_starts_it(tmp_path: Path) -> None:

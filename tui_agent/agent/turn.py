@@ -318,6 +318,7 @@ class Turn:
                     seconds=round(outcome.seconds, 3),
                     files=outcome.result.files,
                     exit_code=outcome.result.exit_code,
+                    repairs=outcome.repairs,
                 ),
             )
             logger.info("call of %s: %s in %.3f s", outcome.tool, outcome.status, outcome.seconds)
