@@ -14,6 +14,7 @@ from tui_agent.config.model import ProviderSettings
 from tui_agent.config.providers import is_loopback, key_variable
 from tui_agent.conversation.errors import ProviderError
 from tui_agent.providers.surrogates import mend
+from tui_agent.text.redaction import KEY_SHAPES
 from tui_agent.text.sanitize import one_line
 
 CONNECT_SECONDS = 10.0
@@ -46,7 +47,6 @@ _TOOL_SWITCHES = (
 vLLM is named after the family of the model."""
 _ASKED_TOKENS = re.compile(r"(\d{3,9}) tokens|n_prompt_tokens\W+(\d{3,9})")
 _CLOSED = re.compile(r"(?i)peer closed|disconnected|connection (was )?(closed|terminated)")
-_SECRET = re.compile(r"\b(sk|gsk|pk|xai|AIza|hf|key)[-_][A-Za-z0-9_\-*]{8,}|(?<=Bearer )\S+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Endpoint:
         """Text of the server as it may be shown: one bounded line without controls and without keys."""
         if len(self.key) >= 8 and self.key != self.settings.default_api_key:
             text = text.replace(self.key, "[key]")
-        line = one_line(mend(_SECRET.sub("[key]", text)))
+        line = one_line(mend(KEY_SHAPES.sub("[key]", text)))
         return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
