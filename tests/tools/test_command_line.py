@@ -137,12 +137,13 @@ def test_a_bad_row_is_answered_and_does_not_stop_the_others(home: dict[str, str]
 @pytest.mark.parametrize(("typed", "written"), [("y\r", True), ("\r", False), ("n\r", False), ("yy\r", False)])
 def test_on_a_terminal_the_change_is_shown_and_only_y_is_yes(home: dict[str, str], typed: str, written: bool) -> None:
     work = Path(home["HOME"]).parent / "work"
-    arguments = json.dumps({"file_path": "f", "content": "a\u202eb\n"})
+    arguments = json.dumps({"path": "f", "content": "a\u202eb\n"})
     with Terminal([*PROGRAM, "call", "write_file", "--args", arguments], env=home, cwd=str(work)) as terminal:
         terminal.wait_for(r"\[y/N\]")
         seen = terminal.raw.decode()
         assert "+a<U+202E>b" in seen
         assert "creates f" in seen
+        assert "repaired: path → file_path" in seen
         terminal.send(typed)
         terminal.wait_exit()
     assert (work / "f").exists() is written

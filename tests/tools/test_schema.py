@@ -322,6 +322,47 @@ def test_whatever_is_accepted_has_the_types_of_the_schema(arguments: dict[str, o
     assert "path" in result
 
 
+@pytest.mark.parametrize(
+    ("name", "given", "understood", "repairs"),
+    [
+        (
+            "edit_file",
+            {"path": "config.py", "old_text": "DEBUG = True", "new_text": "DEBUG = False"},
+            {"file_path": "config.py", "old_string": "DEBUG = True", "new_string": "DEBUG = False"},
+            ("path → file_path", "old_text → old_string", "new_text → new_string"),
+        ),
+        ("list_directory", {"path": "tests", "required": ["path"]}, {"path": "tests"}, ("dropped required",)),
+        ("list_directory", {"path": None}, {"path": "."}, ()),
+        ("write_file", {"filename": "n", "contents": 5}, {"file_path": "n", "content": "5"}, None),
+        ("run_command", {"cmd": "ls", "description": "List files"}, {"command": "ls"}, None),
+        ("grep_search", {"query": 404, "directory": "src"}, {"pattern": "404", "path": "src"}, None),
+        ("update_plan", {"steps": ["a"]}, {"items": [{"step": "a", "status": "pending"}]}, None),
+        # The echo of a definition is no call.
+        ("read_file", {"path": {"type": "string", "description": "Path of the file"}}, None, None),
+        ("read_file", {"type": "object", "properties": {"path": {"type": "string"}}, "required": ["path"]}, None, None),
+    ],
+)
+def test_calls_as_small_models_write_them(
+    tmp_path: Path,
+    name: str,
+    given: dict[str, object],
+    understood: dict[str, object] | None,
+    repairs: tuple[str, ...] | None,
+) -> None:
+    tool = next(tool for tool in BuiltinTools(Desk(Workspace(tmp_path))).tools if tool.spec.name == name)
+
+    def judged() -> tuple[dict[str, object], tuple[str, ...]]:
+        return validate(tool.spec.parameters, given, tool.argument_aliases, tool.argument_fits, (name, *tool.names))
+
+    if understood is None:
+        with pytest.raises(ArgumentsError, match="file_path"):
+            judged()
+        return
+    arguments, named = judged()
+    assert arguments.items() >= understood.items()
+    assert repairs is None or named == repairs
+
+
 def test_no_alias_of_a_tool_hits_a_parameter_of_it(tmp_path: Path) -> None:
     for tool in BuiltinTools(Desk(Workspace(tmp_path))).tools:
         properties = tool.spec.parameters["properties"]

@@ -245,5 +245,6 @@ def _question(request: "ApprovalRequest") -> str:
             shown = "\n".join(unified(diff, sys.maxsize, sys.maxsize) for diff in diff_plan(plan))
         case _:
             shown = request.title
-    text = f"{request.tool} wants to run:\n{shown}\nasks because: {'; '.join(request.reasons)}"
+    repaired = f"\nrepaired: {'; '.join(request.repairs)}" if request.repairs else ""
+    text = f"{request.tool} wants to run:\n{shown}{repaired}\nasks because: {'; '.join(request.reasons)}"
     return sanitize(text, "approval") + "\nallow? [y/N] "

@@ -94,7 +94,7 @@ class Workspace:
                 return Location(resolved, self.name_of(resolved), root)
         raise RefusedError(
             f"{quoted(text)} is outside the working directory {self.root.path} and the allowed directories",
-            "Use a path inside it; the user can allow more with --allowed-dirs.",
+            'Use a relative path ("." is the working directory); the user can allow more with --allowed-dirs.',
         )
 
     def name_of(self, path: Path) -> str:
