@@ -37,6 +37,12 @@ async def test_a_file_from_the_hub(folder: Path) -> None:
     assert told[-1] == PullProgress(TINY.size, TINY.size, "checking", told[0].source)
 
 
+async def test_a_mirror_may_be_below_a_path(folder: Path) -> None:
+    with FileServer(CONTENT) as server:
+        await fetch(folder, hub_at(server, HF_ENDPOINT=f"{server.url}/hub/"))
+        assert [asked.path for asked in server.asked] == ["/hub/tiny/resolve/main/tiny.gguf"]
+
+
 async def test_what_is_there_is_not_fetched_again(folder: Path) -> None:
     with FileServer(CONTENT) as server:
         await fetch(folder, hub_at(server))

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 REDRAW_SECONDS = 0.1
 LINE_SECONDS = 10.0
 """Between lines where nothing can be rewritten."""
-WINDOW_SECONDS = 5.0
-"""How much of the past the speed is taken from."""
+WINDOW_SECONDS = 15.0
+"""How much of the past the speed is taken from; wheels come in bursts."""
 BAR_WIDTHS = (8, 30)
 
 
@@ -97,13 +97,13 @@ class Bar:
 
 
 def pieces(progress: "PullProgress", speed: float) -> list[str]:
-    """What there is to say, most important first; `speed` in bytes a second, 0 for unknown."""
+    """What there is to say, most important first; `speed` in bytes a second, below 1 for unknown."""
     done, total = progress.done, progress.total
     said = [f"{done * 100 // total:3} %"]
     if progress.stage == "checking":
         return [*said, "checking SHA-256"]
     said.append(f"{done / 1e6:,.0f}/{total / 1e6:,.0f} MB")
-    if speed:
+    if speed >= 1:
         said += [f"{speed / 1e6:.1f} MB/s", f"{duration((total - done) / speed)} left"]
     return said
 
