@@ -1,11 +1,14 @@
 """Which client the settings make."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.fakes.chat_server import ChatServer, reply_text
+from tests.fakes.ollama_server import OllamaServer
 from tests.providers.support import HI, text_of
+from tui_agent.config.load import load_settings
 from tui_agent.config.model import ProviderSettings, Settings
 from tui_agent.conversation.errors import ConfigError, ProviderError
 from tui_agent.providers.factory import create_provider
@@ -52,6 +55,32 @@ def test_an_unknown_provider_gets_the_nearest_names() -> None:
     with pytest.raises(ConfigError) as caught:
         create_provider("zzz", known, {})
     assert caught.value.hint == "there is: ollama, openai"
+
+
+@pytest.mark.parametrize("ending", ["", "v1", "v1/"])
+async def test_ollamas_own_protocol_is_spoken_where_it_is_set(ending: str) -> None:
+    with OllamaServer([reply_text("yes")]) as server:
+        here = ProviderSettings(
+            base_url=server.url.removesuffix("v1/") + ending, requires_api_key=False, api="ollama", context_length=8192
+        )
+        provider = create_provider("mine", settings(mine=here), {})
+        assert (provider.name, provider.local) == ("mine", True)
+        assert text_of([event async for event in provider.stream(HI)]) == "yes"
+        await provider.aclose()
+    assert server.requests[0].path == "/api/chat"
+    assert server.bodies[0]["options"] == {"num_ctx": 8192}
+
+
+async def test_the_shipped_ollama_speaks_its_own_protocol_at_an_address_that_a_user_gives(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    with OllamaServer([reply_text("yes")]) as native, ChatServer([reply_text("yes")]) as other:
+        for server, path in ((native, "/api/chat"), (other, "/v1/chat/completions")):
+            file.write_text(f'providers:\n  ollama:\n    base_url: "{server.url}"\n')
+            loaded = load_settings(config_file=file, project_dir=None, environ={}, flags={}).settings
+            provider = create_provider("ollama", loaded, {})
+            assert text_of([event async for event in provider.stream(HI)]) == "yes"
+            assert [seen.path for seen in server.requests] == [path]
+            await provider.aclose()
 
 
 @pytest.mark.parametrize("fields", [{"tool_calls": "text"}])

@@ -1,6 +1,7 @@
 """`tui-agent providers list|test|models`, from the command line to a real server."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -57,16 +58,16 @@ def able(body: dict[str, Any], number: int) -> Any:
 def checks_of(output: str) -> dict[str, str]:
     """Name → word of the rows of `test`."""
     rows = [line for line in output.splitlines() if not line.startswith(" ")]
-    return {row[:14].strip(): row[14:22].strip() for row in rows}
+    return {row[:16].strip(): row[16:24].strip() for row in rows}
 
 
 def test_a_good_provider_passes_every_check(shell: Shell) -> None:
-    with ChatServer(able) as server:
+    with ChatServer(able, models=[{"id": "fake-model", "context_length": 32768}]) as server:
         code, output = shell.run(server.url, "test", "fake")
     assert code == 0
-    assert checks_of(output) == dict.fromkeys(
-        ("key", "connection", "models", "streaming", "first token", "tool calling"), "ok"
-    )
+    names = ("key", "connection", "models", "streaming", "first token", "context length", "tool calling", "verdict")
+    assert checks_of(output) == dict.fromkeys(names, "ok")
+    assert output.splitlines()[-1].endswith("tui-agent will use native tool calls")
 
 
 def test_nobody_there_is_exit_code_4_with_the_fix(shell: Shell) -> None:
@@ -96,18 +97,17 @@ def silent(body: dict[str, Any], number: int) -> Any:
 @pytest.mark.parametrize(
     ("responder", "failed", "said"),
     [
-        (chatty, "tool calling", "it answered without a call"),
-        (toolless, "tool calling", "tool_calls: off"),
-        (cutting, "streaming", "broke off"),
-        (silent, "streaming", "empty reply"),
+        (chatty, ["tool calling", "verdict"], "it answered without a call"),
+        (toolless, ["tool calling", "verdict"], "fake-model does not support tools"),
+        (cutting, ["streaming"], "broke off"),
+        (silent, ["streaming"], "empty reply"),
     ],
 )
-def test_what_fails_is_named_with_its_fix(shell: Shell, responder: Responder, failed: str, said: str) -> None:
+def test_what_fails_is_named_with_its_fix(shell: Shell, responder: Responder, failed: list[str], said: str) -> None:
     with ChatServer(responder) as server:
         code, output = shell.run(server.url, "test", "fake")
     assert code == 1
-    assert checks_of(output)[failed] == "failed"
-    assert [name for name, word in checks_of(output).items() if word == "failed"] == [failed]
+    assert [name for name, word in checks_of(output).items() if word == "failed" and name != "tools as text"] == failed
     assert said in output
 
 
@@ -149,7 +149,7 @@ def test_the_checks_as_json(shell: Shell) -> None:
         code, output = shell.run(server.url, "test", "fake", "--json")
     report = json.loads(output)
     assert (code, report["provider"], report["ok"]) == (0, "fake", True)
-    assert [row["check"] for row in report["checks"]][-1] == "tool calling"
+    assert [row["check"] for row in report["checks"]][-2:] == ["tool calling", "verdict"]
 
 
 def test_an_unknown_provider_is_a_usage_error_with_the_nearest_name(shell: Shell) -> None:
@@ -168,12 +168,12 @@ def test_models_are_listed_with_context_and_tools(shell: Shell) -> None:
         code, output = shell.run(server.url, "models", "fake")
         assert code == 0
         assert [line.split() for line in output.splitlines()] == [
-            ["model", "context", "tools"],
-            ["a", "4096", "yes"],
-            ["b"],
+            ["model", "context", "tools", "parameters"],
+            ["a", "4096", "yes", "unknown"],
+            ["b", "unknown", "unknown", "unknown"],
         ]
         code, output = shell.run(server.url, "models", "fake", "--json")
-    assert json.loads(output)[0] == {"id": "a", "context_length": 4096, "tools": True}
+    assert json.loads(output)[0] == {"id": "a", "context_length": 4096, "tools": True, "parameters": None}
 
 
 @pytest.mark.parametrize(("words", "code"), [(("models", "fake"), 4), (("models", "nobody"), 2)])
@@ -187,8 +187,9 @@ def test_list_shows_every_provider_with_its_state(shell: Shell) -> None:
         code, output = shell.run(server.url, "list")
         assert code == 0
         rows = {line.split()[0]: line for line in output.splitlines()}
-        assert rows["provider"].split() == ["provider", "state", "latency", "models", "address"]
-        assert rows["fake"].split()[1:] == ["up", rows["fake"].split()[2], "ms", "2", server.url]
+        assert rows["provider"].split() == ["provider", "state", "latency", "models", "context", "address"]
+        assert rows["fake"].split()[1:] == ["up", rows["fake"].split()[2], "ms", "2", "unknown", server.url]
+        assert re.search(r"embedded +missing .*(models pull|pip install)", rows["embedded"])
         assert "export OPENAI_API_KEY=…" in rows["openai"]
         code, output = shell.run(server.url, "list", "--json")
     found = {row["provider"]: row for row in json.loads(output)}
@@ -202,4 +203,4 @@ def test_a_page_of_some_other_program_on_the_port_is_an_error_state(shell: Shell
         _, output = shell.run(server.url, "list")
     (row,) = [line for line in output.splitlines() if line.startswith("fake ")]
     assert "error" in row
-    assert "not a model server: Router" in row
+    assert "answers, but is no model server: Router" in row

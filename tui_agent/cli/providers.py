@@ -30,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     testing = verbs.add_parser(
         "test",
-        help="check key, connection, models, streaming and tool calling of one, with the fix for what fails",
+        help="check key, connection, models, streaming, context length and tool calling, with the fix for what fails",
         epilog="tui-agent providers test ollama --model qwen2.5:latest",
     )
     testing.add_argument("name", metavar="NAME", help="the provider, as `providers list` names it")
@@ -72,13 +72,14 @@ async def _list(settings: "Settings", as_json: bool) -> int:
         print(json.dumps([_as_json(result, address) for result, address in rows], indent=2))
         return EXIT_DONE
     _print_table(
-        ("provider", "state", "latency", "models", "address", ""),
+        ("provider", "state", "latency", "models", "context", "address", ""),
         (
             (
                 result.provider,
                 result.state,
                 "" if result.latency is None else f"{result.latency * 1000:.0f} ms",
                 str(len(result.models)) if result.state == "up" else "",
+                _context(_starting_model(result, settings)) if result.state == "up" else "",
                 address,
                 _remark(result, settings),
             )
@@ -98,9 +99,9 @@ async def _test(settings: "Settings", name: str, model: str, as_json: bool) -> i
         checks.append(check)
         if not as_json:
             word = {True: "ok", False: "failed", None: "-"}[check.passed]
-            print(f"{check.name:<14}{word:<8}{one_line(check.detail)}", flush=True)
+            print(f"{check.name:<16}{word:<8}{one_line(check.detail)}", flush=True)
             if check.fix and not check.passed:
-                print("".join(f"{'':<22}{one_line(line)}\n" for line in check.fix.splitlines()), end="", flush=True)
+                print("".join(f"{'':<24}{one_line(line)}\n" for line in check.fix.splitlines()), end="", flush=True)
     failed = [check for check in checks if check.passed is False]
     if as_json:
         rows = [{"check": c.name, "ok": c.passed, "detail": c.detail, "fix": c.fix} for c in checks]
@@ -121,18 +122,37 @@ async def _models(settings: "Settings", name: str, as_json: bool) -> int:
     if as_json:
         print(json.dumps([_model_json(model) for model in models], indent=2))
         return EXIT_DONE
-    tools = {True: "yes", False: "no", None: ""}
+    tools = {True: "yes", False: "no", None: "unknown"}
     _print_table(
-        ("model", "context", "tools"),
-        ((model.id, str(model.context_length or ""), tools[model.tools]) for model in models),
+        ("model", "context", "tools", "parameters"),
+        ((model.id, _context(model), tools[model.tools], _size(model.parameters)) for model in models),
     )
     return EXIT_DONE
+
+
+def _context(model: "ModelInfo | None") -> str:
+    return "unknown" if model is None or model.context_length is None else str(model.context_length)
+
+
+def _size(parameters: int | None) -> str:
+    """A number of weights for people: `1.5 B`, `494 M`."""
+    if parameters is None:
+        return "unknown"
+    return f"{parameters / 1e9:.1f} B" if parameters >= 1e9 else f"{parameters / 1e6:.0f} M"
+
+
+def _starting_model(result: "ProbeResult", settings: "Settings") -> "ModelInfo | None":
+    """The model that is used when none is named: the configured one, else the first."""
+    wanted = settings.providers[result.provider].default_model
+    return next((model for model in result.models if model.id == wanted), next(iter(result.models), None))
 
 
 def _remark(result: "ProbeResult", settings: "Settings") -> str:
     start = settings.providers[result.provider].start_hint
     if result.state == "down":
         return f"start it: {start}" if start else result.detail
+    if result.state == "missing":
+        return f"{result.detail}: {result.hint}"
     return result.hint.partition("\n")[0] if result.state == "no key" else result.detail
 
 
@@ -149,7 +169,12 @@ def _as_json(result: "ProbeResult", address: str) -> dict[str, Any]:
 
 
 def _model_json(model: "ModelInfo") -> dict[str, Any]:
-    return {"id": model.id, "context_length": model.context_length, "tools": model.tools}
+    return {
+        "id": model.id,
+        "context_length": model.context_length,
+        "tools": model.tools,
+        "parameters": model.parameters,
+    }
 
 
 def _print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

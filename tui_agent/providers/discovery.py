@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,14 +13,14 @@ from tui_agent.config.providers import base_url, key_variable, resolve_key
 from tui_agent.conversation.errors import ConfigError, ProviderError
 from tui_agent.providers.failures import Endpoint, NoSuchApi
 from tui_agent.providers.model_lists import Listing, detailed, list_models, list_ollama
+from tui_agent.providers.ollama_facts import full_name
+from tui_agent.providers.plain_http import warm_up
 from tui_agent.providers.protocol import ModelInfo, ProbeResult, ProbeState
 
 START_LIMIT = 0.3
 LOCAL_LIMIT = 1.0
 REMOTE_LIMIT = 5.0
 START_PORTS = (11434, 1234, 8080, 8000, 1337)
-
-ENGINE_FETCH = "pip install 'tui-agent[local]'"
 
 Keys = tuple[tuple[str, str], ...]
 """Variables of the environment that hold a key, each with the provider it belongs to."""
@@ -60,22 +59,21 @@ async def probe(
     A server whose key is missing is not contacted.
     """
     if settings.api == "embedded":
-        return await asyncio.to_thread(_probe_embedded, name, settings, environ)
+        return await _probe_embedded(name, settings, environ)
     try:
         key = await asyncio.to_thread(resolve_key, name, settings, environ)
     except ProviderError as error:
         return ProbeResult(name, "no key", None, (), error.message, error.hint)
     endpoint = Endpoint(name, settings, base_url(settings, environ), key.value)
     seconds = limit or (LOCAL_LIMIT if endpoint.is_loopback else REMOTE_LIMIT)
-    import httpx2  # noqa: F401  # before the clock starts
-
+    await warm_up()
     clock = asyncio.get_running_loop().time
     begun = clock()
     try:
         async with asyncio.timeout(limit):
-            listing = await _listing(endpoint, seconds)
+            found = await listing(endpoint, seconds)
         latency = clock() - begun
-        models = listing.models if limit else await detailed(endpoint, listing)
+        models = found.models if limit else await detailed(endpoint, found)
     except TimeoutError:
         return ProbeResult(name, "down", None, (), f"{name} ({endpoint.address}) did not answer within {limit:g} s")
     except ProviderError as error:
@@ -107,11 +105,10 @@ async def choose_start(settings: Settings, environ: Mapping[str, str]) -> StartC
     if settings.provider != "auto":
         return StartChoice(settings.provider, "chosen in the settings")
     local = _local_servers(settings, environ)
-    inner = {name: provider for name, provider in settings.providers.items() if provider.api == "embedded"}
-    limits = {**dict.fromkeys(local, START_LIMIT), **dict.fromkeys(inner)}
-    results = await asyncio.gather(
-        *(probe(name, settings.providers[name], environ, limit) for name, limit in limits.items())
-    )
+    inner = [name for name, provider in settings.providers.items() if provider.api == "embedded"]
+    results = await asyncio.gather(*(probe(name, local[name], environ, START_LIMIT) for name in local))
+    # Not beside the servers: what it imports would use up their time.
+    results += [await probe(name, settings.providers[name], environ) for name in inner]
     probes, keys = tuple(results), _keys_seen(settings, environ)
     found = {result.provider: result for result in probes if result.state == "up"}
 
@@ -124,9 +121,7 @@ async def choose_start(settings: Settings, environ: Mapping[str, str]) -> StartC
             count = "1 model" if len(models) == 1 else f"{len(models)} models"
             return chosen(name, f"{name} answers on {_address(settings.providers[name], environ)} with {count}")
     empty = [name for name in local if name in found]
-    nobody = (
-        f"{' and '.join(empty)} {'has' if len(empty) == 1 else 'have'} no model" if empty else "no server answers here"
-    )
+    nobody = _without_models(empty)
     for name, provider in settings.providers.items():
         for variable, owner in keys:
             if owner == name:
@@ -141,6 +136,12 @@ async def choose_start(settings: Settings, environ: Mapping[str, str]) -> StartC
         where = _address(settings.providers[name], environ)
         return chosen(name, f"{name} answers on {where}, but has no model{fetch}")
     raise _nothing(settings, environ, list(local), probes)
+
+
+def _without_models(empty: Sequence[str]) -> str:
+    if not empty:
+        return "no server answers here"
+    return f"{' and '.join(empty)} {'has' if len(empty) == 1 else 'have'} no model"
 
 
 def _nothing(
@@ -162,7 +163,13 @@ def _nothing(
     )
 
 
-async def _listing(endpoint: Endpoint, limit: float) -> Listing:
+async def listing(endpoint: Endpoint, limit: float) -> Listing:
+    """The models that a server lists, within `limit` seconds a request; one set up for Ollama may turn out to be
+    another.
+
+    Raises:
+        ProviderError: it cannot be reached, refuses, or is no model server.
+    """
     if endpoint.settings.api == "ollama":
         try:
             return await list_ollama(endpoint, limit)
@@ -171,15 +178,17 @@ async def _listing(endpoint: Endpoint, limit: float) -> Listing:
     return await list_models(endpoint, limit)
 
 
-def _probe_embedded(name: str, settings: ProviderSettings, environ: Mapping[str, str]) -> ProbeResult:
-    """Whether the embedded model could start: nothing of the engine is imported."""
-    from tui_agent.providers.embedded.catalogue import DEFAULT_MODEL, MODELS, find_model
+async def _probe_embedded(name: str, settings: ProviderSettings, environ: Mapping[str, str]) -> ProbeResult:
+    """Whether the embedded model could start: nothing of the engine is imported, and nothing is fetched."""
+    from tui_agent.providers.embedded.catalogue import DEFAULT_MODEL, find_model
     from tui_agent.providers.embedded.download import installed
+    from tui_agent.providers.embedded.machine import engine_version
+    from tui_agent.providers.embedded.provider import EmbeddedProvider
 
     wanted = settings.default_model or DEFAULT_MODEL
+    known = await EmbeddedProvider(name, settings, environ).models()
     if settings.model_file:
-        there = Path(settings.model_file).expanduser().is_file()
-        models: tuple[ModelInfo, ...] = (ModelInfo(wanted, settings.context_length, True),) if there else ()
+        models = known if _is_file(settings.model_file) else ()
         detail, hint = f"no such file: {settings.model_file}", f"correct `model_file:` under `providers: {name}:`"
     else:
         try:
@@ -187,24 +196,27 @@ def _probe_embedded(name: str, settings: ProviderSettings, environ: Mapping[str,
         except ConfigError as error:
             return ProbeResult(name, "error", None, (), error.message, error.hint)
         folder = locations(environ).models
-        models = tuple(
-            ModelInfo(model.name, settings.context_length, True, model.parameters)
-            for model in sorted(MODELS, key=lambda model: model.name != wanted)
-            if installed(model, folder)
-        )
+        models = tuple(info for info in known if installed(find_model(info.id), folder))
+        models = tuple(sorted(models, key=lambda info: info.id != wanted))
         detail, hint = "not downloaded", settings.fetch_hint.replace("{model}", wanted)
-    if find_spec("xllamacpp") is None:
-        return ProbeResult(name, "missing", None, (), "the engine is not installed", ENGINE_FETCH)
+    try:
+        await asyncio.to_thread(engine_version)
+    except ProviderError as error:
+        return ProbeResult(name, "missing", None, (), error.message, error.hint)
     if not models:
         return ProbeResult(name, "missing", None, (), detail, hint)
     return ProbeResult(name, "up", None, models)
+
+
+def _is_file(path: str) -> bool:
+    return Path(path).expanduser().is_file()
 
 
 def _pick(provider: ProviderSettings, served: tuple[ModelInfo, ...]) -> str:
     """The configured model if it is served or nothing is known of it, else one that calls tools, else the first."""
     wanted = provider.default_model
     ids = {model.id for model in served}
-    if not served or wanted in ids or f"{wanted}:latest" in ids:
+    if not served or wanted in ids or (provider.api == "ollama" and full_name(wanted) in ids):
         return wanted
     return min(served, key=lambda model: ("embed" in model.id, {True: 0, None: 1, False: 2}[model.tools])).id
 

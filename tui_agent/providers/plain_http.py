@@ -1,5 +1,6 @@
 """Plain HTTP with a model server, where the OpenAI SDK has no part: lists of models, and Ollama's own API."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,18 @@ ERROR_BYTES = 64 * 1024
 ERROR_SHOWN = 4000
 
 NOT_A_MODEL_SERVER = "answers, but is no model server"
+
+
+async def warm_up() -> None:
+    """Import what the first request would import (0.1 s), so that it is not counted as time of the server."""
+
+    def load() -> None:
+        import httpx2  # noqa: F401
+
+    await asyncio.to_thread(load)
+    import anyio.lowlevel
+
+    await anyio.lowlevel.checkpoint()  # it picks its backend when it is first used
 
 
 def connect(endpoint: Endpoint, connect_timeout: float | None = None) -> "httpx2.AsyncClient":
