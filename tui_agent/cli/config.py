@@ -9,6 +9,7 @@ import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from tui_agent.cli.flags import add_shared
 from tui_agent.cli.wiring import settings_from, working_directory
@@ -99,7 +100,20 @@ def _problem(loaded: LoadedSettings, key: str, text: str) -> Problem:
     return Problem(source or place, int(line) if source else 0, key, text)
 
 
-def _check(args: argparse.Namespace) -> int:
+class Findings(NamedTuple):
+    """What is wrong with settings and themes, how to mend it, and how many themes there are."""
+
+    problems: list[Problem]
+    hints: list[str]
+    themes: int
+
+
+def find_problems(load: Callable[[], LoadedSettings]) -> Findings:
+    """Every mistake of the themes and of the settings that `load` gives.
+
+    Raises:
+        ConfigError: the installation is incomplete.
+    """
     from tui_agent.config.themes import find_theme, load_themes
 
     problems: list[Problem] = []
@@ -107,7 +121,7 @@ def _check(args: argparse.Namespace) -> int:
     folders = (shipped_themes(), locations().user_themes)
     themes, errors = load_themes(folders)
     try:
-        loaded = settings_from(args)
+        loaded = load()
     except ConfigError as error:
         errors.insert(0, error)
     else:
@@ -128,6 +142,11 @@ def _check(args: argparse.Namespace) -> int:
     for found in errors:
         problems += found.problems if isinstance(found, InvalidConfig) else [Problem("", 0, "", found.message)]
         hints += [found.hint] if found.hint and found.hint not in hints else []
+    return Findings(problems, hints, len(themes))
+
+
+def _check(args: argparse.Namespace) -> int:
+    problems, hints, themes = find_problems(lambda: settings_from(args))
     if args.json:
         rows = [{"source": p.source, "line": p.line or None, "key": p.key, "problem": p.text} for p in problems]
         _print_json({"ok": not problems, "problems": rows})
@@ -137,7 +156,7 @@ def _check(args: argparse.Namespace) -> int:
         for hint in hints:
             print(hint, file=sys.stderr)
         if not problems:
-            print(f"settings are right; {len(themes)} themes")
+            print(f"settings are right; {themes} themes")
     return EXIT_USAGE if problems else EXIT_DONE
 
 
