@@ -18,6 +18,7 @@ from tui_agent.conversation.events import ModelSwitched, PromptSubmitted, Provid
 from tui_agent.conversation.messages import Usage
 from tui_agent.providers import discovery
 from tui_agent.providers.embedded import catalogue, download
+from tui_agent.providers.embedded import machine as embedded_machine
 from tui_agent.providers.embedded.download import installed
 from tui_agent.providers.protocol import ChatRequest, Finished, ModelInfo, ProviderEvent
 from tui_agent.tui.app import TuiAgent
@@ -175,17 +176,16 @@ async def test_what_was_looked_for_is_said_with_each_address_and_key(
 
 
 async def test_without_the_engine_the_offer_is_how_to_get_it(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    import importlib.util
-
-    find = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "xllamacpp" else find(name))
+    monkeypatch.setattr(embedded_machine, "PACKAGE", "not-there")
     app = chat_app(machine, monkeypatch)
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, says(app, "pip install 'tui-agent[local]' gets the engine for it"))
+        await until(
+            pilot, says(app, "The embedded engine is not installed; install it: pip install 'tui-agent[local]'")
+        )
         assert "f6" not in footer(app)
         await pilot.press("f6")
         await submit(pilot, "/download")
-        await until(pilot, says(app, "the engine that runs tiny is not installed"))
+        await until(pilot, says(app, "The embedded engine is not installed → install it"))
         assert not (machine.home / "data" / "models").exists()
 
 
@@ -363,7 +363,7 @@ async def test_it_is_got_ready_while_the_user_reads_and_a_prompt_waits_for_it(
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, says(app, "• loading tiny"))
         assert "esc" not in footer(app), "nobody waits for it yet"
-        assert says(app, "Tiny 0.1K · 0 MB · runs on this machine nothing but tests")()
+        await until(pilot, says(app, "Tiny 0.1K · 0 MB · runs on this machine nothing but tests"))
         await submit(pilot, "hello")
         await until(pilot, says(app, "queued hello sent after loading"))
         assert "esc stop" in footer(app)

@@ -273,12 +273,12 @@ async def test_a_download_and_its_end_are_shown_while_the_list_is_open(watching:
 
 @pytest.mark.parametrize("installed", [False, True])
 async def test_without_its_engine_a_model_cannot_be_chosen_and_says_what_gets_it(installed: bool) -> None:
-    app = Local(replace(OFFER, installed=installed, engine_fetch="pip install engine"))
+    app = Local(replace(OFFER, installed=installed, problem="no engine", remedy="pip install engine"))
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         await pilot.press(*"qwen-mini", "enter")
         await pilot.pause()
-        assert app.chosen == "nothing yet" and "pip install engine" in app.note
+        assert app.chosen == "nothing yet" and "no engine\npip install engine" in app.note
 
 
 class Servers:

@@ -39,6 +39,11 @@ def test_what_the_provider_does_is_told_while_its_answer_is_waited_for() -> None
     assert shown(PromptSubmitted("hi"), ASKED, ProviderStatus("loading qwen"), ProviderStatus(""))[-1] == WAITING
 
 
+def test_how_far_the_provider_is_stands_by_itself() -> None:
+    seen = shown(PromptSubmitted("hi"), ASKED, ProviderStatus("downloading qwen: 45 % of 1.1 GB, 56 s left"))
+    assert seen[-1] == Activity("preparing", "downloading qwen", since=1.0, details=("45 % of 1.1 GB", "56 s left"))
+
+
 def test_a_status_taken_back_late_does_not_hide_the_answer() -> None:
     seen = shown(PromptSubmitted("hi"), ASKED, ProviderStatus("loading"), TextDelta("Hello"), ProviderStatus(""))
     assert seen[-1].kind == "receiving"

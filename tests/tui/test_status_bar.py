@@ -151,6 +151,8 @@ def test_counts_are_short(count: int, shown: str) -> None:
         (Activity("receiving", since=15, tokens=3), ["receiving", "0 s", "3 tokens"]),
         (Activity("tool", "run_command\x1b[2J npm\ntest", since=-110), ["running run_command npm test", "2 min 5 s"]),
         (Activity("preparing", "loading qwen", since=12), ["loading qwen", "3 s"]),
+        (Activity("preparing", "reading", since=12, details=("45 %",)), ["reading", "45 %", "3 s"]),
+        (Activity("preparing", "downloading", details=("45 %", "9 s left")), ["downloading", "45 %", "9 s left"]),
         (Activity("quiet", "loading\x1b[2J qwen", since=12), ["loading qwen"]),
         (Activity("quiet"), []),
         (Activity("you", "write_file"), ["waiting for you", "write_file"]),

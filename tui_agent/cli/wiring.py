@@ -15,7 +15,7 @@ from tui_agent import __version__
 from tui_agent.config.load import LoadedSettings, load_settings
 from tui_agent.config.locations import locations
 from tui_agent.config.model import Settings
-from tui_agent.conversation.errors import ConfigError, StoreError, UsageError, WorkspaceError
+from tui_agent.conversation.errors import ConfigError, ProviderError, StoreError, UsageError, WorkspaceError
 
 if TYPE_CHECKING:
     from tui_agent.agent.session import Session
@@ -181,6 +181,7 @@ class Engine:
         self._files: list[str] = []
         self._files_at = float("-inf")
         self._retired: list[LLMProvider] = []
+        self._engine_version = ""
         self.session = self._session(provider, model, loaded.settings.mode)
 
     def _options(self) -> "TurnOptions":
@@ -333,14 +334,17 @@ class Engine:
 
     def offers(self) -> "Sequence[Offer]":
         """The models that can be fetched and run on this machine, the configured one first."""
-        from importlib.util import find_spec
-
         from tui_agent.providers.embedded.catalogue import MODELS
         from tui_agent.providers.embedded.download import fetched, installed
+        from tui_agent.providers.embedded.machine import engine_version
         from tui_agent.tui.host import Offer
 
         folder = locations().models
-        engine_fetch = "" if find_spec("xllamacpp") else "pip install 'tui-agent[local]'"
+        problem = remedy = ""
+        try:
+            self._engine_version = self._engine_version or engine_version()
+        except ProviderError as error:
+            problem, remedy = error.message, error.hint
         return [
             Offer(
                 provider=name,
@@ -352,7 +356,8 @@ class Engine:
                 good_for=model.good_for,
                 installed=installed(model, folder) is not None,
                 here=fetched(model, folder),
-                engine_fetch=engine_fetch,
+                problem=problem,
+                remedy=remedy,
             )
             for name, provider in self.loaded.settings.providers.items()
             if provider.api == "embedded" and not provider.model_file

@@ -22,8 +22,8 @@ class Offer:
     """A model that runs on this machine without a server, as far as it is there.
 
     `size` is the download's in bytes, of which `here` are on the disk already; `installed` says that the whole is.
-    `engine_fetch` is the command that gets the program which runs it, empty when that is there. The texts are for
-    people.
+    `problem` is why nothing can run it here, empty when something can, and `remedy` what can be done about that. The
+    texts are for people.
     """
 
     provider: str
@@ -35,7 +35,8 @@ class Offer:
     good_for: str
     installed: bool
     here: int = 0
-    engine_fetch: str = ""
+    problem: str = ""
+    remedy: str = ""
 
 
 class Host(Protocol):

@@ -113,7 +113,7 @@ class Models:
     def still_nobody(self) -> None:
         """Say what to do about it."""
         ways = [f"{shortest(self._keys(), 'chat.look')} looks again when a server is up"]
-        if self.offered is not None and not self.offered.engine_fetch:
+        if self.offered is not None and not self.offered.problem:
             ways.insert(0, f"{shortest(self._keys(), 'chat.fetch')} downloads {self.offered.model}")
         self._face.say("warning", "no model answers yet", ", ".join(ways))
 
@@ -143,8 +143,8 @@ class Models:
 
     async def _get_ready(self, host: Host, fetch: Offer | None) -> None:
         if fetch is not None:
-            if fetch.engine_fetch:
-                raise ConfigError(f"the engine that runs {fetch.model} is not installed", fetch.engine_fetch)
+            if fetch.problem:
+                raise ConfigError(fetch.problem, fetch.remedy)
             self.offered = fetch
             try:
                 await self._standby.fetch(fetch, host.fetch(fetch.model))

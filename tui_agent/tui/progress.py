@@ -14,7 +14,7 @@ from tui_agent.conversation.events import (
     ToolFinished,
     TurnEnded,
 )
-from tui_agent.tui.widgets.activity import Activity
+from tui_agent.tui.widgets.activity import Activity, preparing
 
 _CHARACTERS_PER_TOKEN = 4
 _COUNT_EVERY = 0.5
@@ -45,7 +45,7 @@ class Progress:
                 self.activity = self._waiting = Activity("waiting", since=now)
             case ProviderStatus() if event.text or not self._first_byte:
                 since = self._waiting.since or now
-                self.activity = Activity("preparing", event.text, since=since) if event.text else self._waiting
+                self.activity = preparing(event.text, since) if event.text else self._waiting
             case TextDelta() | ReasoningDelta():
                 self._receive(len(event.text), now)
             case CallGrowing():

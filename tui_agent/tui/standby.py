@@ -2,20 +2,16 @@
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING
 
 from tui_agent.tui.host import Offer
-from tui_agent.tui.widgets.activity import Activity, duration
+from tui_agent.tui.widgets.activity import Activity, preparing
 
 if TYPE_CHECKING:
     from tui_agent.agent.session import Session
     from tui_agent.providers.embedded.download import PullProgress
-
-_WINDOW = 20.0
-"""Seconds of the past that the speed is taken from: a package index gives a model in pieces of some seconds each."""
 
 
 class Standby:
@@ -52,7 +48,7 @@ class Standby:
     def activity(self) -> Activity:
         """What to show."""
         done = self._activity
-        return done if self.waited_for or done.kind == "idle" else Activity("quiet", done.text)
+        return done if self.waited_for or done.kind == "idle" else Activity("quiet", done.text, details=done.details)
 
     def hold(self, prompt: str) -> None:
         """Keep a prompt until the model is ready."""
@@ -66,15 +62,16 @@ class Standby:
 
     async def fetch(self, offer: Offer, steps: "AsyncGenerator[PullProgress]") -> None:
         """Download a model; raises what `steps` raises."""
-        speed = _Speed()
+        from tui_agent.providers.embedded.launch import Meter
+
+        meter, since = Meter(offer.model), self._clock()
         with self._run():
             async with self._lock, aclosing(steps):
                 self.fetching, self.share = offer, offer.here / offer.size
                 try:
                     async for step in steps:
                         self.share = step.done / step.total
-                        left = speed.seconds_left(self._clock(), step) if step.stage == "downloading" else None
-                        self._tell(fetch_activity(offer.model, step, left))
+                        self._tell(preparing(meter.text(step, self._clock()), since))
                 finally:
                     self.fetching = None
 
@@ -84,7 +81,7 @@ class Standby:
         with self._run():
             async with self._lock, aclosing(session.prime()) as statuses:
                 async for status in statuses:
-                    self._tell(Activity("preparing", status.text, since=since) if status.text else Activity())
+                    self._tell(preparing(status.text, since) if status.text else Activity())
 
     @contextmanager
     def _run(self) -> Iterator[None]:
@@ -100,30 +97,3 @@ class Standby:
         if activity != self._activity:
             self._activity = activity
             self.changed()
-
-
-def fetch_activity(model: str, step: "PullProgress", seconds: float | None) -> Activity:
-    """A step of a download for people; `seconds` are left, as far as is known."""
-    details = [f"{step.done * 100 // step.total} %"]
-    if seconds is not None:
-        details.append(f"{duration(round(seconds))} left" if seconds < 60 else f"{round(seconds / 60)} min left")
-    return Activity("preparing", f"{step.stage} {model}", details=tuple(details))
-
-
-class _Speed:
-    """How fast a download is."""
-
-    def __init__(self) -> None:
-        self._past: deque[tuple[float, int]] = deque()
-
-    def seconds_left(self, now: float, step: "PullProgress") -> float | None:
-        """None while that is unknown. A download that begins anew is measured anew."""
-        if self._past and step.done < self._past[-1][1]:
-            self._past.clear()
-        self._past.append((now, step.done))
-        while len(self._past) > 2 and self._past[1][0] < now - _WINDOW:
-            self._past.popleft()
-        at, done = self._past[0]
-        if now - at < 1.0 or step.done == done:
-            return None
-        return (step.total - step.done) * (now - at) / (step.done - done)

@@ -153,8 +153,8 @@ def offer_lines(offer: Offer, fetch: str) -> list[Line]:
         _line(offer.good_for, "muted"),
         _line(f"{size(offer.size)} to download · {offer.licence} · needs {offer.memory}", "muted"),
     ]
-    if offer.engine_fetch:
-        what: Line = ((offer.engine_fetch, "text"), (" gets the engine for it; then start tui-agent again", "muted"))
+    if offer.problem:
+        what: Line = ((offer.problem, "warning"), (f"; {offer.remedy}", "text"))
     elif offer.here:
         what = ((fetch, "accent+b"), (f" goes on with the download: {size(offer.here)} are here", "text"))
     else:

@@ -356,7 +356,7 @@ class ChatScreen(Screen[None]):
                 return self.busy or self._standby.waited_for
             case "fetch":
                 offered = self._models.offered
-                return offered is not None and not offered.engine_fetch and self._standby.fetching is None
+                return offered is not None and not offered.problem and self._standby.fetching is None
             case "look":
                 return self._host is not None and self._host.trouble is not None and self._standby.fetching is None
         return True
@@ -422,7 +422,7 @@ class ChatScreen(Screen[None]):
             provider_rows(self.app.loaded.settings, os.environ),
             host.probe,
             host.offers,
-            provider=session.provider.name,
+            provider="" if host.trouble is not None else session.provider.name,
             model=session.model,
             symbols=self.symbols,
         )

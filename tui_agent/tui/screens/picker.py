@@ -209,7 +209,7 @@ class PickerScreen(FilteredScreen[tuple[str, str] | None]):
             Row(
                 Choice(row.name, offer.model),
                 partial(self._draw_model, row.name, known.get(offer.model, ModelInfo(offer.model)))
-                if offer.installed and not offer.engine_fetch
+                if offer.installed and not offer.problem
                 else partial(self._draw_offer, offer),
             )
             for offer in self._offers[row.name]
@@ -227,8 +227,8 @@ class PickerScreen(FilteredScreen[tuple[str, str] | None]):
     def _draw_offer(self, offer: Offer, width: int) -> Content:
         width = min(width, _WIDEST)
         state = f"{size(offer.size)} to download"
-        if offer.installed:
-            state = "engine missing"
+        if offer.problem:
+            state = "cannot run yet"
         elif offer.here:
             state = f"{offer.here * 100 // offer.size} % of {size(offer.size)} here"
         name = Content.styled(f"  {one_line(offer.model)}", "$tui-muted")
@@ -313,8 +313,8 @@ class PickerScreen(FilteredScreen[tuple[str, str] | None]):
         if row is None or not isinstance(key, Choice):
             return
         result = self._results.get(row.name)
-        if (offer := self._offer(key)) is not None and offer.engine_fetch:
-            self.warn(f"the engine that runs it is not installed: leave, {offer.engine_fetch}, and start again")
+        if (offer := self._offer(key)) is not None and offer.problem:
+            self.warn(f"{offer.problem}\n{offer.remedy}")
         elif key.model:
             self.dismiss((key.provider, key.model))
         elif row.name in self._asked:
@@ -336,8 +336,8 @@ class PickerScreen(FilteredScreen[tuple[str, str] | None]):
 def offer_note(offer: Offer) -> list[str]:
     """What a model that needs no server is, and what choosing it does."""
     about = f"{offer.title} · {offer.licence} · needs {offer.memory}"
-    if offer.engine_fetch:
-        return [about, offer.good_for, f"{offer.engine_fetch} gets the engine for it"]
+    if offer.problem:
+        return [about, offer.good_for, f"{offer.problem}; {offer.remedy}"]
     if offer.installed:
         return [about, offer.good_for]
     rest = f", {size(offer.here)} of it are here" if offer.here else ""

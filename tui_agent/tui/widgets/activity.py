@@ -28,8 +28,8 @@ class Activity(Struct, frozen=True):
 
     `text` is what a provider does before it can answer (`preparing`; `quiet` when nobody waits for it), the model that
     is waited for, the tool that runs, what is asked of the user, or why it is tried again.
-    `details` are said of what is prepared in place of the seconds. `tokens` are those of the prompt while waiting and
-    those received while receiving. `until` is when the next try begins.
+    `details` are said of what is prepared: how far it is and, in place of the seconds that passed, those left. `tokens`
+    are those of the prompt while waiting and those received while receiving. `until` is when the next try begins.
     """
 
     kind: ActivityKind = "idle"
@@ -40,15 +40,23 @@ class Activity(Struct, frozen=True):
     until: float = 0.0
 
 
+def preparing(status: str, since: float) -> Activity:
+    """What a provider says that it does; what follows a colon is how far it is: "loading: 45 %"."""
+    head, _, rest = status.partition(": ")
+    return Activity("preparing", head, since=since, details=tuple(rest.split(", ")) if rest else ())
+
+
 def activity_words(activity: Activity, now: float) -> list[str]:
     """What the line says, in pieces: first the state, then its numbers."""
     text = one_line(activity.text)
     seconds = max(0, int(now - activity.since))
     match activity.kind:
         case "quiet":
-            return [text] if text else []
+            return [text, *activity.details] if text else []
         case "preparing":
-            return [text or "getting the model ready", *(activity.details or (duration(seconds),))]
+            ends = any(detail.endswith(" left") for detail in activity.details)
+            passed = [] if ends else [duration(seconds)]
+            return [text or "getting the model ready", *activity.details, *passed]
         case "waiting":
             sent = [f"{short_count(activity.tokens)} tokens sent"] if activity.tokens is not None else []
             return [f"waiting for {text or 'the model'}", duration(seconds), *sent]
