@@ -83,7 +83,7 @@ async def test_another_window_size_is_another_engine(stage: Stage) -> None:
 
 
 CLIENT = """
-import asyncio, sys
+import asyncio, subprocess, sys
 from pathlib import Path
 from tests.providers.embedded_stage import Stage, prime
 import tui_agent.providers.embedded.launch as launch
@@ -98,6 +98,7 @@ async def main():
     task = asyncio.ensure_future(prime(provider))
     print("begun", flush=True)
     await task
+    subprocess.Popen(["sleep", "60"])  # what it runs must not hold the engine
     print("ready", flush=True)
     await asyncio.sleep(3600)
 
@@ -117,8 +118,11 @@ async def test_kill_9_of_the_client_ends_the_engine(stage: Stage) -> None:
         lines = [await asyncio.to_thread(client.stdout.readline) for _ in range(2)]
         assert lines == ["begun\n", "ready\n"]
         assert len(stage.alive()) == 2
+        sleeping = [child for child in psutil.Process(client.pid).children() if child.name() == "sleep"]
         client.kill()
     await until(lambda: not stage.alive(), "the end of the engine")
+    assert [child.is_running() for child in sleeping] == [True]
+    sleeping[0].kill()
 
 
 async def test_kill_9_of_the_client_ends_an_engine_that_is_still_loading(stage: Stage) -> None:
@@ -136,7 +140,9 @@ async def test_kill_9_of_one_client_leaves_the_engine_to_the_other(stage: Stage)
         assert [await asyncio.to_thread(client.stdout.readline) for _ in range(2)][1] == "ready\n"
         other = stage.provider()
         await talk(other, "hello")
+        sleeping = [child for child in psutil.Process(client.pid).children() if child.name() == "sleep"]
         client.kill()
+        sleeping[0].kill()
     assert text_of(await talk(other, "again")) == "fake says again"
     assert len(stage.starts()) == 1
 
@@ -336,15 +342,16 @@ def test_a_folder_that_cannot_be_made_is_an_error_with_the_next_step(tmp_path: P
 async def test_a_long_path_to_the_socket_is_replaced_by_a_short_one(
     stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_module.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(engine_module.tempfile, "gettempdir", lambda: str(stage.root))
     spec, _ = stage.spec()
     deep = [EngineFolders(tmp_path / ("d" * 90) / name, tmp_path / "log") for name in "ab"]
     paths = {folders.socket(spec) for folders in deep}
     assert len(paths) == 2
-    assert {path.parent for path in paths} == {tmp_path / f"tui-agent-{os.getuid()}"}
+    assert {path.parent for path in paths} == {stage.root / f"tui-agent-{os.getuid()}"}
     lease = await share_engine(spec, deep[0], {}, FAKE)
-    assert (await lease.loaded()).state == "ready"
+    report = await lease.loaded()
     await lease.close()
+    assert (report.state, report.error) == ("ready", "")
 
 
 async def test_a_supervisor_that_does_not_answer_is_named(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,6 +64,60 @@ async def test_without_priming_the_first_request_keeps_it_too(stage: Stage) -> N
     assert stage.requests() == [READ, SAVE, CHAT]
 
 
+async def test_examples_before_the_conversation_are_kept_with_the_beginning(stage: Stage) -> None:
+    examples = (*request("1 + 1?").messages, Message("assistant", "2"))
+    beginning = ChatRequest("", examples, request().tools, temperature=0.0)
+    first = stage.provider()
+    [status async for status in first.prime(beginning)]
+    await first.aclose()
+    (path,) = stage.prompts()
+    assert path.read_text().endswith("user: 1 + 1?\nassistant: 2\nuser: ")
+
+    def question(text: str) -> ChatRequest:
+        return ChatRequest("", (*examples, Message("user", text)), request().tools, tool_choice="none")
+
+    second = stage.provider()
+    [status async for status in second.prime(beginning)]
+    for text in ("one", "two"):
+        events = [event async for event in second.stream(question(text))]
+        assert end_of(events).usage.cached_tokens == len(path.read_text()) - len("SLOT ")
+    assert stage.requests() == [READ, SAVE, RESTORE, CHAT, CHAT]
+
+
+async def test_a_question_that_comes_while_the_beginning_is_read_waits_for_that(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, go = asyncio.Event(), asyncio.Event()
+    read = EngineApi.read
+
+    async def slowly(self: EngineApi, prompt: str) -> AsyncIterator[Reading]:
+        reading.set()
+        await go.wait()
+        async for step in read(self, prompt):
+            yield step
+
+    examples = (*request("1 + 1?").messages, Message("assistant", "2"))
+    provider = stage.provider()
+    monkeypatch.setattr(EngineApi, "read", slowly)
+
+    async def priming() -> None:
+        async for _ in provider.prime(ChatRequest("", examples, request().tools)):
+            pass
+
+    async def asking() -> None:
+        async for _ in provider.stream(ChatRequest("", (*examples, Message("user", "go")), request().tools)):
+            pass
+
+    primed = asyncio.ensure_future(priming())
+    await reading.wait()
+    asked = asyncio.ensure_future(asking())
+    await asyncio.wait({asked}, timeout=0.1)
+    assert stage.requests() == []
+    go.set()
+    await asyncio.gather(primed, asked)
+    assert stage.requests() == [READ, SAVE, CHAT]
+
+
 async def test_other_tools_are_another_beginning(stage: Stage) -> None:
     await primed_once(stage)
     await prime(stage.provider(), tools=())

@@ -20,6 +20,7 @@ BATCH_TOKENS = 128
 faster."""
 RAM_CACHE_MIB = 256
 """For prompts that another window's prompt pushed out; the engine's own default is 8 GiB."""
+HTTP_THREADS = 16
 WARNINGS = 2
 _PR_SET_PDEATHSIG = 1
 
@@ -62,6 +63,8 @@ def parameters(job: EngineJob, key: str, make: Callable[[], Any]) -> Any:
     params.verbosity = WARNINGS
     params.n_ctx = job.context_length
     params.n_parallel = 1
+    # A request that waits holds one of them; all must not be held when somebody asks how it goes.
+    params.n_threads_http = HTTP_THREADS
     params.n_batch = params.n_ubatch = BATCH_TOKENS
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = job.threads
     params.cache_ram_mib = RAM_CACHE_MIB

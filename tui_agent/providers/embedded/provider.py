@@ -64,7 +64,11 @@ class EmbeddedProvider:
 
     async def prime(self, request: ChatRequest) -> AsyncGenerator[ProviderStatus]:
         """Start the engine and let it read the beginning of the request; see `PrimingProvider`."""
-        async with aclosing(self._ready(self._own(request))) as texts:
+        request = self._own(request)
+        async with aclosing(self._ready(request)) as texts:
+            async for text in texts:
+                yield ProviderStatus(text)
+        async with aclosing(self._running(self._engine).prime(request)) as texts:
             async for text in texts:
                 yield ProviderStatus(text)
 
@@ -76,7 +80,12 @@ class EmbeddedProvider:
             async for text in texts:
                 said = True
                 yield ProviderStatus(text)
-        async with aclosing(self._running(self._engine).stream(request)) as events:
+        engine = self._running(self._engine)
+        async with aclosing(engine.prime(engine.beginning(request))) as texts:
+            async for text in texts:
+                said = True
+                yield ProviderStatus(text)
+        async with aclosing(engine.stream(request)) as events:
             async for event in events:
                 if isinstance(event, ProviderStatus):
                     said = True
@@ -94,14 +103,14 @@ class EmbeddedProvider:
                 await engine.task.result().close()
 
     async def _ready(self, request: ChatRequest) -> AsyncGenerator[str]:
-        """Start the engine unless it runs, let it read the beginning of the request, and tell what is being done."""
-        engine = await self._started(request.model)
-        async with aclosing(engine.watch()) as texts:
-            async for text in texts:
-                yield text
-        async with aclosing(self._running(engine).prime(request)) as texts:
-            async for text in texts:
-                yield text
+        """Start the engine unless it runs, and tell what is being done."""
+        for _ in range(2):
+            engine = await self._started(request.model)
+            async with aclosing(engine.watch()) as texts:
+                async for text in texts:
+                    yield text
+            if await self._running(engine).answers():
+                return
 
     async def _started(self, model: str) -> Shared[RunningEngine]:
         async with self._changing:

@@ -2,13 +2,13 @@
 
 import asyncio
 import hashlib
+import itertools
 import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
 from tui_agent.config.model import ProviderSettings
@@ -57,8 +57,8 @@ class RunningEngine:
         self._api = EngineApi(report.url, report.key)
         alive = replace(settings, base_url=f"{report.url}/v1/", timeout=SILENCE_SECONDS, max_retries=1)
         self._chat = OpenAIChatProvider(name, alive, alive.base_url, report.key)
-        self._ready: set[str] = set()
-        self._priming: tuple[str, Shared[None]] | None = None
+        self._ready: list[ChatRequest] = []
+        self._priming: tuple[ChatRequest, Shared[None]] | None = None
         self._known = ""
 
     async def window(self) -> int:
@@ -67,6 +67,14 @@ class RunningEngine:
             return (await self._api.slot()).window
         except EngineFault:
             return self.spec.job.context_length
+
+    async def answers(self) -> bool:
+        """False when the engine is over, which its supervisor may not have had the time to say."""
+        try:
+            await self._api.slot()
+        except EngineFault:
+            return not await self.lease.has_ended(END_SECONDS)
+        return True
 
     async def close(self) -> None:
         """Give the share back."""
@@ -77,25 +85,33 @@ class RunningEngine:
         finally:
             await self.lease.close()
 
-    async def prime(self, request: ChatRequest) -> AsyncGenerator[str]:
-        """Read what requests like this one begin with, unless that was done, and tell how it goes.
+    def beginning(self, request: ChatRequest) -> ChatRequest:
+        """What of a request is worth keeping: what it was primed for, else the system messages that it starts with."""
+        known = self._ready if self._priming is None else [*self._ready, self._priming[0]]
+        fitting = [each for each in known if _begins(request, each)]
+        if fitting:
+            return max(fitting, key=lambda each: len(each.messages))
+        leading = itertools.takewhile(lambda message: message.role == "system", request.messages)
+        return ChatRequest(request.model, tuple(leading), request.tools)
+
+    async def prime(self, beginning: ChatRequest) -> AsyncGenerator[str]:
+        """Read what requests will begin with, unless that was done, and tell how it goes.
 
         Raises:
             ProviderError: the engine has ended.
         """
-        beginning = ChatRequest(request.model, _beginning(request), request.tools)
-        name = hashlib.sha256(msgspec.json.encode(to_wire(beginning))).hexdigest()
-        if name in self._ready or not (beginning.messages or beginning.tools):
+        beginning = ChatRequest(beginning.model, beginning.messages, beginning.tools)
+        if beginning in self._ready or not (beginning.messages or beginning.tools):
             return
-        if self._priming is None or self._priming[0] != name:
+        if self._priming is None or self._priming[0] != beginning:
             await self._stop_priming()
-            self._priming = name, Shared(lambda tell: self._prime(beginning, tell))
+            self._priming = beginning, Shared(lambda tell: self._prime(beginning, tell))
         work = self._priming[1]
         async with aclosing(work.watch()) as texts:
             async for text in texts:
                 yield text
-        if not work.task.cancelled():
-            self._ready.add(name)
+        if not work.task.cancelled() and beginning not in self._ready:
+            self._ready.append(beginning)
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[ProviderEvent]:
         """The reply, and before it how far the prompt is read when there is much of it.
@@ -215,14 +231,9 @@ def _common(one: str, other: str) -> str:
     return min(one, other, key=len) if same is None else one[:same]
 
 
-def _beginning(request: ChatRequest) -> tuple[Message, ...]:
-    """The system messages that a request begins with."""
-    leading = []
-    for message in request.messages:
-        if message.role != "system":
-            break
-        leading.append(message)
-    return tuple(leading)
+def _begins(request: ChatRequest, beginning: ChatRequest) -> bool:
+    """Whether a request starts with the messages of another and offers the same tools."""
+    return request.tools == beginning.tools and request.messages[: len(beginning.messages)] == beginning.messages
 
 
 def _body(request: ChatRequest) -> dict[str, Any]:
