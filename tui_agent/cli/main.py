@@ -17,7 +17,7 @@ COMMANDS = {
     "sessions": "list and show earlier sessions",
     "tools": "list, show and call tools",
     "config": "show and check the configuration",
-    "doctor": "look at everything tui-agent needs; --bundle FILE writes a report for others",
+    "doctor": "look at everything tui-agent needs, and say what to mend",
 }
 
 USAGE = """\

@@ -20,7 +20,6 @@ PACKAGES = (
 )  # fmt: skip
 """What tui-agent needs, by the names of its requirements."""
 
-ENGINE = "xllamacpp"
 SANDBOXES = ("bwrap", "docker", "podman")
 VERSION_SECONDS = 1.0
 SMALLEST = (40, 10)
@@ -70,17 +69,9 @@ def _packages() -> Iterator[Row]:
     versions = {name: version_of(name) for name in PACKAGES}
     yield Row("packages", "ok", ", ".join(f"{name} {version}" for name, version in versions.items() if version))
     if missing := [name for name, version in versions.items() if not version]:
-        fix = f"{_pip()} install --force-reinstall tui-agent"
+        python = shlex.quote(sys.executable) if sys.executable else "python"
+        fix = f"{python} -m pip install --force-reinstall tui-agent"
         yield Row("packages", "failed", f"not installed: {', '.join(missing)}", fix)
-    if version := version_of(ENGINE):
-        yield Row(ENGINE, "ok", f"{version}: the engine of the embedded model")
-    else:
-        text = "not installed: the embedded model needs it, servers do not"
-        yield Row(ENGINE, "info", text, f"{_pip()} install 'tui-agent[local]'")
-
-
-def _pip() -> str:
-    return f"{shlex.quote(sys.executable)} -m pip" if sys.executable else "python -m pip"
 
 
 def terminal(environ: Mapping[str, str]) -> Section:

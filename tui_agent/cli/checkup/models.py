@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from tui_agent.cli.checkup.machine import ENGINE, version_of
+from tui_agent.cli.checkup.machine import version_of
 from tui_agent.cli.checkup.rows import Row, Section, State, size
 from tui_agent.cli.checkup.setup import Setup
 from tui_agent.config.locations import Locations
@@ -123,13 +123,13 @@ def embedded(setup: Setup, where: Locations) -> Section:
 def _embedded(folder: Path, missing: State) -> Iterator[Row]:
     from tui_agent.providers.embedded.catalogue import MODELS
     from tui_agent.providers.embedded.download import fetched, installed
+    from tui_agent.providers.embedded.machine import INSTALL, PACKAGE
 
-    if version := version_of(ENGINE):
-        yield Row("engine", "ok", f"{ENGINE} {version}")
+    if version := version_of(PACKAGE):
+        yield Row("engine", "ok", f"{PACKAGE} {version}")
     else:
-        yield Row("engine", missing, f"{ENGINE} is not installed", "pip install 'tui-agent[local]'")
+        yield Row("engine", missing, f"{PACKAGE} is not installed", INSTALL)
     yield _instructions(missing)
-    available = _available_memory()
     here = [model for model in MODELS if installed(model, folder)]
     for model in MODELS:
         pull = f"tui-agent models pull {model.name}"
@@ -142,11 +142,14 @@ def _embedded(folder: Path, missing: State) -> Iterator[Row]:
             yield Row(model.name, "info", f"{size(part)} of {size(model.size)} downloaded", f"{pull}  goes on there")
         else:
             yield Row(model.name, "info" if here else missing, f"not installed, {size(model.size)}", pull)
-    if available is None:
+    memory = _memory()
+    if memory is None:
         yield Row("memory", "info", "this system does not say how much is free")
         return
-    tight = [model.name for model in here or MODELS if _need(model.size) > available]
-    text = f"{size(available)} free; " + ", ".join(f"{model.name} takes {size(_need(model.size))}" for model in MODELS)
+    tight = [model.name for model in here or MODELS if _need(model.size) > memory[0]]
+    text = f"{size(memory[0])} of {size(memory[1])} free; " + ", ".join(
+        f"{model.name} takes {size(_need(model.size))}" for model in MODELS
+    )
     fix = f"close other programs before {' or '.join(tight)} answers" if tight else ""
     yield Row("memory", ("warning" if here else "info") if tight else "ok", text, fix)
 
@@ -171,18 +174,14 @@ def _need(file_size: int) -> int:
     return 2 * file_size
 
 
-def _available_memory() -> int | None:
-    """Bytes that a new program can have, by the system and by the limit of a container."""
-    try:
-        lines = _MEMORY.read_text("ascii", "replace").splitlines()
-    except OSError:
-        return None
-    fields = dict(line.partition(":")[::2] for line in lines)
-    words = fields.get("MemAvailable", "").split()
-    if not words or not words[0].isdecimal():
+def _memory() -> tuple[int, int] | None:
+    """Bytes that a new program can have, and bytes in all, by the system and by the limit of a container."""
+    fields = dict(line.partition(":")[::2] for line in _text(_MEMORY).splitlines())
+    free, total = (fields.get(name, "").partition("kB")[0].strip() for name in ("MemAvailable", "MemTotal"))
+    if not (free.isdecimal() and total.isdecimal()):
         return None
     limits = [int(text) for text in map(_text, _LIMITS) if text.isdecimal()]
-    return min([int(words[0]) * 1024, *limits])
+    return min([int(free) * 1024, *limits]), min([int(total) * 1024, *limits])
 
 
 def _text(path: Path) -> str:

@@ -9,8 +9,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tui_agent.cli.checkup.rows import Row, Section, size
-from tui_agent.config.locations import DATA_VARIABLE, Locations
+from msgspec.structs import replace
+
+from tui_agent.cli.checkup.rows import Row, Section, State, size
+from tui_agent.config.locations import CONFIG_VARIABLE, DATA_VARIABLE, Locations
 from tui_agent.conversation.errors import StoreError
 
 LITTLE_SPACE = 200_000_000
@@ -26,7 +28,7 @@ _ERROR_LINE = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d):\S* (?:ERROR|CRITICAL) "
 
 def folders(where: Locations) -> Section:
     """Each folder: where it is, how large, and whether it can be written; and how much room its disk has."""
-    rows = []
+    rows: list[Row] = []
     space: dict[int, tuple[Path, int]] = {}
     for name, folder in (
         ("settings", where.config),
@@ -36,7 +38,9 @@ def folders(where: Locations) -> Section:
         ("logs", where.logs),
         ("cache", where.cache),
     ):
-        rows.append(_folder(name, folder))
+        row = _folder(name, folder)
+        known = any(row.fix == other.fix for other in rows)
+        rows.append(replace(row, fix="") if known else row)
         there = existing(folder)
         try:
             device = there.stat().st_dev
@@ -55,19 +59,21 @@ def existing(path: Path) -> Path:
 
 
 def _folder(name: str, folder: Path) -> Row:
-    fix = f"nothing is kept there; make it writable, or set {DATA_VARIABLE} (settings: TUI_AGENT_CONFIG_DIR)"
+    # Settings are only read, so nothing is lost when their folder cannot be written.
+    only_read = name == "settings"
+    trouble: State = "info" if only_read else "warning"
+    fix = "" if only_read else f"make it writable, or set {DATA_VARIABLE}: sessions and logs are not kept"
     if folder.is_relative_to("/nonexistent"):
-        return Row(name, "warning", "there is no home folder", f"set HOME, or {DATA_VARIABLE} and TUI_AGENT_CONFIG_DIR")
+        return Row(name, trouble, "there is no home folder", f"set HOME, or {DATA_VARIABLE} and {CONFIG_VARIABLE}")
     there = existing(folder)
     if not there.is_dir():
-        return Row(name, "warning", f"{folder}: {there} is not a folder", "move what is there away")
+        return Row(name, trouble, f"{folder}: {there} is not a folder", "move what is there away")
     if there != folder:
         if os.access(there, os.W_OK | os.X_OK):
             return Row(name, "ok", f"{folder}, made when it is needed")
-        return Row(name, "warning", f"{folder} is not there, and {there} cannot be written", fix)
-    if trouble := write_trouble(folder):
-        # Settings are read only, so nothing is lost when that folder cannot be written.
-        return Row(name, "info" if name == "settings" else "warning", f"{folder} cannot be written: {trouble}", fix)
+        return Row(name, trouble, f"{folder} is not there, and {there} cannot be written", fix)
+    if reason := write_trouble(folder):
+        return Row(name, trouble, f"{folder} cannot be written: {reason}", fix)
     return Row(name, "ok", f"{folder}, {_size_of(folder)}")
 
 
