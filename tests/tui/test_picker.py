@@ -248,7 +248,7 @@ async def test_a_model_that_needs_no_server_says_what_choosing_it_downloads() ->
     app = Local(OFFER)
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
-        assert "on this machine, without a server" in app.line("embedded")
+        assert "local, without a server" in app.line("embedded")
         assert "1.1 GB to download" in app.line("qwen-mini")
         await pilot.press(*"qwen-mini")
         for part in ("Apache-2.0", "4 GB of memory", "good for look-ups", "choosing it downloads 1.1 GB"):

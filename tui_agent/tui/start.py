@@ -61,16 +61,13 @@ def nobody_lines(
         return fetching_lines(fetching, shortest(keys, "chat.interrupt"))
     lines = [*nothing_lines(trouble, where.addresses, where.variables), ()]
     lines += ways_lines(where.start_hint, where.variables[0] if where.variables else "", shortest(keys, "chat.look"))
-    return [*lines, *offer_lines(offer, shortest(keys, "chat.fetch"))] if offer is not None else lines
+    return [*lines, (), *offer_lines(offer, shortest(keys, "chat.fetch"))] if offer is not None else lines
 
 
 def found_lines(start: "StartChoice", addresses: Mapping[str, str]) -> list[Line]:
     """How the provider was found, which others answer, and which keys were seen; `addresses` are URLs by provider."""
     here = any(result.provider == start.name for result in start.probes)
-    if here:
-        lines = [_line(start.explanation, "faint")]
-    else:
-        lines = [_line(f"{start.explanation}: what you ask goes to {_address(addresses, start.name)}", "warning")]
+    lines = [_line(start.explanation, "faint")] if here else []
     others = [_answers(result, addresses) for result in start.probes if _is_other(result, start)]
     if others:
         lines.append(_line(f"also up: {', '.join(others)}", "faint"))
@@ -79,6 +76,15 @@ def found_lines(start: "StartChoice", addresses: Mapping[str, str]) -> list[Line
         verb = "is" if len(unused) == 1 else "are"
         lines.append(_line(f"{', '.join(unused)} {verb} set, not used", "faint"))
     return lines
+
+
+def elsewhere_lines(start: "StartChoice", addresses: Mapping[str, str]) -> list[Line]:
+    """That a key which happened to be there sends what is asked to somebody; nothing for what runs here."""
+    if any(result.provider == start.name for result in start.probes):
+        return []
+    where = _address(addresses, start.name)
+    owner = f"{start.name} ({where})" if where else start.name
+    return [_line(f"{start.explanation}: what you ask goes to {owner}", "warning")]
 
 
 def _is_other(result: "ProbeResult", start: "StartChoice") -> bool:
@@ -148,8 +154,7 @@ def ways_lines(start_hint: str, variable: str, look: str) -> list[Line]:
 def offer_lines(offer: Offer, fetch: str) -> list[Line]:
     """The model that can be fetched, with everything that speaks for or against it; `fetch` is the key that does it."""
     lines = [
-        _line("or run a model on this machine, without a server or a key:", "muted"),
-        _line(offer.title, "text"),
+        (("or run one here: ", "muted"), (one_line(offer.title), "text")),
         _line(offer.good_for, "muted"),
         _line(f"{size(offer.size)} to download · {offer.licence} · needs {offer.memory}", "muted"),
     ]

@@ -11,16 +11,16 @@ ASKS_FIRST: Line = (("every write and every command asks first; reading does not
 
 
 def welcome_lines(
-    version: str, about: Sequence[Line], keys: Mapping[str, str], *, nobody: bool = False
+    version: str, about: Sequence[Line], keys: Mapping[str, str], urgent: Sequence[Line] = ()
 ) -> tuple[Line, ...]:
     """Lines of (text, colour role) spans.
 
-    `about` says who answers, empty while that is looked for; `keys` are the user's bindings. With `nobody` it says what
-    to do about it, and comes last: there it is in view on the smallest screen.
+    `about` says who answers; `keys` are the user's bindings. What is `urgent` comes last: there it is in view on the
+    smallest screen. With neither, who answers is still looked for.
     """
     name = (("tui-agent", "accent"), (f" {version}", "faint"))
-    if nobody:
-        return (name, ASKS_FIRST, (), *about)
+    if urgent and not about:
+        return (name, ASKS_FIRST, (), *urgent)
     return (
         name,
         *(about or ((("looking for a model", "faint"),),)),
@@ -28,6 +28,7 @@ def welcome_lines(
         ASKS_FIRST,
         _keys(("@", "a file"), ("/", "commands"), *_bound(keys, "chat.newline", "chat.interrupt")),
         _keys(*_bound(keys, "chat.providers", "chat.sessions", "app.theme", "app.help")),
+        *(((), *urgent) if urgent else ()),
     )
 
 

@@ -645,20 +645,21 @@ class ChatScreen(Screen[None]):
     def _welcome_lines(self) -> tuple[Line, ...]:
         keys, host = self._keys(), self._host
         about: list[Line] = [(("no model", "muted"),)] if self._unopened is not None else []
-        nobody = host is not None and host.trouble is not None
+        urgent: list[Line] = []
         if host is not None and self._opened.is_set():
-            from tui_agent.tui.start import about_lines, nobody_lines, places
+            from tui_agent.tui.start import about_lines, elsewhere_lines, nobody_lines, places
 
             where = places(self._settings(), os.environ)
             if host.trouble is not None:
-                about = nobody_lines(host.trouble, self._models.offered, self._standby.fetching, where, keys)
+                urgent = nobody_lines(host.trouble, self._models.offered, self._standby.fetching, where, keys)
             else:
                 info = self._status_info()
                 answers = f"{info.provider} {self.symbols.separator} {info.model or 'no model'}"
                 about = [((answers, "text"),)]
                 start = host.start if host.start and host.start.name == info.provider else None
                 about += about_lines(start, self._models.offer(host), host.session.profile, where, keys)
-        return welcome_lines(self._launch.version, about, keys, nobody=nobody)
+                urgent = elsewhere_lines(start, where.addresses) if start is not None else []
+        return welcome_lines(self._launch.version, about, keys, urgent)
 
     def _update_welcome(self) -> None:
         """Who answers becomes known after the first paint; once something was asked the transcript says it."""

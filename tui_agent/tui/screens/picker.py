@@ -221,18 +221,21 @@ class PickerScreen(FilteredScreen[tuple[str, str] | None]):
         return columns(
             min(width, _WIDEST),
             (Content.styled(one_line(row.name), "bold $text"), _name_width(width)),
-            (Content.styled("on this machine, without a server", "$tui-faint"), 40),
+            (Content.styled("local, without a server", "$tui-faint"), 40),
         )
 
     def _draw_offer(self, offer: Offer, width: int) -> Content:
         width = min(width, _WIDEST)
-        state = f"{size(offer.size)} to download"
+        room = 20 if width >= 56 else 8
         if offer.problem:
-            state = "cannot run yet"
+            state = "cannot run yet" if room > 8 else "no"
         elif offer.here:
-            state = f"{offer.here * 100 // offer.size} % of {size(offer.size)} here"
+            share = f"{offer.here * 100 // offer.size} %"
+            state = f"{share} of {size(offer.size)} here" if room > 8 else share
+        else:
+            state = f"{size(offer.size)} to download" if room > 8 else size(offer.size)
         name = Content.styled(f"  {one_line(offer.model)}", "$tui-muted")
-        return columns(width, (name, max(0, width - 20)), (Content.styled(state, "$tui-faint"), -20))
+        return columns(width, (name, max(0, width - room)), (Content.styled(state, "$tui-faint"), -room))
 
     def _draw_provider(self, row: ProviderRow, result: ProbeResult, width: int) -> Content:
         width = min(width, _WIDEST)
@@ -335,13 +338,13 @@ class PickerScreen(FilteredScreen[tuple[str, str] | None]):
 
 def offer_note(offer: Offer) -> list[str]:
     """What a model that needs no server is, and what choosing it does."""
-    about = f"{offer.title} · {offer.licence} · needs {offer.memory}"
+    about = [f"{offer.title} · {offer.licence} · needs {offer.memory}", offer.good_for]
     if offer.problem:
-        return [about, offer.good_for, f"{offer.problem}; {offer.remedy}"]
+        return [f"{offer.problem}; {offer.remedy}", *about]
     if offer.installed:
-        return [about, offer.good_for]
-    rest = f", {size(offer.here)} of it are here" if offer.here else ""
-    return [about, offer.good_for, f"choosing it downloads {size(offer.size)}{rest}"]
+        return about
+    rest = f"; {size(offer.here)} of it are here" if offer.here else ""
+    return [f"choosing it downloads {size(offer.size)}{rest}", *about]
 
 
 def _why_not(row: ProviderRow, result: ProbeResult | None) -> str:
