@@ -46,7 +46,9 @@ class Stage:
         self.root = root
         self.places = Locations(root / "config", root / "data", root / "state", root / "cache")
         self.model = root / "fake.gguf"
-        self.environ = {"PATH": "/usr/bin:/bin", "SECRET_API_KEY": "not for the engine"}
+        # The engine's processes must find the same source as the tests.
+        source = str(Path(__file__).parent.parent.parent)
+        self.environ = {"PATH": "/usr/bin:/bin", "PYTHONPATH": source, "SECRET_API_KEY": "not for the engine"}
         self._providers: list[EmbeddedProvider] = []
         self.load_with()
 

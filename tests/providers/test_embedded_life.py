@@ -64,7 +64,8 @@ async def test_two_clients_share_one_engine_and_the_last_one_ends_it(stage: Stag
     events = await talk(two, "there")
     assert (text_of(events), statuses(events)) == ("fake says there", ["loading fake", ""])
     assert len(stage.starts()) == 1
-    await one.aclose()
+    async with asyncio.timeout(engine_module.LEAVE_SECONDS / 2):
+        await one.aclose()
     assert text_of(await talk(two, "still")) == "fake says still"
     await two.aclose()
     assert (len(stage.starts()), stage.engines()) == (1, [])

@@ -229,6 +229,27 @@ async def test_kill_9_of_the_program_leaves_no_process(room: Room, when: str) ->
     await until(lambda: not any(process.is_running() for process in started), "the end of the engine")
 
 
+async def test_kill_9_of_the_supervisor_ends_an_engine_that_is_loading(room: Room) -> None:
+    provider = room.provider()
+    waiting = asyncio.ensure_future(events_of(provider, asking("hello")))
+    await until(lambda: _engines(), "the engine")
+    (engine,) = _engines()
+    engine.parent().kill()
+    await until(lambda: not engine.is_running(), "the end of the engine")
+    with pytest.raises(ProviderError, match="stopped while it loaded"):
+        await waiting
+
+
+def _engines() -> list[psutil.Process]:
+    """The engines below this process that have come as far as taking their order."""
+    family = psutil.Process().children(recursive=True)
+    return [each for each in family if "tui_agent.providers.embedded.child" in each.cmdline() and _loads(each)]
+
+
+def _loads(process: psutil.Process) -> bool:
+    return any("xllamacpp" in mapped.path for mapped in process.memory_maps())
+
+
 @pytest.mark.parametrize("content", [b"GGUF", b"no model at all" * 1000])
 async def test_a_file_that_is_no_model_is_said_to_be_none(room: Room, tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "broken.gguf"
