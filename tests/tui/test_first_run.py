@@ -51,6 +51,8 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.delenv("AWS_BEARER_TOKEN_BEDROCK", raising=False)
     monkeypatch.delenv("OLLAMA_HOST", raising=False)
     monkeypatch.setattr(catalogue, "MODELS", (TINY,))
+    monkeypatch.setattr(embedded_machine, "PACKAGE", "msgspec")  # the engine itself is not needed here
+    monkeypatch.setattr(embedded_machine, "NEEDED", ())
     monkeypatch.setattr(download, "TELL_SECONDS", 0.01)
     monkeypatch.setattr(discovery, "START_LIMIT", 5.0)  # this machine may be busy
     return made
