@@ -27,7 +27,7 @@ from tui_agent.config.model import ProviderSettings, Settings
 from tui_agent.conversation.errors import ProviderError
 from tui_agent.providers.discovery import NothingToStart, choose_start, probe, probe_all
 from tui_agent.providers.embedded.catalogue import MODELS
-from tui_agent.providers.model_facts import nearest, read_models
+from tui_agent.providers.model_facts import as_parameters, nearest, owners, read_lm_studio, read_models, read_props
 from tui_agent.providers.protocol import ModelInfo, ProbeResult
 
 NOBODY = "http://localhost:1/v1/"
@@ -171,13 +171,30 @@ json_values = st.recursive(
     max_leaves=6,
 )
 FIELDS = ("id", "meta", "capabilities", "supported_parameters", "context_length", "max_model_len")
+PROPS_FIELDS = ("default_generation_settings", "chat_template_caps")
 items = st.fixed_dictionaries({}, optional=dict.fromkeys(FIELDS, json_values))
 
 
 @given(st.fixed_dictionaries({"data": st.lists(items | json_values, max_size=4) | json_values}) | json_values)
 def test_no_answer_is_a_crash(answer: Any) -> None:
-    for model in read_models(answer) or ():
+    for model in (*(read_models(answer) or ()), *read_lm_studio(answer).values()):
         model.id.encode()
+    owners(answer)
+
+
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(PROPS_FIELDS, json_values)) | json_values)
+def test_no_properties_are_a_crash(answer: Any) -> None:
+    info = read_props(answer)
+    assert info.tools in (True, False, None) and (info.context_length or 1) > 0
+
+
+@pytest.mark.parametrize(
+    ("size", "count"),
+    [("1.5B", 1_500_000_000), ("494.03M", 494_030_000), (" 7b ", 7_000_000_000), ("1T", 10**12), ("8x7B", None)]
+    + [(odd, None) for odd in ("", "B", "0B", "seven", "1.5", None, 7, "1.5B!")],
+)
+def test_a_size_is_read_or_it_is_none(size: Any, count: int | None) -> None:
+    assert as_parameters(size) == count
 
 
 PROPS = {"default_generation_settings": {"n_ctx": 8192}, "chat_template_caps": {"supports_tools": True}}
