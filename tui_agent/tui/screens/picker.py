@@ -149,7 +149,9 @@ class PickerScreen(FilteredScreen[tuple[str, str] | None]):
         """Keep a result; False when it says nothing new, such as a time to answer that is always a little different."""
         known = self._results.get(result.provider)
         if known is not None and replace(known, latency=None) == replace(result, latency=None):
-            return False
+            was, now = known.latency or 0, result.latency or 0
+            if was / 2 <= now <= was * 2:
+                return False
         self._results[result.provider] = result
         return True
 
