@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tui_agent.conversation.errors import TuiAgentError
@@ -46,6 +46,7 @@ PATHS = st.lists(st.sampled_from((*PARTS, "`", '"', "'", " ", "\n", "\0", "\ud80
 )
 
 
+@settings(deadline=None)
 @given(text=PATHS, for_write=st.booleans())
 @example(text="'/etc/passwd'", for_write=False)
 @example(text="`../secret`", for_write=True)
