@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.chat_server import (
@@ -175,6 +175,7 @@ PROPS_FIELDS = ("default_generation_settings", "chat_template_caps")
 items = st.fixed_dictionaries({}, optional=dict.fromkeys(FIELDS, json_values))
 
 
+@settings(deadline=None)
 @given(st.fixed_dictionaries({"data": st.lists(items | json_values, max_size=4) | json_values}) | json_values)
 def test_no_answer_is_a_crash(answer: Any) -> None:
     for model in (*(read_models(answer) or ()), *read_lm_studio(answer).values()):
@@ -182,6 +183,7 @@ def test_no_answer_is_a_crash(answer: Any) -> None:
     owners(answer)
 
 
+@settings(deadline=None)
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(PROPS_FIELDS, json_values)) | json_values)
 def test_no_properties_are_a_crash(answer: Any) -> None:
     info = read_props(answer)

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.chat_server import (
@@ -118,6 +118,7 @@ messages = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(messages, max_size=4))
 def test_every_conversation_can_be_sent(conversation: list[Message]) -> None:
     body = to_ollama(ChatRequest("m", tuple(conversation), (READ,)), None)
@@ -227,6 +228,7 @@ lines = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(lines | json_values, max_size=5))
 def test_no_line_is_a_crash_and_calls_have_ids_of_their_own(reply: list[Any]) -> None:
     mapper, reader = ChunkMapper(), ReplyReader()
@@ -240,6 +242,7 @@ def test_no_line_is_a_crash_and_calls_have_ids_of_their_own(reply: list[Any]) ->
     msgspec.json.encode(end)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.binary(max_size=12).filter(lambda line: b"\n" not in line), max_size=6), st.lists(st.integers(0, 80))
 )
@@ -363,6 +366,7 @@ def test_what_is_no_list_of_ollama_is_none(answer: Any) -> None:
     assert read_tags({"models": None}) == ()
 
 
+@settings(deadline=None)
 @given(json_values, st.lists(json_values, max_size=3))
 def test_no_answer_is_a_crash(value: Any, several: list[Any]) -> None:
     for answer in (value, {"models": several}, {"models": [{"name": "m", "details": value, "context_length": value}]}):
@@ -433,6 +437,12 @@ async def test_without_knowing_the_window_nothing_is_claimed() -> None:
         assert notice_of(await ask(server, LONG)) is None
 
 
+async def test_the_window_that_was_asked_for_counts_when_ollama_does_not_say() -> None:
+    with OllamaServer([reply_text("yes")], models=["m"], window=4096, missing=["/api/ps"]) as server:
+        notice = notice_of(await ask(server, LONG, context_length=4096))
+    assert notice is not None and "read only 2,050" in notice.text
+
+
 @pytest.mark.parametrize(
     ("read", "estimate", "window", "cut"),
     [
@@ -452,6 +462,7 @@ def test_only_what_evidently_did_not_fit_is_cut(read: int, estimate: int, window
     assert is_cut(read, estimate, window) is cut
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10**7), st.integers(1, 10**7), st.integers(256, 10**6))
 def test_a_notice_asks_for_more_than_there_was_and_never_contradicts_itself(read: int, size: int, got: int) -> None:
     if is_cut(read, size, got):
@@ -461,6 +472,7 @@ def test_a_notice_asks_for_more_than_there_was_and_never_contradicts_itself(read
         assert asked > got and asked >= 1.29 * size
 
 
+@settings(deadline=None)
 @given(st.floats(1 / 1.3, 1.3), st.integers(256, 10**6), st.integers(1, 10**6))
 def test_a_prompt_that_fits_is_never_called_cut(error: float, got: int, size: int) -> None:
     if size < got - max(8, got // 50) and abs(size - got / 2) > 8:

@@ -17,6 +17,7 @@ from tui_agent.providers.model_facts import merged, owners, read_lm_studio, read
 from tui_agent.providers.ollama_facts import Shown, full_name, read_ps, read_show, read_tags, root_of, window
 from tui_agent.providers.plain_http import NOT_A_MODEL_SERVER, ask_json, connect
 from tui_agent.providers.protocol import ModelInfo
+from tui_agent.providers.surrogates import mend
 
 DETAIL_SECONDS = 1.0
 
@@ -78,7 +79,7 @@ async def detailed(endpoint: Endpoint, listing: Listing, limit: float = DETAIL_S
     models = listing.models
     if not models or not (listing.native or endpoint.is_loopback):
         return models
-    if listing.native or "library" in listing.owned_by or endpoint.name == "ollama":
+    if listing.native or "library" in listing.owned_by:
         return await _shown(endpoint, models, endpoint.settings.context_length if listing.native else None, limit)
     root = root_of(endpoint.base_url)
     unknown = listing.owned_by.isdisjoint(KNOWN_OWNERS)
@@ -102,7 +103,7 @@ async def fetch_shown(endpoint: Endpoint, model: str, limit: float) -> Shown:
     """
     try:
         async with asking(endpoint, limit, model) as ask:
-            value = await ask(root_of(endpoint.base_url) + "api/show", {"model": model})
+            value = await ask(root_of(endpoint.base_url) + "api/show", {"model": mend(model)})
     except ProviderError as error:
         raise no_such_api(error) from None
     return read_show(value)
