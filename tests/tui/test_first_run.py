@@ -160,7 +160,7 @@ async def test_the_offer_and_its_key_are_in_view_when_nobody_answers(
         await until(pilot, says(app, "f6 downloads and starts it (0 MB)"))
         for part in ("Apache-2.0", "needs 100 kB of memory", "nothing but tests", "no model"):
             assert says(app, part)(), part
-        assert "f6 download   f5 look again" in footer(app)
+        await until(pilot, lambda: "f6 download   f5 look again" in footer(app), "the keys")
 
 
 async def test_what_was_looked_for_is_said_with_each_address_and_key(
@@ -213,8 +213,8 @@ async def test_a_server_started_meanwhile_is_found_by_key_or_by_asking(
         with ChatServer([reply_text("Here I am.")], port=port):
             await pilot.press("f5")
             await until(pilot, says(app, "llamacpp · fake-model"))
-            assert says(app, f"llamacpp answers on 127.0.0.1:{port} with 1 model")()
-            assert "f5" not in footer(app) and "f6" not in footer(app)
+            await until(pilot, says(app, f"llamacpp answers on 127.0.0.1:{port} with 1 model"))
+            await until(pilot, lambda: "f5" not in footer(app) and "f6" not in footer(app), "other keys")
             await submit(pilot, "hello")
             await until(pilot, says(app, "Here I am."))
 
@@ -245,14 +245,15 @@ async def test_one_key_downloads_it_and_prompts_wait_for_it(
             await pilot.pause(0.5)
             await pilot.press("f6")
             await until(pilot, says(app, "downloading tiny"))
-            assert says(app, "getting Tiny 0.1K")() and "esc stop" in footer(app)
+            await until(pilot, lambda: says(app, "getting Tiny 0.1K")() and "esc stop" in footer(app), "a way to stop")
             await submit(pilot, "hello")
             await until(pilot, says(app, "queued hello sent after the download"))
             await until(pilot, says(app, "• loading tiny"))
             assert not engine.asked and model_is_here(machine)
             engine.go.set()
             await until(pilot, says(app, "Heard 1."))
-            assert says(app, "tiny is ready")() and says(app, "embedded · tiny small ask")()
+            await until(pilot, says(app, "tiny is ready"))
+            await until(pilot, says(app, "embedded · tiny small ask"))
             assert engine.asked == ["hello"] and "queued" not in screen_text(app)
 
 
@@ -272,7 +273,8 @@ async def test_esc_stops_the_download_gives_prompts_back_and_the_key_goes_on(
             await pilot.press("escape")
             await until(pilot, says(app, "download stopped at 50 % → f6 goes on from there"))
             await until(pilot, says(app, "f6 goes on with the download"))
-            assert draft(app) == "hello" and "queued" not in screen_text(app)
+            assert draft(app) == "hello"
+            await until(pilot, lambda: "queued" not in screen_text(app), "an empty queue")
             assert server.gone.wait(5)
             await pilot.pause(0.5)
             await pilot.press("f6")
@@ -294,7 +296,7 @@ async def test_a_download_that_fails_says_why_once_and_gives_prompts_back(
             await submit(pilot, "hello")
             await until(pilot, says(app, "No source gave tiny"))
             assert draft(app) == "hello"
-            assert says(app, "no model answers here yet")() and "f6 download" in footer(app)
+            await until(pilot, lambda: says(app, "no model answers here yet")() and "f6 download" in footer(app), "it")
             assert not model_is_here(machine) and not engine.primed
 
 
@@ -328,7 +330,8 @@ async def test_choosing_it_in_the_picker_downloads_it(
             assert not model_is_here(machine)
             await pilot.press("enter")
             await until(pilot, says(app, "tiny is ready → nothing but tests"))
-            assert says(app, "embedded · tiny answers from here on")() and model_is_here(machine)
+            await until(pilot, says(app, "embedded · tiny answers from here on"))
+            assert model_is_here(machine)
 
 
 async def test_naming_it_on_the_command_line_downloads_it_without_asking(
@@ -368,14 +371,14 @@ async def test_it_is_got_ready_while_the_user_reads_and_a_prompt_waits_for_it(
         await until(pilot, says(app, "Tiny 0.1K · 0 MB · runs on this machine nothing but tests"))
         await submit(pilot, "hello")
         await until(pilot, says(app, "queued hello sent after loading"))
-        assert "esc stop" in footer(app)
+        await until(pilot, lambda: "esc stop" in footer(app), "a way to stop")
         await pilot.press("escape")
         await until(pilot, lambda: draft(app) == "hello", "the prompt again")
         assert says(app, "• loading tiny")() and not engine.left_early, "it goes on in the background"
         await pilot.press("enter")
         engine.go.set()
         await until(pilot, says(app, "Heard 1."))
-        assert "loading" not in screen_text(app) and "reading the prompt" not in screen_text(app)
+        await until(pilot, lambda: not says(app, "reading the prompt")(), "silence")
         assert len(engine.primed) == 1 and engine.asked == ["hello"]
 
 
@@ -391,7 +394,7 @@ async def test_switching_to_another_provider_ends_it(
             await submit(pilot, "/model ollama/fake-model")
             await until(pilot, says(app, "ollama · fake-model"))
             await until(pilot, lambda: engine.left_early == 1, "the end of it")
-            assert "loading" not in screen_text(app)
+            await until(pilot, lambda: "loading" not in screen_text(app), "silence")
             await submit(pilot, "hello")
             await until(pilot, says(app, "Hello from a server."))
 
@@ -424,7 +427,7 @@ async def test_what_the_provider_does_is_told_while_a_turn_waits(
         await until(pilot, says(app, "reading the prompt"))
         engine.go.set()
         await until(pilot, says(app, "Heard 1."))
-        assert "reading" not in screen_text(app)
+        await until(pilot, lambda: "reading" not in screen_text(app), "silence")
 
 
 # ---- somebody answers ----
@@ -439,7 +442,7 @@ async def test_the_first_screen_says_who_else_is_up_and_which_keys_are_not_used(
         app = chat_app(machine, monkeypatch)
         async with app.run_test(size=(120, 40)) as pilot:
             await until(pilot, says(app, f"llamacpp answers on 127.0.0.1:{first.port} with 3 models"))
-            assert says(app, f"also up: lmstudio on 127.0.0.1:{second.port} with 1 model")()
+            await until(pilot, says(app, f"also up: lmstudio on 127.0.0.1:{second.port} with 1 model"))
             assert says(app, "OPENAI_API_KEY (openai) is set, not used")()
             assert "sk-secret" not in screen_text(app)
 
@@ -467,7 +470,8 @@ async def test_the_profile_is_shown_with_its_reason_and_can_be_changed(
         await until(
             pilot, says(app, "small profile (1.5 billion parameters): few tools and a short prompt f8 changes it")
         )
-        assert says(app, "embedded · tiny small ask")()
+        await until(pilot, says(app, "embedded · tiny small ask"))
+        await until(pilot, lambda: bool(engine.primed), "the first request")
         few = len(engine.primed[0].tools)
         await pilot.press("f8")
         await until(pilot, says(app, "embedded · tiny ask"))
