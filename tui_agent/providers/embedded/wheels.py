@@ -23,7 +23,7 @@ STALL_SECONDS = 300.0
 """Without a new byte; pip has time-outs of its own, shorter ones unless it was told otherwise."""
 ATTEMPTS = 3
 """For one wheel, as long as something of it arrives each time."""
-PIECE_BYTES = 1_048_576
+PIECE_BYTES = 4_194_304
 FRAME_BYTES = 1_048_576
 """What a wheel may weigh beyond its part: metadata, and what does not compress."""
 LOG_BYTES = 16_384
