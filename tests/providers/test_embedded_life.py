@@ -7,8 +7,9 @@ import socket
 import stat
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -19,6 +20,7 @@ from tui_agent.conversation.errors import ProviderError
 from tui_agent.conversation.events import TextDelta
 from tui_agent.providers.embedded import engine as engine_module
 from tui_agent.providers.embedded import supervisor
+from tui_agent.providers.embedded.api import EngineApi
 from tui_agent.providers.embedded.engine import EngineFolders, private_folder, share_engine
 
 
@@ -233,6 +235,41 @@ async def test_an_engine_that_dies_before_it_answers_is_an_error_with_the_next_s
     assert "it is started again with the next prompt" in caught.value.hint
     assert str(stage.log) in caught.value.hint
     assert text_of(await talk(provider, "hello")) == "fake says hello"
+
+
+async def test_an_engine_that_ended_between_two_requests_is_started_again_at_once(stage: Stage) -> None:
+    provider = stage.provider()
+    await talk(provider, "hello")
+    engine = psutil.Process(stage.starts()[0][0])
+    engine.kill()
+    engine.wait(SECONDS)  # without a turn of the loop, in which the provider would hear of it
+    events = await talk(provider, "again")
+    assert statuses(events)[0] == "the engine had stopped: loading fake"
+    assert text_of(events) == "fake says again"
+
+
+async def test_an_engine_that_ends_just_before_the_question_is_explained(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = stage.provider()
+    await talk(provider, "hello")
+    render = EngineApi.render
+
+    async def last(self: EngineApi, body: Mapping[str, Any]) -> str:
+        prompt = await render(self, body)
+        engine = psutil.Process(stage.starts()[0][0])
+        engine.kill()
+        engine.wait(SECONDS)
+        return prompt
+
+    monkeypatch.setattr(EngineApi, "render", last)
+    with pytest.raises(ProviderError, match="was killed"):
+        await talk(provider, "again")
+
+
+async def test_keys_typed_in_the_terminal_do_not_reach_it(stage: Stage) -> None:
+    await talk(stage.provider(), "hello")
+    assert {os.getsid(pid) for pid in stage.alive()} == {stage.starts()[0][1]} != {os.getsid(0)}
 
 
 async def test_both_clients_of_an_engine_that_dies_learn_why(stage: Stage, tmp_path: Path) -> None:

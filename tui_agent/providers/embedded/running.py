@@ -16,6 +16,7 @@ from tui_agent.conversation.errors import ProviderError
 from tui_agent.conversation.events import ProviderStatus, Retrying
 from tui_agent.conversation.messages import Message
 from tui_agent.providers.embedded.api import EngineApi, EngineFault, Reading
+from tui_agent.providers.embedded.child import BATCH_TOKENS
 from tui_agent.providers.embedded.endings import explain_end
 from tui_agent.providers.embedded.engine import EngineSpec, Lease
 from tui_agent.providers.embedded.shared import Shared
@@ -134,8 +135,8 @@ class RunningEngine:
                     if isinstance(event, Retrying) and await self.lease.has_ended(END_SECONDS):
                         raise self.stopped()
                     yield await self._corrected(event, cached) if isinstance(event, Finished) else event
-        except ProviderError:
-            if await self.lease.has_ended(0):
+        except ProviderError as error:
+            if await self.lease.has_ended(END_SECONDS if error.kind in ("unreachable", "protocol") else 0):
                 raise self.stopped() from None
             raise
 
@@ -244,7 +245,7 @@ def _body(request: ChatRequest) -> dict[str, Any]:
 
 def _progress(reading: Reading) -> str:
     """How far a prompt is read, as long as there is something to wait for."""
-    if reading.done >= reading.total:
-        return ""
     new = reading.total - reading.cached
+    if new <= BATCH_TOKENS or reading.done >= reading.total:
+        return ""
     return f"reading the prompt: {100 * (reading.done - reading.cached) // new} %"

@@ -46,7 +46,6 @@ class SlotStore:
         try:
             if path.stat().st_size != size:
                 return False
-            path.chmod(0o600)
             path.replace(self.folder / _name(key, path))
         except OSError:
             return False

@@ -74,8 +74,6 @@ class Supervisor:
             for key, _ in self._selector.select(LOG_SECONDS):
                 key.data(key.fileobj)
             _bound_log(Path(self._charge.log))
-            if not self._clients:
-                self._join(self._listener)  # one that came just now
 
     def add(self, client: socket.socket) -> None:
         """Take in a user."""
