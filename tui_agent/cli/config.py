@@ -169,6 +169,7 @@ def _path(args: argparse.Namespace) -> int:
         "shipped settings": shipped_config(),
         "themes": where.user_themes,
         "shipped themes": shipped_themes(),
+        "models": where.models,
         "sessions": where.sessions,
         "prompt history": where.prompt_history,
         "logs": where.logs,
