@@ -1,5 +1,6 @@
 """Which client the settings make."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,11 +8,12 @@ import pytest
 
 from tests.fakes.chat_server import ChatServer, reply_text
 from tests.fakes.ollama_server import OllamaServer
-from tests.providers.support import HI, text_of
+from tests.providers.support import HI, end_of, text_of
 from tui_agent.config.load import load_settings
 from tui_agent.config.model import ProviderSettings, Settings
 from tui_agent.conversation.errors import ConfigError, ProviderError
 from tui_agent.providers.factory import create_provider
+from tui_agent.providers.protocol import PrimingProvider
 
 
 def settings(**providers: ProviderSettings) -> Settings:
@@ -83,7 +85,25 @@ async def test_the_shipped_ollama_speaks_its_own_protocol_at_an_address_that_a_u
             await provider.aclose()
 
 
-@pytest.mark.parametrize("fields", [{"tool_calls": "text"}])
-def test_what_this_version_does_not_have_is_refused_by_name(fields: Any) -> None:
-    with pytest.raises(ConfigError, match=r"providers\.x\.(api|tool_calls): \w+ is not part of this version"):
-        create_provider("x", settings(x=ProviderSettings(base_url="http://x", **fields)), {})
+CALL = '```json\n{"name": "read_file", "arguments": {"file_path": "a.py"}}\n```'
+
+
+@pytest.mark.parametrize(
+    ("style", "offered", "taken"), [("auto", True, 1), ("text", False, 1), ("native", True, 0), ("off", False, 0)]
+)
+async def test_tools_are_offered_and_calls_taken_as_the_settings_say(style: Any, offered: bool, taken: int) -> None:
+    with ChatServer([reply_text(CALL)]) as server:
+        here = ProviderSettings(base_url=server.url, requires_api_key=False, tool_calls=style)
+        provider = create_provider("mine", settings(mine=here), {})
+        events = [event async for event in provider.stream(HI)]
+        await provider.aclose()
+    assert text_of(events) == ("" if taken else CALL)
+    assert len(end_of(events).calls) == taken
+    assert ("tools" in server.bodies[0]) == offered
+    assert ("read_file" in json.dumps(server.bodies[0]["messages"])) == (style == "text")
+
+
+def test_only_a_provider_that_can_read_ahead_seems_to() -> None:
+    here = settings(here=ProviderSettings(api="embedded"), there=ProviderSettings(base_url="http://x"))
+    assert isinstance(create_provider("here", here, {}), PrimingProvider)
+    assert not isinstance(create_provider("there", here, {}), PrimingProvider)

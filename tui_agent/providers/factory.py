@@ -8,6 +8,7 @@ from tui_agent.conversation.errors import ConfigError
 from tui_agent.providers.ollama_or_chat import OllamaOrChat
 from tui_agent.providers.openai_chat import OpenAIChatProvider
 from tui_agent.providers.protocol import LLMProvider
+from tui_agent.providers.rescue import TextCalls
 
 
 def find_provider(name: str, settings: Settings) -> ProviderSettings:
@@ -28,11 +29,15 @@ def create_provider(name: str, settings: Settings, environ: Mapping[str, str]) -
     """The client for the provider `name`. Nothing is contacted and no key is looked up before its first use.
 
     Raises:
-        ConfigError: there is no such provider, or it is set up for what this version does not have.
+        ConfigError: there is no such provider.
     """
     provider = find_provider(name, settings)
-    if provider.tool_calls == "text":
-        raise ConfigError(f"providers.{name}.tool_calls: text is not part of this version", "use auto, native or off")
+    client = _client(name, provider, environ)
+    return TextCalls(client, provider.tool_calls) if provider.tool_calls in ("auto", "text") else client
+
+
+def _client(name: str, provider: ProviderSettings, environ: Mapping[str, str]) -> LLMProvider:
+    """The client that speaks the provider's protocol."""
     if provider.api == "embedded":
         from tui_agent.providers.embedded.provider import EmbeddedProvider
 

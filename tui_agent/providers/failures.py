@@ -38,7 +38,10 @@ _MODEL = re.compile(
     r"|(invalid|unknown|unrecognized|no such) model|no models? (is )?loaded|model_not_found",
     re.IGNORECASE,
 )
-_NO_TOOLS = re.compile(r"does not support (tools|function)|tool(s| use| calling) (is|are) not supported", re.IGNORECASE)
+_NO_TOOLS = re.compile(
+    r"does not support (tool|function)|tool(s| use| calling) (is|are) not supported|found that support tool",
+    re.IGNORECASE,
+)
 _TOOL_SWITCHES = (
     (re.compile(r"enable-auto-tool-choice"), "vLLM", "--enable-auto-tool-choice --tool-call-parser hermes"),
     (re.compile(r"requires? (the )?--jinja|--jinja flag", re.IGNORECASE), "llama-server", "--jinja"),
@@ -103,9 +106,14 @@ class NoSuchApi(ProviderError):
     """What answers does not speak the protocol that it was spoken to in."""
 
 
+class NoTools(ProviderError):
+    """The model, or its server as it was started, takes no tools in a request."""
+
+
 def no_such_api(error: ProviderError) -> ProviderError:
     """The same error, as `NoSuchApi` if it is what a server answers where it has nothing."""
-    if error.kind in ("request", "protocol") and error.status in (None, 404, 405, 501):
+    plain = type(error) is ProviderError and error.kind in ("request", "protocol")
+    if plain and error.status in (None, 404, 405, 501):
         return NoSuchApi(error.kind, error.message, error.hint, error.status)
     return error
 
@@ -295,16 +303,14 @@ def _judge(endpoint: Endpoint, model: str, status: int, said: str, retry: bool) 
     for pattern, program, switch in _TOOL_SWITCHES:
         if pattern.search(said):
             hint = f"start {program} with `{switch}`, or set `tool_calls: text` under `providers: {name}:`"
-            return final(ProviderError("request", f"{name} was started without tool calling: {shown}", hint, status))
+            return final(NoTools("request", f"{name} was started without tool calling: {shown}", hint, status))
     if status in (400, 403, 404, 422) and _NO_TOOLS.search(said):
         hint = (
             f"choose a model with tool support, or set `tool_calls: text` under `providers: {name}:` in config.yaml "
             "(`auto` does so by itself)"
         )
         return final(
-            ProviderError(
-                "request", f"{endpoint.shown(model, 80)} on {name} has no tool support: {shown}", hint, status
-            )
+            NoTools("request", f"{endpoint.shown(model, 80)} on {name} has no tool support: {shown}", hint, status)
         )
     if status in (400, 403, 404, 422) and _MODEL.search(said):
         return final(unknown_model(endpoint, model, status))
