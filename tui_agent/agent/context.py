@@ -7,6 +7,7 @@ from tui_agent.conversation.events import (
     AssistantReplied,
     DecisionMade,
     LoggedEvent,
+    Nudged,
     PromptSubmitted,
     ToolFinished,
 )
@@ -16,10 +17,6 @@ from tui_agent.tools.schema import MAX_CHARACTERS
 CUT_REPLY = "[this reply was cut off here]"
 NOT_RUN = "not run: the turn was interrupted"
 CUT_RUN = "interrupted while it ran; it may have been done in part"
-
-
-TASK_SHOWN = 400
-"""Characters of the prompt that are repeated to a small model."""
 
 
 def messages(events: Iterable[LoggedEvent], system: str, *, small: bool = False) -> tuple[Message, ...]:
@@ -32,14 +29,11 @@ def messages(events: Iterable[LoggedEvent], system: str, *, small: bool = False)
     open_calls: dict[str, ToolCall] = {}
     results: dict[str, ToolFinished] = {}
     begun: set[str] = set()
-    task = ""
 
     def close_calls() -> None:
         for call in open_calls.values():
             done = results.get(call.id)
             content = done.content if done else CUT_RUN if call.id in begun else NOT_RUN
-            if small:
-                content += _what_now(done, task)
             projected.append(Message("tool", content, tool_call_id=call.id, tool_name=call.name))
         open_calls.clear()
         results.clear()
@@ -54,8 +48,10 @@ def messages(events: Iterable[LoggedEvent], system: str, *, small: bool = False)
                 begun.add(event.call_id)
             case PromptSubmitted():
                 close_calls()
+                _add_prompt(projected, event.text + (_named(event.files) if small else ""))
+            case Nudged():
+                close_calls()
                 _add_prompt(projected, event.text)
-                task = event.text
             case AssistantReplied():
                 close_calls()
                 reply = _reply(event)
@@ -68,25 +64,9 @@ def messages(events: Iterable[LoggedEvent], system: str, *, small: bool = False)
     return tuple(projected)
 
 
-def _what_now(result: ToolFinished | None, task: str) -> str:
-    """What a small model is told after a result: without it, it takes the first result for the end of the task."""
-    shown = " ".join(task.split())
-    shown = shown if len(shown) <= TASK_SHOWN else shown[:TASK_SHOWN] + "…"
-    match result:
-        case ToolFinished(status="ok", files=files) if files:
-            return (
-                f'\n\nThe task is: "{shown}" If a step of it is still open, make the next call. If not, say what you '
-                "did."
-            )
-        case ToolFinished(status="ok"):
-            return (
-                f'\n\nThe task is: "{shown}" If it asks to change or run something and that is not done yet, make the '
-                "next call now. If not, answer it from this result."
-            )
-        case ToolFinished(status="failed", exit_code=None):
-            return f'\n\nThis call failed and changed nothing. The task is: "{shown}" Correct the call and make it now.'
-        case _:
-            return ""
+def _named(files: Sequence[str]) -> str:
+    """A word to a small model about the files that a prompt names: it tells what is in the project from what is not."""
+    return "".join(f" [{name}: not read yet]" for name in files)
 
 
 def _add_prompt(projected: list[Message], text: str) -> None:

@@ -17,10 +17,11 @@ from tui_agent.providers.protocol import ModelInfo
 SMALL_PARAMETERS = 5_000_000_000
 SMALL_WINDOW = 8192
 
-SMALL_TOOLS = ("read_file", "list_directory", "grep_search", "edit_file", "write_file", "run_command")
-"""What the small profile offers of the built-in tools; those of other providers are all offered."""
+OPTIONAL = {"edit_file": ("replace_all",)}
+"""Optional parameters that small models are told of all the same."""
 
 LEFT_OUT = frozenset({"glob_files", "update_plan"})
+"""Built-in tools that the small profile does without."""
 
 _BILLIONS = re.compile(r"(?<![A-Za-z0-9.])e?(\d{1,3}(?:\.\d{1,2})?)\s?b(?![A-Za-z0-9])", re.IGNORECASE)
 
@@ -76,7 +77,7 @@ def _short(spec: ToolSpec) -> ToolSpec:
     properties: dict[str, Any] = {
         name: {key: value for key, value in schema.items() if key in ("type", "enum", "items")}
         for name, schema in spec.parameters.get("properties", {}).items()
-        if name in required
+        if name in required or name in OPTIONAL.get(spec.name, ())
     }
     parameters = {"type": "object", "properties": properties, "required": required}
     return ToolSpec(spec.name, _first_sentence(spec.description), parameters)

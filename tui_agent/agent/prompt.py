@@ -4,6 +4,8 @@ A small local model reads 40 to 200 prompt tokens a second, and servers reuse th
 does not change; so there is no clock, no file listing and no advice that the tools' own descriptions give.
 """
 
+from tui_agent.conversation.messages import Message, ToolCall
+
 _RULES = """\
 You are tui-agent, a coding assistant in the user's terminal. Working directory: {directory} ({system}).
 Use the tools to look before you answer or change anything; do not guess what a file holds. Small talk and \
@@ -16,12 +18,42 @@ comment, or ask.
 - Answer in Markdown, briefly: what you found or changed and where (path:line)."""
 
 _SMALL_RULES = """\
-You are tui-agent, a coding assistant. You work in the user's project folder with the tools.
-- Greetings, arithmetic, general questions: answer at once in words, without a tool.
-- About this project's files or state: call a tool first, never guess. Paths are relative.
-- Change a file: read_file, then edit_file with old_string copied exactly and new_string different from it.
-- New file: write_file with the whole content. Run programs and tests, ask git: run_command.
-- Do all that was asked, one call at a time. When it is done, say briefly what you found or changed."""
+You are tui-agent, a coding assistant in the user's project folder.
+- Greetings, arithmetic, general questions: answer in words, without a tool.
+- This project's files or state: call a tool first, never guess. Run programs, tests, git: run_command.
+- Change a file: read_file, then edit_file. New file: write_file with all of its content.
+- Do all that was asked, one call at a time. Then say briefly what you found or changed."""
+
+
+def _called(number: int, name: str, arguments: str, result: str) -> tuple[Message, Message]:
+    call = ToolCall(f"example_{number}", name, arguments)
+    return Message("assistant", "", tool_calls=(call,)), Message("tool", result, tool_call_id=call.id, tool_name=name)
+
+
+EXAMPLE = (
+    Message("user", "Hi! Write a CSS rule for red text."),
+    Message("assistant", "```css\np { color: red; }\n```"),
+    Message("user", "Add blue to colors.py, then run it. [colors.py: not read yet]"),
+    *_called(1, "read_file", '{"file_path": "colors.py"}', 'print("red")'),
+    *_called(
+        2,
+        "edit_file",
+        '{"file_path": "colors.py", "old_string": "print(\\"red\\")", '
+        '"new_string": "print(\\"red\\")\\nprint(\\"blue\\")"}',
+        "edited colors.py",
+    ),
+    *_called(3, "run_command", '{"command": "python colors.py"}', "red\nblue"),
+    Message("assistant", "I added blue to `colors.py`; it prints red and blue."),
+    Message("user", "How large is this folder?"),
+    *_called(4, "run_command", '{"command": "du -sh ."}', "96K"),
+    Message("assistant", "This folder takes 96 KB."),
+    Message("user", "What is 2 + 2?"),
+    Message("assistant", "4"),
+    Message("user", "Which fruits does fruits.txt name? [fruits.txt: not read yet]"),
+    *_called(5, "read_file", '{"file_path": "fruits.txt"}', "apple\npear"),
+    Message("assistant", "`fruits.txt` names two fruits: apple and pear."),
+)
+"""What a small model is shown before the conversation: a task of several steps, and a question that needs no tool."""
 
 _PLAN = "\nPlan mode: read and search only; answer with a plan, change nothing."
 

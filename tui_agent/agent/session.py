@@ -104,6 +104,7 @@ class Session(Journal):
         self._profile_for = profile_for
         self._profile_chosen: ProfileName = "auto"
         self._describing = asyncio.Lock()
+        self._fit_profile()
         self.renew_policy()
 
     @property
@@ -215,6 +216,7 @@ class Session(Journal):
     def _fit_profile(self) -> None:
         setting = self._profile_for(self.provider.name) if self._profile_chosen == "auto" else self._profile_chosen
         self.profile = choose_profile(setting, self.model_info)
+        self.executor.simplify(self.profile.small)
 
     async def prime(self) -> AsyncGenerator[ProviderStatus]:
         """Let the provider read what every request begins with, if it can do so before the user asks.

@@ -13,8 +13,10 @@ from msgspec.structs import replace
 
 from tui_agent.agent.cancellation import uninterrupted
 from tui_agent.agent.context import messages, text_of
+from tui_agent.agent.mentions import mentioned_files
+from tui_agent.agent.nudges import Nudges
 from tui_agent.agent.profile import Profile, offered
-from tui_agent.agent.prompt import system_prompt
+from tui_agent.agent.prompt import EXAMPLE, system_prompt
 from tui_agent.conversation.errors import ProviderError, TuiAgentError
 from tui_agent.conversation.events import (
     AssistantReplied,
@@ -154,6 +156,7 @@ class Turn:
         self._open_calls: list[ToolCall] = []
         self._begun = ""
         self._repeated = False
+        self._nudges = Nudges()
 
     def interrupt(self) -> None:
         """Stop at the next await; what that leaves open is still logged. Once is enough, more do no harm."""
@@ -168,7 +171,7 @@ class Turn:
         cause = ""
         reason: TurnReason
         try:
-            for event in (*self._session.take_unsaid(), PromptSubmitted(prompt)):
+            for event in (*self._session.take_unsaid(), self._submitted(prompt)):
                 await self._log(event)
             if self._stopping:
                 raise asyncio.CancelledError
@@ -195,6 +198,11 @@ class Turn:
         with suppress(asyncio.CancelledError):
             await uninterrupted(self._close(reason, cause))
         self.ended = True
+
+    def _submitted(self, prompt: str) -> PromptSubmitted:
+        files = mentioned_files(prompt, self._session.executor.workspace)
+        self._nudges.asked(prompt, files)
+        return PromptSubmitted(prompt, files)
 
     async def _say(self, notice: Noticed) -> None:
         """Log a notice on the way out, where a further interrupt changes nothing."""
@@ -223,18 +231,21 @@ class Turn:
         patience = _Patience()
         for iteration in range(1, self._options.max_iterations + 1):
             for text in self._session.take_steering():
-                await self._log(PromptSubmitted(text))
+                await self._log(self._submitted(text))
             reply = await self._ask(iteration)
             if reply.finish == "incomplete":
                 return "error"
             if reply.tool_calls:
                 outcomes = await self._run_calls(reply.tool_calls)
-                self._repeated = self._session.profile.small and patience.seen(reply.tool_calls, outcomes)
+                self._nudges.done(outcomes)
+                self._repeated = patience.seen(reply.tool_calls, outcomes) and self._session.profile.small
                 if (trouble := patience.lost(reply.tool_calls, outcomes)) is not None:
                     await self._log(trouble)
                     return "max_iterations"
             elif not reply.text.strip() and reply.finish == "stop" and not retried_empty:
                 retried_empty = True
+            elif self._session.profile.small and (word := self._nudges.word()) is not None:
+                await self._log(word)
             else:
                 if (notice := _about_ending(reply)) is not None:
                     await self._log(notice)
@@ -256,6 +267,7 @@ class Turn:
         beginning = first_request(session, self._options)
         system = beginning.messages[0].content
         sent = messages((record.event for record in session.records), system, small=session.profile.small)
+        sent = (sent[0], *beginning.messages[1:], *sent[1:])
         request = replace(beginning, messages=sent, tool_choice="none" if self._repeated else "auto")
         size = sum(map(estimate, [*text_of(sent), *map(_described, request.tools)]))
         logger.info("request %d to %s, model %s, about %d tokens", iteration, provider.name, model, size)
@@ -369,7 +381,8 @@ def first_request(session: Journal, options: TurnOptions) -> ChatRequest:
     tools = offered(session.executor.specs(), session.profile) if options.tools else ()
     # A small model that is left to chance loses its way sooner than one that always takes the likeliest word.
     temperature = 0.0 if session.profile.small else None
-    return ChatRequest(session.model, (Message("system", system),), tools, temperature=temperature)
+    example = EXAMPLE if session.profile.small and tools else ()
+    return ChatRequest(session.model, (Message("system", system), *example), tools, temperature=temperature)
 
 
 def _described(tool: ToolSpec) -> str:

@@ -27,9 +27,10 @@ class SessionStarted(Struct, frozen=True, tag="session_started"):
 
 
 class PromptSubmitted(Struct, frozen=True, tag="prompt_submitted"):
-    """The user's text; it opens a turn."""
+    """The user's text; it opens a turn. `files` are the files of the project that it names."""
 
     text: str
+    files: tuple[str, ...] = ()
 
 
 class AssistantReplied(Struct, frozen=True, tag="assistant_replied"):
@@ -108,6 +109,13 @@ class Noticed(Struct, frozen=True, tag="noticed"):
     level: Level
     text: str
     hint: str = ""
+
+
+class Nudged(Struct, frozen=True, tag="nudged"):
+    """The program's own word to a model that ended too soon; `reason` says why, for people."""
+
+    text: str
+    reason: str
 
 
 class TurnEnded(Struct, frozen=True, tag="turn_ended"):
@@ -190,6 +198,7 @@ LoggedEvent = (
     | ModelSwitched
     | ModeChanged
     | Noticed
+    | Nudged
     | TurnEnded
 )
 TransientEvent = (

@@ -114,6 +114,10 @@ class ToolExecutor:
         """Where the tools work."""
         return self._desk.workspace
 
+    def simplify(self, simple: bool) -> None:
+        """Word results and forgive slips as it suits a small model, or not; policy and questions stay as they are."""
+        self._desk.simple = simple
+
     def specs(self) -> tuple[ToolSpec, ...]:
         """The tools on offer, as a model is told of them."""
         offered = self._offered

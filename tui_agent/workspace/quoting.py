@@ -1,5 +1,6 @@
 """Lines of a file as a message quotes them: each with its number and a tab before it, bounded."""
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -8,6 +9,8 @@ from tui_agent.workspace.matching import changed_stretches
 LINE_CHARACTERS: Final = 300
 CHANGED_LINES: Final = 12
 CHANGED_CHARACTERS: Final = 1_000
+
+_NAME: Final = re.compile(r"[A-Za-z_]\w{2,}")
 
 
 def quote_lines(lines: Sequence[str], start: int, end: int, room: int) -> str:
@@ -48,6 +51,24 @@ def changed_lines(before: str, after: str) -> str:
         lines_left -= row.count("\n") + 1
         room -= len(row)
     return "\n".join(rows)
+
+
+def left_over(old: str, new: str, text: str) -> str:
+    """Where a name that an edit took out of its place still stands; "" when none does, or more than two were taken out.
+
+    Who renames something in one place mostly means the others too.
+    """
+    gone = sorted(set(_NAME.findall(old)) - set(_NAME.findall(new)))
+    if len(gone) > 2:
+        return ""
+    said = ""
+    for name in gone:
+        word = re.compile(rf"\b{re.escape(name)}\b")
+        places = [str(number) for number, line in enumerate(_lines(text), start=1) if word.search(line)]
+        if places:
+            more = f" and {len(places) - 5} more" if len(places) > 5 else ""
+            said += f"\n`{name}` is still in line {', '.join(places[:5])}{more}."
+    return said
 
 
 def _lines(text: str) -> list[str]:

@@ -1,6 +1,7 @@
 """What the built-in tools of one session share: workspace, which files were read, what runs in the background."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,21 +11,33 @@ from tui_agent.sandbox.background import BackgroundCommands
 from tui_agent.workspace.changes import FileIdentity
 from tui_agent.workspace.paths import Location, Workspace
 
+_NUMBER = re.compile(r"^\d+\t", re.MULTILINE)
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 @dataclass(slots=True)
 class Desk:
-    """One per executor."""
+    """One per executor.
+
+    `simple` is for small models, which take line numbers for text, forget to read before they edit, and replace a whole
+    file where they were to add to it: files are shown without numbers, a place that is quoted exactly counts as read,
+    and a file does not lose most of its lines at the first call.
+    """
 
     workspace: Workspace
     background: BackgroundCommands = field(default_factory=BackgroundCommands)
+    simple: bool = False
     _read: dict[Path, str] = field(default_factory=dict)
 
     def note(self, path: Path, sha256: str) -> None:
         """Remember that the model knows this content of the file."""
         self._read[path] = sha256
+
+    def quoting(self, text: str) -> str:
+        """A message that quotes lines, as the model is told it."""
+        return _NUMBER.sub("", text) if self.simple else text
 
     def why_unknown(self, location: Location, identity: FileIdentity) -> str:
         """Why the model does not know the file as it is now, or "" when it does."""

@@ -65,7 +65,8 @@ class ReadFile:
             except MissingFile:
                 raise await missing(self._desk.workspace, location, "file") from None
             self._desk.note(location.path, file.identity.sha256)
-            content = numbered_lines(file.text, max(1, arguments["offset"]), min(arguments["limit"], READ_LINES))
+            first, limit = max(1, arguments["offset"]), min(arguments["limit"], READ_LINES)
+            content = shown_lines(file.text, first, limit, numbers=not self._desk.simple)
             if file.encoding != "utf-8":
                 content += f"\n[the file's encoding is {file.encoding}]"
             return ToolResult(True, content)
@@ -105,7 +106,7 @@ class ListDirectory:
         return Prepared(location.name, ReadAccess((str(location.path),)), perform, repairs)
 
 
-def numbered_lines(text: str, first: int = 1, limit: int = READ_LINES) -> str:
+def shown_lines(text: str, first: int = 1, limit: int = READ_LINES, *, numbers: bool = True) -> str:
     """Lines with their numbers, as many as fit; says what is missing and how to get it."""
     lines = text.split("\n")
     if lines[-1] == "":
@@ -119,7 +120,7 @@ def numbered_lines(text: str, first: int = 1, limit: int = READ_LINES) -> str:
     for number, line in enumerate(lines[first - 1 : first - 1 + limit], start=first):
         if len(line) > LINE_CHARACTERS:
             line = f"{line[:LINE_CHARACTERS]}[… {len(line) - LINE_CHARACTERS:,} characters cut]"
-        row = f"{number}\t{line}"
+        row = f"{number}\t{line}" if numbers else line
         room -= len(row.encode("utf-8", "replace")) + 1
         if room < 0:
             break

@@ -118,9 +118,10 @@ class GrepSearch:
         workspace = self._desk.workspace
         start, repairs = find_place(workspace, arguments["path"])
         glob = arguments.get("glob", "")
-        query = Query(
-            _checked(arguments["pattern"]), arguments["case_sensitive"], _context(arguments), glob, GREP_MATCHES
-        )
+        pattern = _checked(arguments["pattern"])
+        # A small model knows nothing of the flag; what it writes without a capital it means in any case.
+        exact_case = arguments["case_sensitive"] and not (self._desk.simple and pattern == pattern.lower())
+        query = Query(pattern, exact_case, _context(arguments), glob, GREP_MATCHES)
         accepts = _accepting(glob) if glob else lambda name: True
 
         async def perform() -> ToolResult:

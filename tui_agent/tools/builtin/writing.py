@@ -11,7 +11,7 @@ from tui_agent.conversation.errors import ToolError, WorkspaceError
 from tui_agent.conversation.messages import ToolSpec
 from tui_agent.permissions.approval import ReadAccess, WriteAccess
 from tui_agent.tools.builtin.desk import Desk, in_thread
-from tui_agent.tools.builtin.files import FILE_ALIASES, LINE_CHARACTERS, numbered_lines
+from tui_agent.tools.builtin.files import FILE_ALIASES, LINE_CHARACTERS, shown_lines
 from tui_agent.tools.builtin.nearby import missing
 from tui_agent.tools.builtin.places import Place, find_place
 from tui_agent.tools.protocol import Prepared, ToolContext, ToolResult
@@ -22,10 +22,17 @@ from tui_agent.workspace.diff import file_delta
 from tui_agent.workspace.edits import find_and_replace
 from tui_agent.workspace.files import FileText, MissingFile, encode, encode_like, read_file
 from tui_agent.workspace.paths import Location, quoted
-from tui_agent.workspace.quoting import changed_lines, count_lines
+from tui_agent.workspace.quoting import changed_lines, count_lines, left_over
 
 SHOWN_BYTES: Final = 4_000
 """A file of at most this size is shown at once to a model that would change it without having read it."""
+
+
+REPLACING: Final = "To replace all of it, make the same call again."
+CHANGING: Final = (
+    "To change a part or to add something, call edit_file: old_string is a line of the file, new_string is that line "
+    "with the change or with the new lines."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +84,7 @@ class WriteFile:
         given = place.location.name if place.repairs else arguments["file_path"]
         planned = await in_thread(self._plan, place.location, arguments["content"], given)
         if isinstance(planned, _Unread):
-            return _showing(self._desk, place, planned, lambda file: "To replace all of it, make the same call again.")
+            return _showing(self._desk, place, planned, lambda file: CHANGING if self._desk.simple else REPLACING)
         return _writing(self._desk, planned, place.repairs)
 
     def _plan(self, location: Location, content: str, given: str) -> _Planned | _Unread:
@@ -88,6 +95,9 @@ class WriteFile:
         file = read_file(location)
         if unread := _unread(self._desk, location, file, "write_file"):
             return unread
+        if self._desk.simple and _loses_most(file.text, content):
+            most = f"this would take most of the lines out of {location.name}, so nothing was changed"
+            raise ToolError(f"{most}. {CHANGING}")
         after = encode_like(content, file)
         if after == file.data:
             raise ToolError(f"{location.name} already holds exactly this content; nothing to do")
@@ -100,8 +110,8 @@ class EditFile:
 
     spec = ToolSpec(
         "edit_file",
-        "Replace old_string by new_string in a file that was read before. old_string is text of the file, "
-        "without line numbers, long enough to be unique.",
+        "Replace old_string by new_string in a file. Read it first; old_string is text of it, without line numbers, "
+        "long enough to be unique.",
         {
             "type": "object",
             "properties": {
@@ -146,6 +156,8 @@ class EditFile:
             planned = await in_thread(self._plan, place.location, old, new, replace_all)
         except MissingFile:
             raise await missing(desk.workspace, place.location, "file", "To create it, use write_file.") from None
+        except WorkspaceError as error:
+            raise WorkspaceError(desk.quoting(error.message), error.hint) from None
         if isinstance(planned, _Unread):
             return _showing(desk, place, planned, lambda file: _what_next(file, old, new, replace_all, place))
         return _writing(desk, planned, place.repairs)
@@ -154,9 +166,11 @@ class EditFile:
         if not old and not os.path.lexists(location.path):
             return _creation(location, new, ("empty old_string → new file",))
         file = read_file(location)
-        if unread := _unread(self._desk, location, file, "edit_file"):
+        quoted_once = self._desk.simple and bool(old.strip()) and file.text.count(old) == 1
+        if not quoted_once and (unread := _unread(self._desk, location, file, "edit_file")):
             return unread
-        edited = find_and_replace(file.text, old, new, replace_all, location.name)
+        everywhere = self._desk.simple and old.isidentifier() and new.isidentifier()
+        edited = find_and_replace(file.text, old, new, replace_all or everywhere, location.name)
         after = encode_like(edited.text, file)
         if after == file.data:
             raise ToolError(f"nothing would change in {location.name}: a file keeps its final newline")
@@ -164,7 +178,15 @@ class EditFile:
         count = f"{edited.count:,} replacement{'' if edited.count == 1 else 's'}"
         how = f" ({edited.how})" if edited.how else ""
         report = f"edited {location.name}: {count}{how}. It now reads:\n{changed_lines(file.text, edited.text)}"
+        report = self._desk.quoting(report) + left_over(old, new, edited.text)
         return _Planned(change, report, (edited.how,) if edited.how else ())
+
+
+def _loses_most(before: str, after: str) -> bool:
+    """Fewer than half of the lines that hold something are left."""
+    held = [line.strip() for line in before.splitlines() if line.strip()]
+    left = {line.strip() for line in after.splitlines()}
+    return len(held) > 2 and sum(line in left for line in held) * 2 < len(held)
 
 
 def _creation(location: Location, content: str, repairs: tuple[str, ...] = ()) -> _Planned:
@@ -216,7 +238,7 @@ def _showing(desk: Desk, place: Place, unread: _Unread, what_next: Callable[[Fil
     async def perform() -> ToolResult:
         file = await in_thread(read_file, location)
         desk.note(location.path, file.identity.sha256)
-        shown = numbered_lines(file.text)
+        shown = shown_lines(file.text, numbers=not desk.simple)
         lead = f"{location.name} {unread.why}, so nothing was changed yet. It holds:"
         return ToolResult(False, f"{lead}\n{shown}\n{what_next(file)}")
 
