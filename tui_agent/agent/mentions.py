@@ -9,7 +9,7 @@ from tui_agent.workspace.paths import Workspace
 MENTIONS = 3
 CANDIDATES = 50
 
-_PATH = re.compile(r"(?<![\w/.@:-])@?((?:\./)?(?:[\w-]+/)*\.?[\w-]+(?:\.[\w-]+)+|[A-Z]{4,})(?![\w/])")
+_PATH = re.compile(r"(?<![\w/.@:-])@?((?:\./)?(?:[\w-]+/)*(?:\.?[\w-]+(?:\.[\w-]+)+|\.[a-z][\w-]+)|[A-Z]{4,})(?![\w/])")
 
 
 def named_paths(text: str) -> Iterator[str]:

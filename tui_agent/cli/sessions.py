@@ -91,6 +91,7 @@ def _lines(records: "list[Record]") -> list[str]:
         AssistantReplied,
         ModelSwitched,
         Noticed,
+        Nudged,
         PromptSubmitted,
         SessionStarted,
         ToolFinished,
@@ -111,6 +112,8 @@ def _lines(records: "list[Record]") -> list[str]:
                 lines.append(f"  {sanitize(event.tool)}  {sanitize(event.title)}  {event.status}")
             case ModelSwitched() as event:
                 lines.append(f"\nnow {sanitize(event.provider)} · {sanitize(event.model)}")
+            case Nudged() as event:
+                lines.append(f"\n{sanitize(event.notice.text)}")
             case Noticed() as event:
                 lines.append(f"\n{event.level}: {sanitize(event.text)}")
             case _:

@@ -117,6 +117,11 @@ class Nudged(Struct, frozen=True, tag="nudged"):
     text: str
     reason: str
 
+    @property
+    def notice(self) -> Noticed:
+        """It as people see it."""
+        return Noticed("info", f"the model was told to go on: {self.reason}")
+
 
 class TurnEnded(Struct, frozen=True, tag="turn_ended"):
     """The turn is over; the session waits for the next prompt.

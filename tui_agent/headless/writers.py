@@ -17,6 +17,8 @@ from tui_agent.conversation.events import (
     DecisionMade,
     Event,
     Noticed,
+    Nudged,
+    ProviderStatus,
     ReasoningDelta,
     Retrying,
     TextDelta,
@@ -86,6 +88,8 @@ class TurnOutcome:
 def tell(event: Event, errors: Write) -> None:
     """Write notices, refusals and retries for a person."""
     match event:
+        case Nudged():
+            text, hint = event.notice.text, ""
         case Noticed():
             text, hint = f"{event.level}: {event.text}", event.hint
         case DecisionMade(outcome="denied"):
@@ -104,9 +108,15 @@ class TextWriter:
         self._out = out
         self._errors = errors
         self._terminal = terminal
+        self._doing = ""
 
     def event(self, session: str, event: Event) -> None:
-        """See `tell`."""
+        """See `tell`; of what a provider does before it answers, only what is new, not every percent of it."""
+        if isinstance(event, ProviderStatus):
+            doing = event.text.partition(":")[0]
+            if doing not in ("", self._doing):
+                self._errors(sanitize(event.text, "approval") + "\n")
+            self._doing = doing
         tell(event, self._errors)
 
     def end(self, session: str, outcome: TurnOutcome) -> None:
@@ -192,6 +202,10 @@ def stream_shape(event: Event) -> tuple[str, dict[str, Any]] | None:
                 ],
                 "repairs": list(event.repairs),
             }
+        case Nudged():
+            return stream_shape(event.notice)
+        case ProviderStatus() if event.text:
+            return "notice", {"level": "info", "text": event.text, "hint": ""}
         case Noticed():
             return "notice", {"level": event.level, "text": event.text, "hint": event.hint}
         case Retrying():

@@ -10,6 +10,7 @@ from typing import Any, Final
 from tui_agent.conversation.errors import ToolError, WorkspaceError
 from tui_agent.conversation.messages import ToolSpec
 from tui_agent.permissions.approval import ReadAccess, WriteAccess
+from tui_agent.permissions.sensitive import is_secret
 from tui_agent.tools.builtin.desk import Desk, in_thread
 from tui_agent.tools.builtin.files import FILE_ALIASES, LINE_CHARACTERS, shown_lines
 from tui_agent.tools.builtin.nearby import missing
@@ -166,8 +167,8 @@ class EditFile:
         if not old and not os.path.lexists(location.path):
             return _creation(location, new, ("empty old_string → new file",))
         file = read_file(location)
-        quoted_once = self._desk.simple and bool(old.strip()) and file.text.count(old) == 1
-        if not quoted_once and (unread := _unread(self._desk, location, file, "edit_file")):
+        known = self._desk.simple and not is_secret(location.name) and bool(old.strip()) and file.text.count(old) == 1
+        if not known and (unread := _unread(self._desk, location, file, "edit_file")):
             return unread
         everywhere = self._desk.simple and old.isidentifier() and new.isidentifier()
         edited = find_and_replace(file.text, old, new, replace_all or everywhere, location.name)

@@ -8,6 +8,7 @@ from tui_agent.conversation.events import (
     Event,
     ModelSwitched,
     Noticed,
+    Nudged,
     PromptSubmitted,
     ReasoningDelta,
     RequestStarted,
@@ -75,6 +76,8 @@ class Projector:
                 self._finished(event)
             case ModelSwitched():
                 self.document.add(SwitchBlock(provider=event.provider, model=event.model))
+            case Nudged():
+                self.apply(event.notice)
             case Noticed():
                 self.document.add(NoticeBlock(level=event.level, text=event.text, hint=event.hint))
             case TurnEnded():
