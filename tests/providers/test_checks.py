@@ -71,10 +71,6 @@ async def test_a_server_that_refuses_tools_gets_its_switch(said: str, fix: str) 
 
 
 async def test_ollama_names_the_models_that_support_tools() -> None:
-    def refusing(body: dict[str, Any], number: int) -> Any:
-        said = "registry.ollama.ai/library/gemma:2b does not support tools"
-        return reply_error(400, said) if body.get("tools") else reply_text("ready")
-
     show = {"gemma:2b": {"capabilities": ["completion"]}}
     with OllamaServer(chatty, models=["gemma:2b", "qwen3:8b"], show=show) as server:
         assert (await checks(server))["tool calling"].fix == "choose a model that supports tools: qwen3:8b"
@@ -119,6 +115,49 @@ async def test_what_is_no_model_server_fails_where_it_shows() -> None:
         found = await checks(server)
     assert list(found) == ["key", "connection", "models"]
     assert "answers, but is no model server: Router" in found["models"].detail
+
+
+BLOCK = '```json\n{"name": "report_color", "arguments": {"color": "blue"}}\n```'
+
+
+def writing(body: dict[str, Any], number: int) -> Any:
+    """A model that writes its calls as text, but only when the prompt asks for that."""
+    told = any("report_color" in message["content"] and "# Tools" in message["content"] for message in body["messages"])
+    return reply_text(BLOCK if told else "ready")
+
+
+def refusing(body: dict[str, Any], number: int) -> Any:
+    said = "fake-model does not support tools"
+    return reply_error(400, said) if body.get("tools") else writing(body, number)
+
+
+def rescued(body: dict[str, Any], number: int) -> Any:
+    return reply_text(BLOCK) if body.get("tools") else writing(body, number)
+
+
+@pytest.mark.parametrize(
+    ("responder", "style", "passed", "verdict"),
+    [
+        (refusing, "auto", True, "tui-agent will use tool calls written as text"),
+        (refusing, "text", True, "tui-agent will use tool calls written as text"),
+        (refusing, "native", False, "no tools with `tool_calls: native`: the model answers in words"),
+        (rescued, "auto", True, "tui-agent will use tool calls written as text"),
+        (writing, "auto", False, "no tools with `tool_calls: auto`: the model answers in words"),
+        (writing, "text", True, "tui-agent will use tool calls written as text"),
+        (chatty, "auto", False, "no tools: this model can only talk"),
+    ],
+    ids=["refused", "refused, set", "refused, native", "written unasked", "only when told", "told", "never"],
+)
+async def test_the_verdict_is_what_will_really_be_used(
+    fake: type[ChatServer], responder: Any, style: Any, passed: bool, verdict: str
+) -> None:
+    with fake(responder) as server:
+        found = await checks(server, tool_calls=style)
+    assert (found["verdict"].passed, found["verdict"].detail) == (passed, verdict)
+    assert ("tool calling" in found) == (style != "text")
+    assert found["tools as text"].passed is (responder is not chatty)
+    if not passed and responder is not chatty:
+        assert found["verdict"].fix == "set `tool_calls: text` under `providers: fake:` in config.yaml"
 
 
 async def test_switched_off_is_neither_passed_nor_failed() -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Literal
 
 from msgspec import Struct
@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from tui_agent.config.model import ProviderSettings, Settings, ToolCallStyle
 from tui_agent.config.providers import base_url, resolve_key
-from tui_agent.conversation.errors import ProviderError, TuiAgentError
+from tui_agent.conversation.errors import ProviderError
 from tui_agent.conversation.events import CallGrowing, ProviderStatus, ReasoningDelta, TextDelta
 from tui_agent.conversation.messages import Message, ToolSpec
 from tui_agent.providers.discovery import listing, probe
@@ -48,7 +48,8 @@ TOOL_FIXES: Mapping[Server, str] = {
     "vLLM": "start it with `--enable-auto-tool-choice --tool-call-parser hermes` (the parser is named after the family "
     "of the model), or choose a model that is made for tool calling",
     "LM Studio": "load a model that LM Studio marks for tool use",
-    "embedded": "use the model that is made for it: tui-agent models pull qwen2.5-coder-1.5b",
+    "embedded": "the larger embedded model does (tui-agent models pull qwen2.5-coder-1.5b), and a model server with "
+    "one of 7 billion parameters does better",
 }
 """What switches tool calling on where it was started."""
 
@@ -122,11 +123,22 @@ async def check_provider(
             yield native
     finally:
         await provider.aclose()
-    text: Check | None = None
-    if settings.tool_calls == "text" or (native is not None and not native.passed):
-        text = await _as_text(name, settings, environ, model)
-        yield text
-    yield _verdict(name, settings.tool_calls, native, text)
+    if settings.tool_calls == "off":
+        yield Check("verdict", None, "no tools, as the settings say")
+        return
+    if native is not None and native.passed:
+        yield Check("verdict", True, "tui-agent will use native tool calls")
+        return
+    text = await _in_style(name, settings, environ, model, "text")
+    yield text
+    if not text.passed:
+        yield Check("verdict", False, "no tools: this model can only talk", "choose a model that supports tools")
+    elif settings.tool_calls == "text" or (await _in_style(name, settings, environ, model, settings.tool_calls)).passed:
+        yield Check("verdict", True, "tui-agent will use tool calls written as text")
+    else:
+        why = f"no tools with `tool_calls: {settings.tool_calls}`: the model answers in words"
+        fix = f"set `tool_calls: text` under `providers: {name}:` in config.yaml"
+        yield Check("verdict", False, why, fix)
 
 
 async def _known(name: str, settings: ProviderSettings, environ: Mapping[str, str], key: str) -> _Known:
@@ -172,12 +184,12 @@ async def _streaming(provider: LLMProvider, model: str) -> AsyncIterator[Check]:
     clock = asyncio.get_running_loop().time
     begun = clock()
     first: float | None = None
-    pieces = 0
+    pieces, started = 0, ""
     try:
         async with aclosing(provider.stream(ChatRequest(model, (Message("user", PROMPT),)))) as events:
             async for event in events:
                 if isinstance(event, ProviderStatus):
-                    begun = clock()  # what it does before it can answer is done once
+                    started = ", with getting ready"
                 elif isinstance(event, TextDelta | ReasoningDelta):
                     first = first if first is not None else clock() - begun
                     pieces += 1
@@ -191,7 +203,7 @@ async def _streaming(provider: LLMProvider, model: str) -> AsyncIterator[Check]:
         yield Check("streaming", False, f"{model} gave an empty reply", "try another model")
         return
     yield Check("streaming", True, f"{model}, {pieces} pieces in {clock() - begun:.2f} s")
-    yield Check("first token", True, f"after {first:.2f} s")
+    yield Check("first token", True, f"after {first:.2f} s{started}")
 
 
 async def _window(provider: LLMProvider, model: str, server: Server, name: str) -> Check:
@@ -227,36 +239,25 @@ async def _tool_calling(provider: LLMProvider, row: str, model: str, fix: str) -
 
 def _tool_fix(model: str, known: _Known) -> str:
     able = [info.id for info in known.models if info.tools and info.id != model]
-    if able:
+    if able and known.server != "embedded":
         return f"choose a model that supports tools: {', '.join(able[:3])}"
     if known.server == "Ollama":
         return "choose a model that supports tools: ollama pull qwen2.5"
     return TOOL_FIXES.get(known.server, "choose a model that is made for tool calling")
 
 
-async def _as_text(name: str, settings: ProviderSettings, environ: Mapping[str, str], model: str) -> Check:
+async def _in_style(
+    name: str, settings: ProviderSettings, environ: Mapping[str, str], model: str, style: ToolCallStyle
+) -> Check:
+    """Whether the model calls a tool when it is offered in this way."""
+    provider = _client(name, settings, environ, style)
     try:
-        provider = _client(name, settings, environ, "text")
-    except TuiAgentError as error:
-        return Check("tools as text", None, error.message, error.hint)
-    try:
+        if style == "auto":
+            with suppress(ProviderError):
+                await provider.describe(model)  # as a session does: what it says decides
         return await _tool_calling(provider, "tools as text", model, "choose a larger model")
     finally:
         await provider.aclose()
-
-
-def _verdict(name: str, style: ToolCallStyle, native: Check | None, text: Check | None) -> Check:
-    """How tui-agent will let the model call tools with these settings."""
-    if style == "off":
-        return Check("verdict", None, "no tools, as the settings say")
-    if native is not None and native.passed:
-        return Check("verdict", True, "tui-agent will use native tool calls")
-    if text is None or not text.passed:
-        return Check("verdict", False, "no tools: this model can only talk", "choose a model that supports tools")
-    if style == "native":
-        fix = f"set `tool_calls: auto` under `providers: {name}:` in config.yaml, which takes them as text"
-        return Check("verdict", False, "no tools: `tool_calls: native` asks for what this model does not do", fix)
-    return Check("verdict", True, "tui-agent will use tool calls written as text")
 
 
 def _failed(name: str, error: ProviderError) -> Check:
