@@ -12,23 +12,27 @@ from benchmarks.terminal import Terminal
 from tests.fakes.chat_server import ChatServer, reply_text
 from tests.project import PROGRAM, Machine
 from tui_agent.config.load import load_settings
+from tui_agent.config.locations import locations
+from tui_agent.providers.embedded.catalogue import DEFAULT_MODEL, find_model
+from tui_agent.providers.embedded.download import installed
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 COMMANDS = [line[2:] for line in README.splitlines() if line.startswith("$ ")]
 INSTALLING = [command for command in COMMANDS if "pip install" in command]
 RUNNING = [command for command in COMMANDS if "pip install" not in command]
+TO_USE, TO_USE_ALONE, TO_TEST = INSTALLING
 
 
-def test_two_commands_install_one_to_run_and_one_to_test() -> None:
-    assert len(INSTALLING) == 2
-    assert INSTALLING[0].endswith("&& tui-agent")
-    assert INSTALLING[1].endswith("&& python -m pytest")
+def test_each_of_the_commands_that_install_does_the_whole_of_its_job() -> None:
+    assert TO_USE.endswith("&& tui-agent")
+    assert TO_USE_ALONE.endswith("&& tui-agent --provider embedded")
+    assert TO_TEST.endswith("&& python -m pytest")
 
 
 def test_continuous_integration_calls_the_test_command_of_the_readme() -> None:
     script = (ROOT / ".ci" / "run").read_text()
-    assert INSTALLING[1].partition("&& ")[2] in script.splitlines()
+    assert TO_TEST.partition("&& ")[2] in script.splitlines()
 
 
 @pytest.mark.parametrize("command", RUNNING)
@@ -84,7 +88,31 @@ def test_the_first_command_brings_the_ui_up_in_a_fresh_environment(tmp_path: Pat
     copy = tmp_path / "checkout"
     subprocess.run(["git", "clone", "-q", ROOT, copy], check=True)
     path = f"{tmp_path / 'venv' / 'bin'}:{made.environ['PATH']}"
-    with Terminal(["bash", "-c", INSTALLING[0]], env={**made.environ, "PATH": path}, cwd=str(copy)) as terminal:
+    with Terminal(["bash", "-c", TO_USE], env={**made.environ, "PATH": path}, cwd=str(copy)) as terminal:
         terminal.wait_for("every write and every command asks", timeout=240)
+        terminal.send("\x11")
+        assert terminal.wait_exit() == 0
+
+
+@pytest.mark.model
+def test_the_embedded_command_answers_without_server_or_key(tmp_path: Path) -> None:
+    model = find_model(DEFAULT_MODEL)
+    there = installed(model, locations().models)
+    if there is None:
+        pytest.skip(f"{DEFAULT_MODEL} is not there: tui-agent models pull {DEFAULT_MODEL}")
+    made = Machine.under(tmp_path, {"fake": "http://127.0.0.1:9/v1/"})
+    folder = Path(made.environ["TUI_AGENT_DATA_DIR"], "models")
+    folder.mkdir(parents=True)
+    (folder / model.file_name).symlink_to(there)  # downloading it has tests of its own
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
+    copy = tmp_path / "checkout"
+    subprocess.run(["git", "clone", "-q", ROOT, copy], check=True)
+    (copy / "secret.txt").write_text("The word of the day is marmalade.\n")
+    path = f"{tmp_path / 'venv' / 'bin'}:{made.environ['PATH']}"
+    with Terminal(["bash", "-c", TO_USE_ALONE], env={**made.environ, "PATH": path}, cwd=str(copy)) as terminal:
+        terminal.wait_for("every write and every command asks", timeout=240)
+        terminal.send("Which word does secret.txt name?\r")
+        terminal.wait_for("read_file", timeout=120)
+        terminal.wait_for("marmalade", timeout=60)
         terminal.send("\x11")
         assert terminal.wait_exit() == 0

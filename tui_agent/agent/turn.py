@@ -382,7 +382,8 @@ def first_request(session: Journal, options: TurnOptions) -> ChatRequest:
     # A small model that is left to chance loses its way sooner than one that always takes the likeliest word.
     temperature = 0.0 if session.profile.small else None
     example = EXAMPLE if session.profile.small and tools else ()
-    return ChatRequest(session.model, (Message("system", system), *example), tools, temperature=temperature)
+    fixed = (Message("system", system), *example)
+    return ChatRequest(session.model, fixed, tools, temperature=temperature, fixed=len(fixed))
 
 
 def _described(tool: ToolSpec) -> str:

@@ -13,13 +13,15 @@ class ChatRequest(Struct, frozen=True):
     """One request: the whole conversation and the tools on offer.
 
     With `tool_choice` "none" the tools stay in the prompt, so that its beginning is the same bytes as before, but no
-    call is taken from the reply. "required" asks for a call; a server that cannot be asked for one may answer in words.
+    call is taken from the reply. The first `fixed` messages are the same in every request of every session like this
+    one, so that a provider may keep what it has read of them.
     """
 
     model: str
     messages: tuple[Message, ...]
     tools: tuple[ToolSpec, ...] = ()
-    tool_choice: Literal["auto", "none", "required"] = "auto"
+    tool_choice: Literal["auto", "none"] = "auto"
+    fixed: int = 0
     temperature: float | None = None
     max_tokens: int | None = None
 

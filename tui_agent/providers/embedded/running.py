@@ -87,11 +87,13 @@ class RunningEngine:
             await self.lease.close()
 
     def beginning(self, request: ChatRequest) -> ChatRequest:
-        """What of a request is worth keeping: what it was primed for, else the system messages that it starts with."""
+        """What of a request is worth keeping: what it was primed for, else what it says is the same in all."""
         known = self._ready if self._priming is None else [*self._ready, self._priming[0]]
         fitting = [each for each in known if _begins(request, each)]
         if fitting:
             return max(fitting, key=lambda each: len(each.messages))
+        if request.fixed:
+            return ChatRequest(request.model, request.messages[: request.fixed], request.tools)
         leading = itertools.takewhile(lambda message: message.role == "system", request.messages)
         return ChatRequest(request.model, tuple(leading), request.tools)
 
