@@ -291,6 +291,21 @@ def test_earlier_calls_and_results_are_text() -> None:
     )
 
 
+def test_what_is_the_same_in_all_requests_is_counted_in_the_messages_that_are_sent() -> None:
+    call = ToolCall("1", "read_file", ARGUMENTS)
+    example = (
+        Message("system", "s"),
+        Message("user", "read it"),
+        Message("assistant", "", tool_calls=(call, call)),
+        Message("tool", "one", tool_call_id="1"),
+        Message("tool", "two", tool_call_id="1"),
+    )
+    later = (*example, Message("user", "hi"))
+    for fixed, sent in ((0, 0), (1, 1), (3, 3), (4, 3), (5, 3)):  # the prompt is joined to the results
+        assert as_text(replace(HI, messages=later, fixed=fixed)).fixed == sent
+    assert as_text(replace(HI, messages=(*example, Message("assistant", "Done.")), fixed=5)).fixed == 4
+
+
 @given(st.integers(0, 6))
 def test_what_was_sent_before_stays_the_same_bytes(length: int) -> None:
     history = [Message("system", "s"), Message("user", "hi")]

@@ -463,13 +463,21 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-@pytest.mark.parametrize("opening", ["", '<tool_call>[{"name": "read_file", "arguments": ', '{"name": "read_file", '])
-def test_a_megabyte_of_anything_takes_bounded_time(kind: str, opening: str) -> None:
-    text = (opening + HOSTILE[kind] * (SIZE // len(HOSTILE[kind]) + 1))[:SIZE]
+def test_a_megabyte_of_anything_takes_bounded_time(kind: str) -> None:
+    text = (HOSTILE[kind] * (SIZE // len(HOSTILE[kind]) + 1))[:SIZE]
     begun = time.process_time()
     found = find_calls(text, TOOLS)
     assert time.process_time() - begun < 5
     assert found.calls or found.prose == text
+
+
+@pytest.mark.parametrize("kind", ["braces", "brackets", "line breaks", "objects on lines", "quotes", "parameters"])
+@pytest.mark.parametrize("opening", ['<tool_call>[{"name": "read_file", "arguments": ', '{"name": "read_file", '])
+def test_a_megabyte_that_is_held_does_too(kind: str, opening: str) -> None:
+    text = opening + HOSTILE[kind] * (SIZE // len(HOSTILE[kind]))
+    begun = time.process_time()
+    assert find_calls(text, TOOLS) == ((), text)
+    assert time.process_time() - begun < 5
 
 
 @pytest.mark.parametrize("kind", HOSTILE)

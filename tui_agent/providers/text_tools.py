@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 from msgspec.structs import replace
@@ -24,13 +25,20 @@ def as_text(request: ChatRequest) -> ChatRequest:
 
     The same tools and messages always give the same bytes, so that a server can reuse what it read.
     """
-    messages = tuple(_joined(_written(message) for message in request.messages))
-    if request.tools:
-        system = messages[0].content if messages and messages[0].role == "system" else ""
-        rest = messages[1:] if system else messages
-        described = HOW_TO.format(tools="\n".join(map(_described, request.tools)))
-        messages = (Message("system", f"{system}\n\n{described}" if system else described), *rest)
-    return replace(request, messages=messages, tools=(), tool_choice="auto")
+    messages = _messages(request.messages, request.tools)
+    beginning = _messages(request.messages[: request.fixed], request.tools) if request.fixed else ()
+    fixed = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(beginning, messages, strict=False)))
+    return replace(request, messages=messages, tools=(), tool_choice="auto", fixed=fixed)
+
+
+def _messages(messages: Sequence[Message], tools: Sequence[ToolSpec]) -> tuple[Message, ...]:
+    written = tuple(_joined(map(_written, messages)))
+    if not tools:
+        return written
+    described = HOW_TO.format(tools="\n".join(map(_described, tools)))
+    if written and written[0].role == "system":
+        return (Message("system", f"{written[0].content}\n\n{described}"), *written[1:])
+    return (Message("system", described), *written)
 
 
 def _written(message: Message) -> Message:
