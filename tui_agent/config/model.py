@@ -63,7 +63,8 @@ class ProviderSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """A command whose first line of output is the key; it is run without a shell."""
     tool_calls: ToolCallStyle = "auto"
     """How the model is offered tools: `native` by the API, `text` in the prompt, `off` not at all. `auto` is by the
-    API, takes calls that the model writes into its text too, and goes over to `text` for a model that takes no tools."""
+    API, takes calls that the model writes into its text too, and goes over to `text` for a model that takes no
+    tools."""
     profile: ProfileName = "auto"
     """How much the model is given: `small` is few tools and a short prompt, for models that lose their way in more;
     `full` is everything; `auto` goes by the model's size and window."""
