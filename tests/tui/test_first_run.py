@@ -19,6 +19,7 @@ from tui_agent.conversation.messages import Usage
 from tui_agent.providers import discovery
 from tui_agent.providers.embedded import catalogue, download
 from tui_agent.providers.embedded import machine as embedded_machine
+from tui_agent.providers.embedded import provider as embedded_provider
 from tui_agent.providers.embedded.download import installed
 from tui_agent.providers.protocol import ChatRequest, Finished, ModelInfo, ProviderEvent
 from tui_agent.tui.app import TuiAgent
@@ -50,7 +51,8 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
         monkeypatch.delenv(f"{name}_API_KEY", raising=False)
     monkeypatch.delenv("AWS_BEARER_TOKEN_BEDROCK", raising=False)
     monkeypatch.delenv("OLLAMA_HOST", raising=False)
-    monkeypatch.setattr(catalogue, "MODELS", (TINY,))
+    for module in (catalogue, embedded_provider):
+        monkeypatch.setattr(module, "MODELS", (TINY,))
     monkeypatch.setattr(embedded_machine, "PACKAGE", "msgspec")  # the engine itself is not needed here
     monkeypatch.setattr(embedded_machine, "NEEDED", ())
     monkeypatch.setattr(download, "TELL_SECONDS", 0.01)

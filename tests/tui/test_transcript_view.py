@@ -1,5 +1,7 @@
 """The transcript as the user meets it: following, folding, jumping, resizing, copying, and nothing raw on it."""
 
+import asyncio
+import itertools
 import json
 import re
 from pathlib import Path
@@ -59,6 +61,22 @@ async def settled(pilot) -> None:
     while pilot.app.view._frame is not None and pilot.app._exception is None:
         await pilot.pause(0.005)
     await pilot.pause()
+
+
+async def test_a_change_is_painted_on_a_machine_that_holds_us_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second passes between any two looks at Textual's clock: its own one-shot timers never come then."""
+    app = Show()
+    async with app.run_test(size=(60, 10)) as pilot:
+        await settled(pilot)
+        with monkeypatch.context() as busy:
+            clock = itertools.count()
+            busy.setattr("textual._time.get_time", lambda: float(next(clock)))
+            app.document.add(UserBlock(text="hello"))
+            for _ in range(200):
+                if app.view._frame is None:
+                    break
+                await asyncio.sleep(0.01)
+        assert any("hello" in line for line in app.screen_text())
 
 
 def talk(document: Document, turns: int) -> None:

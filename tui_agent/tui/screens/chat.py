@@ -29,6 +29,7 @@ from tui_agent.tui.bindings import bindings_for, keymap
 from tui_agent.tui.commands import SlashCommand, completions, find
 from tui_agent.tui.history import PromptHistory
 from tui_agent.tui.host import Host, Launch, Offer
+from tui_agent.tui.later import later
 from tui_agent.tui.models import Models
 from tui_agent.tui.progress import Progress
 from tui_agent.tui.questions import Questions
@@ -120,7 +121,7 @@ class ChatScreen(Screen[None]):
 
     def _after_first_paint(self) -> None:
         # A key typed at launch comes first: imports in a thread would make its echo wait for the interpreter's lock.
-        self.set_timer(SETTLING, self._start)
+        later(self, SETTLING, self._start)
 
     def _start(self) -> None:
         gc.enable()

@@ -1,6 +1,7 @@
 """The keys that answer a question, and the gate they pass: shared by the approval panel and the diff review."""
 
 import time
+from asyncio import TimerHandle
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -8,7 +9,6 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.message import Message
-from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input
 
@@ -23,6 +23,7 @@ from tui_agent.permissions.approval import (
 from tui_agent.tui.actions import ACTIONS
 from tui_agent.tui.arming import ArmingGuard
 from tui_agent.tui.bindings import bindings_for, key_name, keys_of
+from tui_agent.tui.later import later
 from tui_agent.tui.widgets.diff_text import one_line
 from tui_agent.tui.widgets.key_hints import Hint, KeyHints
 
@@ -100,7 +101,7 @@ class AnswerBar(Widget):
         self._request: ApprovalRequest | None = None
         self._asked = 0
         self._admitted = False
-        self._timer: Timer | None = None
+        self._timer: TimerHandle | None = None
         self._came_from: Widget | None = None
         self._hints = KeyHints()
         self._comment = Input(compact=True, placeholder="why not? the model reads this; enter denies, esc goes back")
@@ -187,7 +188,7 @@ class AnswerBar(Widget):
         if now < opens:
             self._look(armed=False)
         if self._timer is None and opens != float("inf"):
-            self._timer = self.set_timer(max(0.001, opens - now), self.arm_if_due)
+            self._timer = later(self, opens - now, self.arm_if_due)
 
     def _look(self, armed: bool) -> None:
         if armed != self.armed:
@@ -206,7 +207,7 @@ class AnswerBar(Widget):
         self.remove_class("-commenting")
         self._comment.value = ""
         if self._timer is not None:
-            self._timer.stop()
+            self._timer.cancel()
             self._timer = None
 
     def _take_focus(self) -> None:

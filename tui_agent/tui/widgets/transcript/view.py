@@ -1,5 +1,6 @@
 """The transcript on the screen: one widget, whatever the length; only rows in view are laid out and painted."""
 
+from asyncio import TimerHandle
 from time import monotonic
 from typing import Any
 
@@ -11,11 +12,11 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
-from textual.timer import Timer
 from textual.widget import Widget
 
 from tui_agent.text.sanitize import sanitize
 from tui_agent.tui.bindings import bindings_for
+from tui_agent.tui.later import later
 from tui_agent.tui.theming import UNICODE, Palette, Symbols
 from tui_agent.tui.widgets.transcript.document import (
     AgentBlock,
@@ -101,8 +102,8 @@ class TranscriptView(ScrollView, can_focus=True):
         self._port = Viewport(document)
         self._area = Size()
         self._shown: tuple[object, ...] = ()
-        self._frame: Timer | None = None
-        self._second: Timer | None = None
+        self._frame: TimerHandle | None = None
+        self._second: TimerHandle | None = None
         self._last_frame = 0.0
         self._cost = 0.0
         self._painting = False
@@ -145,7 +146,7 @@ class TranscriptView(ScrollView, can_focus=True):
         if self._frame is None and self.is_running:
             # A frame that cost much makes the next one wait longer: half of the time stays free for keys.
             wait = max(FRAME - self._cost, self._cost) - (monotonic() - self._last_frame)
-            self._frame = self.set_timer(max(0.001, wait), self._show_changes)
+            self._frame = later(self, wait, self._show_changes)
 
     def on_mount(self) -> None:
         """Show what the document holds already."""
@@ -173,7 +174,7 @@ class TranscriptView(ScrollView, can_focus=True):
             self._shown = shown
             self.refresh()
         if counting and self._second is None:
-            self._second = self.set_timer(1.0, self._second_passed)
+            self._second = later(self, 1.0, self._second_passed)
 
     def _second_passed(self) -> None:
         """Something counts seconds; otherwise no timer runs."""
