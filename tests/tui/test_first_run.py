@@ -482,3 +482,24 @@ async def test_the_profile_is_shown_with_its_reason_and_can_be_changed(
         await until(pilot, says(app, "embedded · tiny small ask"))
         await submit(pilot, "/profile huge")
         await until(pilot, says(app, "no profile is called huge → profiles are auto, small, full"))
+
+
+async def test_the_settings_choose_the_profile_of_a_server(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ChatServer([reply_text("Hello.")]) as server:
+        fake = {"base_url": server.url, "default_model": "big", "requires_api_key": False, "profile": "small"}
+        machine.configure({"provider": "fake", "providers": {"fake": fake}})
+        app = chat_app(machine, monkeypatch)
+        async with app.run_test(size=(100, 30)) as pilot:
+            await until(pilot, says(app, "fake · big small ask"))
+            await until(pilot, says(app, "small profile (set by you)"))
+
+
+async def test_a_small_model_of_a_server_is_known_before_anything_is_sent(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ChatServer(models=("qwen2.5-coder:1.5b",)) as server:
+        configure(machine, llamacpp=server.url)
+        app = chat_app(machine, monkeypatch)
+        async with app.run_test(size=(100, 30)) as pilot:
+            await until(pilot, says(app, "llamacpp · qwen2.5-coder:1.5b small ask"))
+            assert not server.requests

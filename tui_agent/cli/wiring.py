@@ -5,7 +5,7 @@ import os
 import platform
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from tui_agent import __version__
 from tui_agent.config.load import LoadedSettings, load_settings
 from tui_agent.config.locations import locations
-from tui_agent.config.model import Settings
+from tui_agent.config.model import ProfileName, Settings
 from tui_agent.conversation.errors import ConfigError, ProviderError, StoreError, UsageError, WorkspaceError
 
 if TYPE_CHECKING:
@@ -207,10 +207,15 @@ class Engine:
             model=model,
             options=self._options(),
             policy_for=lambda mode: policy_for(self.loaded.settings, mode),
+            profile_for=self._profile,
             mode=mode,
             working_directory=str(self.directory),
             version=__version__,
         )
+
+    def _profile(self, provider: str) -> ProfileName:
+        settings = self.loaded.settings.providers.get(provider)
+        return settings.profile if settings is not None else "auto"
 
     def provider(self, name: str) -> "LLMProvider":
         """The client of a configured provider, made once.
@@ -305,7 +310,8 @@ class Engine:
     async def context_length(self) -> int | None:
         """Tokens that the session's model can read, as configured or as its server says; None when neither does.
 
-        A session that has no model yet takes the first one that its server lists.
+        A session that has no model yet takes the one that its server would use. A server on this machine is asked what
+        the model is in any case: how much it is given depends on that.
         """
         from tui_agent.providers.discovery import probe
 
@@ -313,6 +319,11 @@ class Engine:
         provider = self.loaded.settings.providers.get(session.provider.name)
         if provider is None:
             return None
+        if session.provider.local and (session.model or not session.records):
+            with suppress(ProviderError):  # the first turn says what is wrong
+                await session.describe()
+            known = session.model_info.context_length if session.model_info is not None else None
+            return provider.context_length or known
         if provider.context_length is not None and session.model:
             return provider.context_length
         found = await probe(session.provider.name, provider, os.environ)
