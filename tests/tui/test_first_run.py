@@ -165,6 +165,18 @@ async def test_the_offer_and_its_key_are_in_view_when_nobody_answers(
         await until(pilot, lambda: "f6 download   f5 look again" in footer(app), "the keys")
 
 
+@pytest.mark.parametrize("size", SIZES, ids=["wide", "classic", "tiny"])
+def test_the_first_run_looks_as_designed(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, snap_compare: Callable[..., bool], size: tuple[int, int]
+) -> None:
+    app = chat_app(machine, monkeypatch)
+
+    async def ready(pilot: object) -> None:
+        await until(pilot, lambda: says(app, "f6 downloads")() and "f5 look" in footer(app), "the offer")  # type: ignore[arg-type]
+
+    assert snap_compare(app, terminal_size=size, run_before=ready)
+
+
 async def test_what_was_looked_for_is_said_with_each_address_and_key(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -48,7 +48,7 @@ class Part(NamedTuple):
 
 
 # What goes first when the line is too narrow, one step after the other.
-_STEPS = ("sandbox", "name", "folder", "bar", "branch", "provider", "path", "context", "profile")
+_STEPS = ("sandbox", "name", "folder", "bar", "branch", "provider", "path", "profile", "context")
 
 
 def short_count(count: int) -> str:
