@@ -159,94 +159,17 @@ def test_a_fence_of_shell_needs_a_tool_that_takes_a_command() -> None:
 
 # ---- lines before and after a call ----
 
-MEANT_BEFORE = [
-    "Let me read the file.",
-    "I need more information. Let me check it.",
-    "Tool call:",
-    "Here is the function call to read the file:",
-    "The following function call will read the file:",
-    "Since this is an example project, I'll check its README:",
-    "It looks like you want the project name. Let me read the file:",
-    "To determine the name without guessing, I'll read the file:",
-    "I'm not able to see your files directly, so I'll use the tool:",
-    "I don't know the name, but I can look it up:",
-    "The command failed, so I'll try another one:",
-    "I apologize for the mistake. Here is the corrected call:",
-    "The previous call returned an error. Let me try again:",
-    "The command to read the file is:",
-    "This can be done with the `edit_file` tool:",
-    "I want to see what the file says:",
-    "### Step 1: Read the file",
-    "Ich lese die Datei:",
-    "让我读取文件：",
-]
-NOT_MEANT_BEFORE = [
-    "An example call:",
-    "E.g.:",
-    "A call might look as follows:",
-    "This is how you call a tool:",
-    "Such a call is written as:",
-    "I could read the file with:",
-    "If I had to read it, I'd use:",
-    "I won't run this, but the call would be:",
-    "Instead of calling",
-    "I decided against:",
-    "Earlier I ran:",
-    "The user's message contained:",
-    "The log file has this entry:",
-    "The test expects:",
-    "The server responds with:",
-    "This is the JSON that the model produced:",
-    "Either this:",
-    "There are several ways to do this:",
-    "The following call failed:",
-    "A mock reply:",
-    "Which do you prefer?",
-    "To call it, write:",
-    "These are the tools I have. My tools are used so:\n\n1. Read:",
-    "Zum Beispiel:",
-]
-MEANT_AFTER = [
-    "This will read the file.",
-    "Once I have the content, I can tell you the name.",
-    "After running this, the output will contain the name.",
-    "You can then parse the content to find the name.",
-    "If the file does not exist, an error is returned.",
-]
-NOT_MEANT_AFTER = [
-    "This is an example of a tool call.",
-    "Replace a.py with the path of your file.",
-    "Do you want me to run it?",
-    "Shall I go ahead?",
-    "I haven't executed this yet; tell me if I should.",
-    "That's how a call would look.",
-    "Don't run this in production.",
-]
+LINES = [json.loads(line) for line in (DATA / "tool_call_leads.jsonl").read_text("utf-8").splitlines()]
+FORMS = (f"```json\n{CALL}\n```", f"<tool_call>\n{CALL}\n</tool_call>", CALL)
 
 
-@pytest.mark.parametrize("form", [f"```json\n{CALL}\n```", f"<tool_call>\n{CALL}\n</tool_call>", CALL])
-@pytest.mark.parametrize("line", MEANT_BEFORE)
-def test_a_line_that_leads_to_a_call_lets_it_be_meant(line: str, form: str) -> None:
-    assert len(calls_of(f"{line}\n\n{form}")) == 1
-
-
-@pytest.mark.parametrize("form", [f"```json\n{CALL}\n```", f"<tool_call>\n{CALL}\n</tool_call>", CALL])
-@pytest.mark.parametrize("line", NOT_MEANT_BEFORE)
-def test_a_line_that_keeps_its_distance_does_not(line: str, form: str) -> None:
-    text = f"{line}\n\n{form}"
-    assert find_calls(text, TOOLS) == ((), text)
-
-
-@pytest.mark.parametrize("line", MEANT_AFTER)
-def test_a_call_that_is_only_explained_afterwards_is_meant(line: str) -> None:
-    assert find_calls(f"```json\n{CALL}\n```\n\n{line}", TOOLS).prose == line
-    assert len(calls_of(f"```json\n{CALL}\n```\n\n{line}")) == 1
-
-
-@pytest.mark.parametrize("line", NOT_MEANT_AFTER)
-def test_a_call_can_be_taken_back_afterwards(line: str) -> None:
-    text = f"```json\n{CALL}\n```\n\n{line}"
-    assert find_calls(text, TOOLS) == ((), text)
+@pytest.mark.parametrize("row", LINES, ids=lambda row: f"{row['place']} {row['line']}")
+def test_the_line_beside_a_call_says_whether_it_is_meant(row: dict[str, Any]) -> None:
+    for form in FORMS if row["place"] == "before" else FORMS[:2]:
+        text = f"{row['line']}\n\n{form}" if row["place"] == "before" else f"{form}\n\n{row['line']}"
+        found = find_calls(text, TOOLS)
+        assert len(found.calls) == row["meant"]
+        assert found.prose == (row["line"].strip() if row["meant"] else text)
 
 
 # ---- streaming ----

@@ -33,6 +33,7 @@ _EXAMPLE = _any(
     r"\bexamples?\W*$",
     r"\b(?:examples?|samples?) (?:of|call|usage|request|json|format|tool|output|command|input)",
     r"\billustrat|\bdemonstrat|\bsuppose\b|\bimagine\b|\bhypothetical|\bpseudo",
+    r"\b(?:consider|think of) (?:an?|this|the)\b|\b(?:copy|paste) (?:this|it)\b|\b(?:such as|thus)\W*$",
     r"beispiel|par exemple|\bexemple\W*$|ejemplo|esempio|exemplo|пример|例",
 )
 _FORM = _any(
@@ -40,7 +41,7 @@ _FORM = _any(
     r"\b(?:following|required|expected|correct|proper|exact) (?:json )?(?:format|syntax|form|schema|template)\b",
     r"\bthe (?:\w+ )?(?:format|syntax|template|schema)(?: is| looks| would be| should be)?\W*$",
     r"^\W*definitions?\W*$|\b(?:format|syntax)\b.{0,60}\bis\W*$",
-    r"\b(?:general|usual|canonical|standard) (?:form|shape|layout)\b",
+    r"\b(?:general|usual|canonical|standard) (?:form|shape|layout|idea)\b|\bcalls are\b",
     r"\b(?:written|represented|expressed|encoded) as\W*$",
     r"\b(?:typical|sample|minimal|generic|possible|malformed) (?:tool |function )?calls?\b",
     r"\b(?:an?|each|every|any) (?:\w+ ){0,2}calls?\b.{0,20}\b(?:is|has|consists|contains|needs|must|looks)\b",
@@ -72,7 +73,7 @@ _SAID_BEFORE = _any(
     r"(?: \w+){0,4} (?:is|was|are|were)(?: (?:this|that|the following|as follows|something like|like this))*\W*$",
     r"\b(?:contains?|contained|says|said|reads|shows|showed|states|stated|printed|prints|returned|returns|outputs|logged"
     r"|responded|replied|(?:responds|answers|replies|answer) with|sent|wrote|expects|expected|accepts|means|becomes"
-    r"|say|contain|holds?|produced|generated|emitted|issued|received|recorded|executed|observed|failed|fails)"
+    r"|say|contain|holds?|produced|generated|emitted|issued|received|recorded|executed|observed|happened|failed|fails)"
     r"(?: (?:this|that|the following|as follows|something like|like this))*\W*$",
     r"\b(?:expected|mock|original|wrong|whole) (?:reply|output|response|result|call|answer)\b|\btest case\b",
     r"\b(?:answer|reply|respond) like (?:this|so)\W*$|\b(?:entry|snippet|excerpt|fragment)\W*$",
@@ -94,6 +95,15 @@ _TURNED_DOWN = _any(
     r"\b(?:i|you|we|he|she|it|they|model|user|assistant|agent)(?:['’]ve| have| has| had)?(?: just| already| also)? "
     r"(?:ran|called|used|executed|wrote|sent|made|tried|invoked|issued|got|did|saw|received|posted)\b",
 )
+_ENGLISH = re.compile(r"\b(?:the|of|from|these|those|this|it|both|any|is|are)\b")
+_DOING = re.compile(
+    r"\b(?:i|me|my|we|us|you|let|use[sd]?|using|calls?|calling|commands?|steps?|tools?|functions?|actions?|runs?|running"
+    r"|reads?|reading|look\w*|check\w*|list\w*|open\w*|fetch\w*|get\w*|need\w*|first|next|then|now|here|following"
+    r"|replac\w+|chang(?:es?|ing)|edit\w*|creat\w+|do|done|doing|execut\w+|follow\w*|start\w*|search\w*|find\w*|writ\w+"
+    r"|updat\w+|fix\w*|mak\w+|add\w*|remov\w+|delet\w+|test\w*|new|corrected|requested|sure|okay?"
+    r"|will|can|should work|shows?|shown|tells?|second|third|patch|solution)\b|^\w+ing\b|['’]ll|\bx\b"
+)
+"""Words of somebody who is about to do something; `x` stands for code and file names."""
 _INTENTION = re.compile(
     r"(?:[,;–—-]|\b(?:so|but|however|therefore|thus)\b).{0,40}"
     r"\b(?:i['’]?ll|i will|let me|let['’]s|i can|i need|i must|i['’]?m going|i am going|we can|we need|you can)\b"
@@ -172,6 +182,13 @@ def _is_distant(line: str) -> bool:
     sentence = _SENTENCE_END.split(line)[-1]
     if _SAID_BEFORE.search(_INDIRECT.sub("x", sentence)) or _UNREAL.search(sentence):
         return True
+    if (
+        sentence.endswith(":")
+        and len(sentence.split()) < 10
+        and _ENGLISH.search(sentence)
+        and not _DOING.search(sentence)
+    ):
+        return True  # a caption: "the old version:"
     turned_down = _TURNED_DOWN.search(sentence)
     return turned_down is not None and _INTENTION.search(sentence, turned_down.end()) is None
 
