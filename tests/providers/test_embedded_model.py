@@ -243,11 +243,15 @@ async def test_kill_9_of_the_supervisor_ends_an_engine_that_is_loading(room: Roo
 def _engines() -> list[psutil.Process]:
     """The engines below this process that have come as far as taking their order."""
     family = psutil.Process().children(recursive=True)
-    return [each for each in family if "tui_agent.providers.embedded.child" in each.cmdline() and _loads(each)]
+    return [each for each in family if _loads(each)]
 
 
 def _loads(process: psutil.Process) -> bool:
-    return any("xllamacpp" in mapped.path for mapped in process.memory_maps())
+    try:
+        ours = "tui_agent.providers.embedded.child" in process.cmdline()
+        return ours and any("xllamacpp" in mapped.path for mapped in process.memory_maps())
+    except psutil.NoSuchProcess:  # it ended meanwhile, as a zombie too
+        return False
 
 
 @pytest.mark.parametrize("content", [b"GGUF", b"no model at all" * 1000])
