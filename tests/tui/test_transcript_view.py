@@ -25,7 +25,7 @@ from tui_agent.tui.widgets.transcript.document import (
     UserBlock,
     WelcomeBlock,
 )
-from tui_agent.tui.widgets.transcript.layout import duration
+from tui_agent.tui.widgets.transcript.text_rows import duration
 from tui_agent.tui.widgets.transcript.view import TranscriptView
 from tui_agent.tui.widgets.transcript.viewport import Viewport
 

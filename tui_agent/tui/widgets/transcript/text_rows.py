@@ -1,0 +1,40 @@
+"""Rows of plain foreign text, as every kind of block uses them."""
+
+from tui_agent.text.sanitize import sanitize
+from tui_agent.tui.widgets.transcript.lines import Line, Spans, clip, width_of, wrap
+
+
+def duration(seconds: float) -> str:
+    """A time for people: `12 ms`, `2.1 s`, `43 s`, `2 min 05 s`."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"
+
+
+def wrapped(text: str, role: str, width: int, lead: Spans = (), hard: bool = False) -> list[Line]:
+    """Foreign text, line by line; `lead` stands before the first row and its width before the others."""
+    indent = width_of(lead)
+    if indent * 2 > width:
+        lead, indent = (), 0
+    blank: Spans = ((" " * indent, "text"),) if indent else ()
+    rows: list[Line] = []
+    for line in sanitize(text).split("\n"):
+        for row in wrap(((line.expandtabs(4), role),), width - indent, hard):
+            rows.append(Line((*(blank if rows else lead), *row)))
+    return rows
+
+
+def last_lines(text: str, count: int, role: str, width: int) -> list[Line]:
+    """The last lines, each clipped to one row."""
+    lines = sanitize(text).rstrip("\n").split("\n")[-count:]
+    return [Line(clip(((line.expandtabs(4), role),), width)) for line in lines]
+
+
+def first_line(text: str) -> str:
+    """The first line of foreign text, with a sign that more follows."""
+    first, _, rest = sanitize(text).strip().partition("\n")
+    return first.expandtabs(1) + (" …" if rest else "")
