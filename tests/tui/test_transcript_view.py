@@ -25,6 +25,7 @@ from tui_agent.tui.widgets.transcript.document import (
     UserBlock,
     WelcomeBlock,
 )
+from tui_agent.tui.widgets.transcript.overlay import Mark
 from tui_agent.tui.widgets.transcript.text_rows import duration
 from tui_agent.tui.widgets.transcript.view import TranscriptView
 from tui_agent.tui.widgets.transcript.viewport import Viewport
@@ -256,20 +257,44 @@ async def test_copy_gives_the_source_of_the_block_under_the_cursor():
         assert [(event.text, event.what) for event in app.copied] == [("**bold** text", "answer")]
 
 
-async def test_selecting_by_mouse_gives_the_text_without_the_gutter():
+async def test_marks_lie_over_painted_rows_and_can_be_taken_off():
     app = Show()
     async with app.run_test(size=(90, 12)) as pilot:
-        app.document.add(UserBlock(text="one two three"))
-        app.document.add(AgentBlock(text=GrowingText("four **five** six")))
+        block = app.document.add(UserBlock(text="one 日本 two"))
         await settled(pilot)
-        await pilot.mouse_down(app.view, offset=(14, 1))
-        await pilot.hover(app.view, offset=(18, 3))
-        await pilot.mouse_up(app.view, offset=(18, 3))
-        await pilot.pause()
-        selected = app.screen.get_selected_text()
-        assert selected is not None
-        assert selected.split("\n")[0] == "two three"
-        assert selected.split("\n")[2].startswith("four fiv")
+        plain = app.view.render_line(1)
+        app.view.marks = lambda block_id, row: (
+            [Mark(4, 6), Mark(7, 10, True)] if (block_id, row) == (block.id, 0) else []
+        )
+        strip = app.view.render_line(1)
+        assert strip.text == plain.text
+        reverse = "".join(segment.text for segment in strip if segment.style.reverse)
+        selected = Palette(THEMES["slate"]).selection.bgcolor
+        assert reverse == "two"
+        assert "".join(segment.text for segment in strip if segment.style.bgcolor == selected) == "日本"
+        app.view.marks = None
+        assert list(app.view.render_line(1)) == list(plain)
+
+
+async def test_a_row_is_brought_into_view_only_when_it_is_not_there():
+    app = Show()
+    async with app.run_test(size=(90, 12)) as pilot:
+        talk(app.document, 60)
+        await settled(pilot)
+        last, early = app.document.blocks[-1], app.document.blocks[31]
+        before = app.screen_text()
+        app.view.show_row(last.id, 0)
+        assert app.screen_text() == before and app.view.follow
+        app.view.show_row(early.id, 2)
+        assert "a point" in app.screen_text()[4] and "answer 10" in app.screen_text()[2]
+        assert not app.view.follow
+        before = app.screen_text()
+        app.view.show_row(early.id, 3)
+        assert app.screen_text() == before
+        app.view.show_row(app.document.blocks[0].id, 0)
+        assert "question 0" in app.screen_text()[1]
+        app.view.show_row(12345, 0)
+        assert "question 0" in app.screen_text()[1]
 
 
 async def test_a_switch_to_a_provider_whose_model_is_not_known_yet_names_the_provider_alone():

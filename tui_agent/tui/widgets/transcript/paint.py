@@ -34,6 +34,8 @@ class Painter:
         self.cursor = self.style("accent")
         self.bar = symbols.gutter
         self.selection = palette.selection
+        self.mark = palette.selection
+        self.present = Style(reverse=True)
 
     def style(self, role: str, band: str = "") -> Style:
         """The whole style of a role on a band."""

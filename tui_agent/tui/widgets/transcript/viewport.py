@@ -187,6 +187,21 @@ class Viewport:
         self.follow = True
         self.settle()
 
+    def show(self, block_id: int, row: int, above: int) -> None:
+        """The user wants a row of a block (0 is its first) with `above` rows over it, however far away that is."""
+        self.settle()
+        index = self._place.get(block_id)
+        if index is None:
+            return
+        row += self.gap(index) - above
+        while row < 0 and index:
+            index -= 1
+            row += self._lay_out(index)
+        self.follow = False
+        self._anchor = self.document.blocks[index].id, max(0, row)
+        self.settle()
+        self.follow = self.top >= self.last_top
+
     def hold(self) -> None:
         """What is at the top stays there, whatever is folded or grows, unless all of it fits anyway."""
         self.follow = False

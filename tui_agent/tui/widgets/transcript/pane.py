@@ -1,0 +1,248 @@
+"""The transcript as a pane: mounted, scrolled and painted; only rows in view are laid out, whatever the length."""
+
+from asyncio import TimerHandle
+from collections.abc import Callable, Iterable, Sequence
+from time import monotonic
+from typing import Any
+
+from rich.console import RenderableType
+from rich.style import Style
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tui_agent.tui.later import later
+from tui_agent.tui.theming import UNICODE, Palette, Symbols
+from tui_agent.tui.widgets.transcript.document import Document
+from tui_agent.tui.widgets.transcript.layout import gutter_for, mark_of
+from tui_agent.tui.widgets.transcript.lines import text_of
+from tui_agent.tui.widgets.transcript.overlay import Mark, marked, overlaid
+from tui_agent.tui.widgets.transcript.paint import Painter, text_width
+from tui_agent.tui.widgets.transcript.viewport import Row, Viewport
+
+FRAME = 1 / 30
+"""Seconds between two repaints while text streams."""
+
+# Painted rows to keep of one block: a few screens, a strip is some kilobytes.
+_STRIPS = 400
+
+Marks = Callable[[int, int], Sequence[Mark]]
+"""What is to be highlighted on a row, by the id of its block and its number in the block; asked at every painting."""
+
+
+class TranscriptPane(ScrollView, can_focus=True):
+    """Shows a document, following its end until the user scrolls up.
+
+    However often the document changes, at most one repaint a frame; no timer runs while nothing changes.
+    """
+
+    ALLOW_SELECT = False
+
+    DEFAULT_CSS = """
+    TranscriptPane {
+        overflow-x: hidden;
+        overflow-y: scroll;
+        scrollbar-size-vertical: 1;
+        background: $background;
+    }
+    """
+
+    def __init__(
+        self,
+        document: Document,
+        *,
+        palette: Palette,
+        symbols: Symbols = UNICODE,
+        id: str | None = None,
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(id=id, classes=classes)
+        self.document = document
+        self.cursor: int | None = None
+        """Id of the block that the keys act on."""
+        self._marks: Marks | None = None
+        self._palette = palette
+        self._symbols = symbols
+        self._painter = Painter(palette, symbols)
+        self._port = Viewport(document)
+        self._area = Size()
+        self._shown: tuple[object, ...] = ()
+        self._frame: TimerHandle | None = None
+        self._second: TimerHandle | None = None
+        self._last_frame = 0.0
+        self._cost = 0.0
+        document.on_change = self._document_changed
+
+    @property
+    def follow(self) -> bool:
+        """True while new content scrolls into view."""
+        return self._port.follow
+
+    @property
+    def palette(self) -> Palette:
+        """Colours; setting it repaints, nothing is laid out again."""
+        return self._palette
+
+    @palette.setter
+    def palette(self, palette: Palette) -> None:
+        self._palette = palette
+        self._repaint()
+
+    @property
+    def symbols(self) -> Symbols:
+        """Signs; setting it repaints."""
+        return self._symbols
+
+    @symbols.setter
+    def symbols(self, symbols: Symbols) -> None:
+        self._symbols = symbols
+        self._repaint()
+
+    @property
+    def marks(self) -> Marks | None:
+        """What is highlighted; setting it repaints. `refresh()` when the same callable has other answers."""
+        return self._marks
+
+    @marks.setter
+    def marks(self, marks: Marks | None) -> None:
+        self._marks = marks
+        self.refresh()
+
+    def _repaint(self) -> None:
+        self._painter = Painter(self._palette, self._symbols)
+        self._port.restyled()
+        self.refresh()
+
+    # ---- changes of the document, at most one frame at a time ----
+
+    def _document_changed(self, block_id: int | None) -> None:
+        self._port.changed(block_id)
+        if self._frame is None and self.is_running:
+            # A frame that cost much makes the next one wait longer: half of the time stays free for keys.
+            wait = max(FRAME - self._cost, self._cost) - (monotonic() - self._last_frame)
+            self._frame = later(self, wait, self._show_changes)
+
+    def on_mount(self) -> None:
+        """Show what the document holds already."""
+        self._sync()
+
+    def _show_changes(self) -> None:
+        self._frame = None
+        began = monotonic()
+        self._sync()
+        self._last_frame = monotonic()
+        self._cost = self._last_frame - began
+
+    def _sync(self) -> None:
+        """Bring position and screen in line with the document."""
+        port = self._port
+        port.settle()
+        self._settled()
+        self._place_view()
+        shown = port.shown()
+        counting = port.at_work()
+        if shown != self._shown or counting:
+            self._shown = shown
+            self.refresh()
+        if counting and self._second is None:
+            self._second = later(self, 1.0, self._second_passed)
+
+    def _settled(self) -> None:
+        """Called when the place is found and before it is shown."""
+
+    def _second_passed(self) -> None:
+        """Something counts seconds; otherwise no timer runs."""
+        self._second = None
+        self._port.second_passed()
+        self._sync()
+
+    def _place_view(self) -> None:
+        """Tell Textual where the view stands."""
+        port = self._port
+        size = Size(self._area.width, max(port.total, self._area.height))
+        if size != self.virtual_size:
+            # Setting the reactive would lay out the whole screen; the bar is always there, so only it has to know.
+            self.set_reactive(Widget.virtual_size, size)
+            self._scroll_update(size)
+        if round(self.scroll_y) != port.top or self.scroll_target_y != port.top:
+            self.scroll_target_y = self.scroll_y = port.top
+
+    def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
+        resized = super()._size_updated(size, virtual_size, container_size, layout)
+        inner = size - self.styles.gutter.totals
+        area = Size(max(0, inner.width - self.scrollbar_size_vertical), inner.height)
+        if area != self._area:
+            self._area = area
+            self._port.resize(text_width(area.width, gutter_for(area.width)) if area.width else 0, area.height)
+            self._sync()
+        return resized
+
+    # ---- scrolling: whatever comes here was the user's wish ----
+
+    def _scroll_to(self, x: float | None = None, y: float | None = None, **_how: Any) -> bool:
+        """Every way of scrolling that Textual has ends here; `_how` asks for animations that we do not make."""
+        return y is not None and self._go(round(y))
+
+    def _go(self, top: int) -> bool:
+        before = self._port.top
+        self._port.go(top)
+        self._sync()
+        return self._port.top != before
+
+    def show_row(self, block_id: int, row: int) -> None:
+        """Bring a row of a block into view, a third down the screen unless it is there already.
+
+        The end is no longer followed, unless it is in view then. Does nothing for a block that is gone.
+        """
+        port = self._port
+        index = port.place_of(block_id)
+        if index is None:
+            return
+        if port.top <= port.first_row(index) + row < port.top + self._area.height:
+            port.hold()
+        else:
+            port.show(block_id, row, self._area.height // 3)
+        self._sync()
+
+    # ---- painting ----
+
+    def render(self) -> RenderableType:
+        """Nothing: rows are drawn one by one."""
+        return ""
+
+    def render_line(self, y: int) -> Strip:
+        """Paint the row `y` of the view."""
+        number = self._port.top + y
+        row = self._port.row(number)
+        strip = self._strip(number)
+        if row is None:
+            return strip
+        return overlaid(strip, self._overlays(row))
+
+    def _overlays(self, row: Row) -> Iterable[tuple[int, int, Style]]:
+        """Ranges of cells of a row that are painted over in another style."""
+        if self._marks is None or row.row < 0 or not (marks := self._marks(row.block.id, row.row)):
+            return ()
+        painter = self._painter
+        lines = self._port.rows_of(row.block).lines
+        text = text_of(lines[row.row].spans) if row.row < len(lines) else ""
+        return marked(text, marks, gutter_for(self._area.width).width, painter.mark, painter.present)
+
+    def _strip(self, number: int) -> Strip:
+        width = self._area.width
+        row = self._port.row(number)
+        if row is None or row.row < 0:
+            return self._painter.blank(width)
+        rows = self._port.rows_of(row.block)
+        if row.row >= len(rows.lines):
+            return self._painter.blank(width)
+        cursor = row.block.id == self.cursor and self.has_focus
+        strip = rows.strips.get((row.row, cursor))
+        if not isinstance(strip, Strip) or strip.cell_length != width:
+            if len(rows.strips) > _STRIPS:
+                rows.strips.clear()
+            mark = mark_of(row.block) if row.row == 0 else None
+            strip = self._painter.strip(rows.lines[row.row], mark, gutter_for(width), width, cursor)
+            rows.strips[row.row, cursor] = strip
+        return strip
