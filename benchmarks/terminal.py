@@ -10,13 +10,78 @@ import struct
 import subprocess
 import termios
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 
 import pyte
 
 _QUIET = re.compile(rb"\x1b\[[<>=?][0-9;]*[a-zA-Z]|\x1b\[[0-9;?]*\$[a-z]|\x1b[P_^].*?\x1b\\", re.DOTALL)
 """Private sequences that pyte would print as text."""
+
+
+class Display:
+    """What a terminal shows of the bytes it was sent."""
+
+    def __init__(self, columns: int, rows: int) -> None:
+        self.screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self.screen)
+        self._pending = b""
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes; a sequence that is cut at their end waits for the next ones, or for `finish`."""
+        data = _QUIET.sub(b"", self._pending + data)
+        cut = data.rfind(b"\x1b")
+        self._pending = b"" if cut < 0 or len(data) - cut > 64 else data[cut:]
+        self._stream.feed(data[: len(data) - len(self._pending)])
+
+    def finish(self) -> bool:
+        """Take what waits as it is; False when nothing does."""
+        if not self._pending:
+            return False
+        self._stream.feed(self._pending)
+        self._pending = b""
+        return True
+
+    def row(self, number: int) -> str:
+        """A row, in all its width."""
+        line = self.screen.buffer[number]
+        return "".join(line[column].data for column in range(self.screen.columns))
+
+    @property
+    def text(self) -> str:
+        """What is on the screen, line by line."""
+        return "\n".join(line.rstrip() for line in self.screen.display)
+
+
+def start_on_pty(
+    command: Sequence[str], columns: int, rows: int, env: Mapping[str, str], cwd: str | None
+) -> tuple[int, subprocess.Popen[bytes]]:
+    """Run a program in a session of its own on a new pty; the pty's other end and the process.
+
+    The terminal does not echo: what is on the screen was put there by the program.
+    """
+    master, slave = pty.openpty()
+    modes = termios.tcgetattr(slave)
+    modes[3] &= ~(termios.ECHO | termios.ICANON)
+    termios.tcsetattr(slave, termios.TCSANOW, modes)
+    set_size(master, columns, rows)
+    process = subprocess.Popen(
+        list(command),
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "TERM": "xterm-256color", **env},
+        cwd=cwd,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )
+    os.close(slave)
+    return master, process
+
+
+def set_size(master: int, columns: int, rows: int) -> None:
+    """Say how large the window is."""
+    fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
 
 class Terminal:
@@ -32,37 +97,17 @@ class Terminal:
         cwd: str | None = None,
     ) -> None:
         self.columns, self.rows = columns, rows
-        self.screen = pyte.Screen(columns, rows)
-        self._stream = pyte.ByteStream(self.screen)
-        self._pending = b""
+        self._display = Display(columns, rows)
+        self.screen = self._display.screen
         self.raw = bytearray()
-        self._master, slave = pty.openpty()
-        # Without echo: what is on the screen was put there by the program.
-        modes = termios.tcgetattr(slave)
-        modes[3] &= ~(termios.ECHO | termios.ICANON)
-        termios.tcsetattr(slave, termios.TCSANOW, modes)
-        self._size(columns, rows)
         self.started = time.perf_counter()
-        self.process = subprocess.Popen(
-            list(command),
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "TERM": "xterm-256color", **(env or {})},
-            cwd=cwd,
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-        )
-        os.close(slave)
-
-    def _size(self, columns: int, rows: int) -> None:
-        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self._master, self.process = start_on_pty(command, columns, rows, env or {}, cwd)
 
     def resize(self, columns: int, rows: int) -> None:
         """Change the window's size, as a user dragging its corner would."""
         self.columns, self.rows = columns, rows
         self.screen.resize(rows, columns)
-        self._size(columns, rows)
+        set_size(self._master, columns, rows)
         os.kill(self.process.pid, signal.SIGWINCH)
 
     def send(self, keys: str | bytes) -> None:
@@ -78,17 +123,13 @@ class Terminal:
         except OSError:
             return False
         self.raw += data
-        data = _QUIET.sub(b"", self._pending + data)
-        # A sequence may be cut by the read; the unfinished end waits for the next one.
-        cut = data.rfind(b"\x1b")
-        self._pending = b"" if cut < 0 or len(data) - cut > 64 else data[cut:]
-        self._stream.feed(data[: len(data) - len(self._pending)])
+        self._display.feed(data)
         return True
 
     @property
     def text(self) -> str:
         """What is on the screen, line by line."""
-        return "\n".join(line.rstrip() for line in self.screen.display)
+        return self._display.text
 
     def wait_for(self, pattern: str, timeout: float = 15.0) -> float:
         """Wait until the screen matches the regular expression; the seconds since the start.
@@ -102,15 +143,12 @@ class Terminal:
         """Wait until the screen no longer matches."""
         return self._wait(lambda: re.search(pattern, self.text) is None, f"still {pattern!r}", timeout)
 
-    def _wait(self, reached: "object", problem: str, timeout: float) -> float:
-        assert callable(reached)
+    def _wait(self, reached: Callable[[], bool], problem: str, timeout: float) -> float:
         deadline = time.perf_counter() + timeout
         while not reached():
-            if self._pending and not self.read(0.02):
-                self._stream.feed(self._pending)
-                self._pending = b""
+            if self.read(0.02) or self._display.finish():
                 continue
-            if not self.read(0.02) and (time.perf_counter() > deadline or self.process.poll() is not None):
+            if time.perf_counter() > deadline or self.process.poll() is not None:
                 while self.read(0.05):
                     pass
                 if reached():
