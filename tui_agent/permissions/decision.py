@@ -1,0 +1,135 @@
+"""What happens with a command line, and why: one answer for every face."""
+
+import os
+from collections.abc import Callable
+from typing import Literal
+
+from msgspec import Struct
+
+from tui_agent.permissions.read_only.programs import judge
+from tui_agent.permissions.read_only.verdict import Reads, Unproven
+from tui_agent.permissions.rules import Rules
+from tui_agent.permissions.sensitive import is_secret
+from tui_agent.permissions.shell.analysis import analyse, literal_words
+from tui_agent.permissions.shell.script import Script, SimpleCommand
+
+MOST_REASONS = 8
+
+
+class Scene(Struct, frozen=True):
+    """Where a command would run: working directory, directories it may read, and how to look at the disk.
+
+    `resolve` follows links; `repository` says, for a directory, why Git would run other programs there, or "".
+    """
+
+    directory: str
+    roots: tuple[str, ...]
+    resolve: Callable[[str], str] = os.path.realpath
+    repository: Callable[[str], str] = lambda directory: ""
+
+
+class Part(Struct, frozen=True):
+    """A simple command of the line: what covers it, or else why it asks."""
+
+    text: str
+    covered_by: str = ""
+    reason: str = ""
+
+
+class Decision(Struct, frozen=True):
+    """Allow, ask or deny, with the reasons (none for allow) and the line taken apart."""
+
+    decision: Literal["allow", "ask", "deny"]
+    reasons: tuple[str, ...]
+    parts: tuple[Part, ...]
+
+
+def decide(command: str, rules: Rules, scene: Scene) -> Decision:
+    """Decide about a command line. Pure but for looks at the disk through `scene`; whatever is not known asks."""
+    script = analyse(command)
+    if script.refused:
+        return Decision("deny", (script.refused,), ())
+    if denied := next((rule for rule in rules.deny if rule.kind == "command" and rule.touches(command)), None):
+        return Decision("deny", (f"the rule `deny: {denied.text}` refuses it",), _bare(script))
+    parts = _parts(script, rules, scene)
+    reasons = list(script.obstacles)
+    reasons += [
+        f"the rule `ask: {rule.text}` is about it"
+        for rule in rules.ask
+        if rule.kind == "command" and rule.touches(command)
+    ]
+    reasons += [part.reason for part in parts if part.reason]
+    if not reasons and parts:
+        return Decision("allow", (), parts)
+    return Decision("ask", tuple(dict.fromkeys(reasons))[:MOST_REASONS], parts)
+
+
+def _bare(script: Script) -> tuple[Part, ...]:
+    return tuple(Part(command.text) for command in script.commands)
+
+
+def _parts(script: Script, rules: Rules, scene: Scene) -> tuple[Part, ...]:
+    parts = []
+    directory = scene.directory
+    for index, command in enumerate(script.commands):
+        if rule := next((rule for rule in rules.allow if rule.kind == "command" and rule.covers(command)), None):
+            parts.append(Part(command.text, covered_by=f"allow: {rule.text}"))
+            continue
+        if not rules.read_only:
+            parts.append(Part(command.text, reason=f"`{_short(command)}` is not covered by a rule"))
+            continue
+        try:
+            if index == 0 and (target := _entered(script)):
+                directory = _inside(target, directory, scene)
+            else:
+                reads = _reads(command)
+                for path in reads.paths:
+                    _inside(path, directory, scene)
+                if reads.repository and (why := scene.repository(directory)):
+                    raise Unproven(why)
+        except Unproven as error:
+            parts.append(Part(command.text, reason=str(error)))
+        else:
+            parts.append(Part(command.text, covered_by="read-only"))
+    return tuple(parts)
+
+
+def _reads(command: SimpleCommand) -> Reads:
+    words = literal_words(command)
+    if words is None:
+        raise Unproven(f"what `{_short(command)}` gets is only known when it runs")
+    return judge(words)
+
+
+def _entered(script: Script) -> str:
+    """The directory of a `cd` at the beginning that all the rest depends on, or ""."""
+    first, *rest = script.commands
+    if len(first.words) != 2 or first.words[0] != "cd" or not first.words[1] or first.words[1].startswith("-"):
+        return ""
+    return first.words[1] if all(command.after in ("&&", "|") for command in rest) and script.plain else ""
+
+
+def _inside(path: str, directory: str, scene: Scene) -> str:
+    """The real path.
+
+    Raises:
+        Unproven: it lies outside, or may hold secrets.
+    """
+    if path in ("", "-", "/dev/null"):
+        return directory
+    full = os.path.normpath(os.path.join(directory, path))
+    real = scene.resolve(os.path.join(directory, path))
+    if not all(any(_within(place, root) for root in scene.roots) for place in (full, real)):
+        raise Unproven(f"`{path}` is outside the working directory")
+    if is_secret(path) or is_secret(real):
+        raise Unproven(f"`{path}` may hold secrets that the model would see")
+    return real
+
+
+def _within(path: str, root: str) -> bool:
+    return path == root or path.startswith(root.rstrip("/") + "/")
+
+
+def _short(command: SimpleCommand) -> str:
+    words = " ".join(word or "…" for word in command.words[:2]) or command.text
+    return words if len(words) <= 40 else words[:39] + "…"

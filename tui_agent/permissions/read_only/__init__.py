@@ -1,0 +1,1 @@
+"""Commands that change nothing, whatever their arguments are: known by name, option by option."""

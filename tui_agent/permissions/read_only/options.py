@@ -1,0 +1,84 @@
+"""Options of a program that are known to be harmless; any other word that looks like one is not."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from tui_agent.permissions.read_only.verdict import Unproven
+
+_NUMBER: Final = re.compile(r"-[0-9]{1,9}")
+
+
+class Options(Struct, frozen=True):
+    """`flags`: letters without a value; `valued`: letters with one; `long` and `long_valued` the same for `--words`.
+
+    A long option may be given its value with `=`; in `long` that is right where GNU has an optional one. Abbreviated
+    long options are not understood, on purpose. With `numbers`, `-5` is an option too.
+    """
+
+    flags: str = ""
+    valued: str = ""
+    long: frozenset[str] = frozenset()
+    long_valued: frozenset[str] = frozenset()
+    numbers: bool = False
+
+
+def options(flags: str = "", valued: str = "", long: str = "", long_valued: str = "", numbers: bool = False) -> Options:
+    """Options from strings; long ones by their names, with blanks between."""
+    return Options(flags, valued, frozenset(long.split()), frozenset(long_valued.split()), numbers)
+
+
+def operands(
+    program: str, words: Sequence[str], known: Options, given: Callable[[str, str], None] | None = None
+) -> list[str]:
+    """The words that are no options, as GNU programs see them: options count after operands too, until `--`.
+
+    `given` is told each option with a value.
+
+    Raises:
+        Unproven: there is an option that is not known to be harmless.
+    """
+    found: list[str] = []
+    waiting = list(reversed(words))
+    while waiting:
+        word = waiting.pop()
+        if word == "--":
+            return [*found, *reversed(waiting)]
+        if not word.startswith("-") or word == "-":
+            found.append(word)
+        elif word.startswith("--"):
+            name, has_value, value = word[2:].partition("=")
+            if name in known.long_valued:
+                value = value if has_value else _next(program, f"--{name}", waiting)
+                if given:
+                    given(f"--{name}", value)
+            elif name not in known.long:
+                raise Unproven(f"`{program} --{name}` is not known to be harmless")
+        elif not (known.numbers and _NUMBER.fullmatch(word)):
+            _letters(program, word[1:], known, waiting, given)
+    return found
+
+
+def _letters(
+    program: str, letters: str, known: Options, waiting: list[str], given: Callable[[str, str], None] | None
+) -> None:
+    for index, letter in enumerate(letters):
+        if letter in known.valued:
+            value = letters[index + 1 :] or _next(program, f"-{letter}", waiting)
+            if given:
+                given(f"-{letter}", value)
+            return
+        if letter not in known.flags:
+            raise Unproven(f"`{program} -{letter}` is not known to be harmless")
+
+
+def _next(program: str, option: str, waiting: list[str]) -> str:
+    """The value of an option that stands in the next word; never something that could be an option itself."""
+    if not waiting:
+        raise Unproven(f"`{program} {option}` has no value")
+    value = waiting.pop()
+    if value.startswith("-") and value != "-" and not _NUMBER.fullmatch(value):
+        raise Unproven(f"`{program} {option} {value}` can be read in two ways")
+    return value

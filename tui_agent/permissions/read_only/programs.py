@@ -1,0 +1,261 @@
+"""The table of programs that only read, with the options of each that keep it so (GNU coreutils 9, grep 3, find 4.9)."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from tui_agent.permissions.read_only import find, git, search, stream
+from tui_agent.permissions.read_only.options import Options, operands, options
+from tui_agent.permissions.read_only.verdict import Reads, Unproven
+
+Judge = Callable[[Sequence[str]], Reads]
+
+_ANY: Final = 10_000
+
+
+def _program(name: str, known: Options, *, least: int = 0, most: int = _ANY, files: bool = True) -> tuple[str, Judge]:
+    """A program whose operands are files, or words that name none."""
+
+    def judge(words: Sequence[str]) -> Reads:
+        found = operands(name, words, known)
+        if not least <= len(found) <= most:
+            raise Unproven(f"`{name}` does something else with {len(found)} operands")
+        return Reads(tuple(found)) if files else Reads()
+
+    return name, judge
+
+
+def _words_only(name: str, known: Options, most: int = _ANY) -> tuple[str, Judge]:
+    return _program(name, known, most=most, files=False)
+
+
+def _echo(_words: Sequence[str]) -> Reads:
+    return Reads()
+
+
+_FORMAT: Final = re.compile(r"(?:[^%\\]|%%|%[-0]?[0-9]*(?:\.[0-9]+)?[sdu]|\\[nt\\])*")
+
+
+def _printf(words: Sequence[str]) -> Reads:
+    """A shell builtin that can set variables (`-v`, `%n`): only formats that cannot."""
+    if not words or words[0].startswith("-") or not _FORMAT.fullmatch(words[0]):
+        raise Unproven("only plain formats of `printf` are known to be harmless")
+    return Reads()
+
+
+def _date(words: Sequence[str]) -> Reads:
+    found = operands("date", words, options("uIR", "d", "utc universal rfc-email iso-8601", "date rfc-3339"))
+    if any(not word.startswith("+") for word in found):
+        raise Unproven("`date` sets the clock with such an operand")
+    return Reads()
+
+
+def _test(words: Sequence[str]) -> Reads:
+    """A shell builtin that evaluates what it is given (`-v`, `-eq`): only questions about one file."""
+    if len(words) == 2 and words[0] in ("-e", "-f", "-d", "-s", "-r", "-w", "-x", "-L", "-h"):
+        return Reads((words[1],))
+    raise Unproven("only `test -f FILE` and the like are known to be harmless")
+
+
+def _names(words: Sequence[str]) -> Reads:
+    """`which`, `type`: names of programs."""
+    if any(word.startswith("-") and word not in ("-a", "-p", "-t", "-P") for word in words):
+        raise Unproven("it has options that are not known to be harmless")
+    return Reads()
+
+
+def _command(words: Sequence[str]) -> Reads:
+    if len(words) >= 2 and words[0] in ("-v", "-V"):
+        return Reads()
+    raise Unproven("`command` runs another program")
+
+
+def _version_word(*answers: str) -> Judge:
+    def judge(words: Sequence[str]) -> Reads:
+        if len(words) == 1 and words[0] in answers:
+            return Reads()
+        raise Unproven("only asking for its version is known to be harmless")
+
+    return judge
+
+
+_TABLE: Final[Mapping[str, Judge]] = dict(
+    (
+        _program(
+            "ls",
+            options(
+                "aAbBcCdfFgGhHiklLmnNopqQrRsStuUvxXZ1",
+                "ITw",
+                "all almost-all author escape ignore-backups directory classify file-type full-time group-directories-first "
+                "no-group human-readable si inode kibibytes dereference numeric-uid-gid literal hide-control-chars "
+                "quote-name reverse recursive size color zero context show-control-chars",
+                "block-size color format hide indicator-style ignore quoting-style sort time time-style tabsize width",
+            ),
+        ),
+        _program(
+            "cat",
+            options(
+                "AbeEnstTuv", "", "show-all number-nonblank show-ends number squeeze-blank show-tabs show-nonprinting"
+            ),
+        ),
+        _program("head", options("qvz", "nc", "quiet silent verbose zero-terminated", "lines bytes", numbers=True)),
+        _program("tail", options("qvz", "nc", "quiet silent verbose zero-terminated", "lines bytes", numbers=True)),
+        _program("wc", options("clLmw", "", "bytes chars lines max-line-length words", "total")),
+        _program("nl", options("p", "bdfhilnsvw")),
+        _program("tac", options("br", "s", "before regex", "separator")),
+        _program("rev", options("")),
+        _program(
+            "cut",
+            options(
+                "nsz",
+                "bcdf",
+                "only-delimited zero-terminated complement",
+                "bytes characters delimiter fields output-delimiter",
+            ),
+        ),
+        _program("paste", options("sz", "d", "serial zero-terminated", "delimiters")),
+        _program("fold", options("bs", "w", "bytes spaces", "width")),
+        _program("column", options("texL", "cosNRHT", "table")),
+        _program("comm", options("123z", "", "check-order nocheck-order total zero-terminated", "output-delimiter")),
+        _program(
+            "uniq",
+            options(
+                "cdDiuz",
+                "fsw",
+                "count repeated all-repeated ignore-case unique zero-terminated",
+                "skip-fields skip-chars check-chars",
+            ),
+            most=1,
+        ),
+        _program(
+            "sort",
+            options(
+                "bdfghiMnRrVcCmsuz",
+                "kt",
+                "ignore-leading-blanks dictionary-order ignore-case general-numeric-sort human-numeric-sort ignore-nonprinting "
+                "month-sort numeric-sort random-sort reverse version-sort check merge stable unique zero-terminated",
+                "key field-separator sort",
+            ),
+        ),
+        _program(
+            "od",
+            options(
+                "abcdfilosxvw", "AjNtS", "output-duplicates traditional", "address-radix skip-bytes read-bytes format"
+            ),
+        ),
+        _program("hexdump", options("bcCdovx", "ns")),
+        _program("xxd", options("abCeEiu", "cglos"), most=1),
+        _program("strings", options("afow", "nte", "all print-file-name", "bytes radix encoding")),
+        _program("cmp", options("bls", "in", "print-bytes verbose quiet silent", "ignore-initial bytes")),
+        _program(
+            "diff",
+            options(
+                "aBbcdEeiNnpqrsTtuwyZ",
+                "CUWIxF",
+                "normal brief report-identical-files context unified side-by-side ignore-case ignore-all-space ignore-space-change "
+                "ignore-blank-lines recursive new-file text minimal color strip-trailing-cr suppress-common-lines",
+                "width exclude label",
+            ),
+        ),
+        _program("stat", options("Lft", "c", "dereference file-system terse", "format printf")),
+        _program(
+            "file",
+            options("bihLNr0E", "F", "brief mime mime-type mime-encoding dereference no-dereference", "separator"),
+        ),
+        _program(
+            "du",
+            options(
+                "abcDHhklLmPsSx0",
+                "dBt",
+                "all apparent-size bytes total human-readable si summarize one-file-system time",
+                "max-depth block-size threshold exclude",
+            ),
+        ),
+        _program(
+            "df",
+            options(
+                "ahHiklPTv",
+                "Btx",
+                "all human-readable si inodes local portability print-type output",
+                "block-size type exclude-type",
+            ),
+        ),
+        _program(
+            "tree",
+            options(
+                "adfilpsughDFqNQrtvxUcCnSA", "LIP", "dirsfirst prune noreport du si", "charset filelimit timefmt sort"
+            ),
+        ),
+        _program(
+            "readlink",
+            options("efmnqsvz", "", "canonicalize canonicalize-existing canonicalize-missing no-newline zero"),
+        ),
+        _program(
+            "realpath",
+            options(
+                "eLmPqsz",
+                "",
+                "canonicalize-existing canonicalize-missing logical physical quiet no-symlinks zero",
+                "relative-to relative-base",
+            ),
+        ),
+        _program("md5sum", options("bctwz", "", "binary check tag text quiet status strict warn zero")),
+        _program("sha1sum", options("bctwz", "", "binary check tag text quiet status strict warn zero")),
+        _program("sha256sum", options("bctwz", "", "binary check tag text quiet status strict warn zero")),
+        _program("sha512sum", options("bctwz", "", "binary check tag text quiet status strict warn zero")),
+        _program("cksum", options("")),
+        _words_only("pwd", options("LP", "", "logical physical")),
+        _words_only("basename", options("az", "s", "multiple zero", "suffix")),
+        _words_only("dirname", options("z", "", "zero")),
+        _words_only("tr", options("cCdst", "", "complement delete squeeze-repeats truncate-set1")),
+        _words_only("seq", options("w", "fs", "equal-width", "format separator", numbers=True)),
+        _words_only("whoami", options(""), most=0),
+        _words_only("id", options("agGnruz", "", "group groups name real user zero")),
+        _words_only("groups", options("")),
+        _words_only(
+            "uname",
+            options("amnoprsv", "", "all kernel-name nodename kernel-release kernel-version machine operating-system"),
+            most=0,
+        ),
+        _words_only("nproc", options("", "", "all", "ignore"), most=0),
+        _words_only("arch", options(""), most=0),
+        _words_only("hostname", options("s", "", "short"), most=0),
+        _words_only("uptime", options("ps", "", "pretty since"), most=0),
+        _words_only("free", options("bghklmtw", "", "human bytes mega giga total wide"), most=0),
+        _words_only("tty", options("s"), most=0),
+        _words_only("true", options("")),
+        _words_only("false", options("")),
+        ("echo", _echo),
+        ("expr", _echo),
+        ("printf", _printf),
+        ("date", _date),
+        ("test", _test),
+        ("which", _names),
+        ("type", _names),
+        ("command", _command),
+        ("sed", stream.sed),
+        ("find", find.find),
+        ("fd", find.fd),
+        ("fdfind", find.fd),
+        ("grep", search.grep),
+        ("egrep", search.grep),
+        ("fgrep", search.grep),
+        ("rg", search.rg),
+        ("git", git.git),
+        ("python", _version_word("--version", "-V")),
+        ("python3", _version_word("--version", "-V")),
+        ("node", _version_word("--version", "-v")),
+    )
+)
+
+
+def judge(words: Sequence[str]) -> Reads:
+    """What a simple command reads, when it is known to change nothing.
+
+    Raises:
+        Unproven: that is not known; the text says why.
+    """
+    program = _TABLE.get(words[0]) if words else None
+    if program is None:
+        raise Unproven(f"`{words[0] if words else ''}` is not known to be read-only")
+    return program(words[1:])

@@ -1,0 +1,136 @@
+"""The part of the shell's grammar that means what it says: words, quotes, and commands one after another.
+
+Everything else is not read at all, so what is read here is read as `bash` reads it (bash 5.2 manual, 3.1 and 3.2).
+"""
+
+import re
+from typing import Final
+
+from tui_agent.permissions.shell.script import SimpleCommand
+
+# Unquoted, each of these may make another word, or several, out of what is written; or begins a comment.
+_WHY: Final = {
+    "\\": "it escapes a character: \\",
+    "{": "it may make several words of one: {…}",
+    "}": "it may make several words of one: {…}",
+    "*": "it picks files by a pattern: *",
+    "?": "it picks files by a pattern: ?",
+    "[": "it picks files by a pattern: […]",
+    "]": "it picks files by a pattern: […]",
+    "~": "it names a home directory: ~",
+    "$": "it works out a value when it runs: $",
+    "!": "it holds an unquoted !",
+    "#": "it holds a comment",
+    "`": "it runs a command to make up part of another: `…`",
+}
+_LIVE_IN_QUOTES: Final = frozenset("\\$`")
+_ENDS_WORD: Final = frozenset(" \t\n|&;()<>")
+_ASSIGNS: Final = re.compile(r"[A-Za-z_][A-Za-z_0-9]*\+?=")
+# fmt: off
+_RESERVED: Final = frozenset(
+    {
+        "if", "then", "elif", "else", "fi", "for", "in", "until", "while", "do", "done", "case", "esac", "coproc",
+        "select", "function", "time", "!", "{", "}", "[[", "]]",
+    }
+)
+# fmt: on
+_DISCARDING: Final = re.compile(r"(?:(?:[12]?>>?|&>>?|0?<)[ \t]*/dev/null|[12]?>&[12])(?=[ \t\n|&;]|\Z)")
+
+
+class NotPlain(Exception):
+    """The line is not of the plain part of the grammar."""
+
+
+class _Reader:
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+        self.commands: list[SimpleCommand] = []
+
+    def peek(self, count: int = 1) -> str:
+        return self.text[self.at : self.at + count]
+
+    def blanks(self, also: str = "") -> None:
+        while self.at < len(self.text) and self.text[self.at] in " \t" + also:
+            self.at += 1
+
+    def script(self) -> list[SimpleCommand]:
+        self.blanks("\n")
+        if self.at == len(self.text):
+            raise NotPlain("there is nothing to run")
+        after = ""
+        while self.at < len(self.text):
+            self.commands.append(self.command(after))
+            after = self.connection()
+        return self.commands
+
+    def connection(self) -> str:
+        """What stands between two commands; "" at the end."""
+        if self.at == len(self.text):
+            return ""
+        two = self.peek(2)
+        if two in ("&&", "||"):
+            self.at += 2
+        elif two not in (";;", ";&", "|&") and two[0] in ";|\n":
+            self.at += 1
+        else:
+            raise NotPlain(f"`{two.strip()}` stands between commands")
+        needs_more = two[0] not in ";\n"
+        self.blanks("\n")
+        if needs_more and self.at == len(self.text):
+            raise NotPlain("its end is missing")
+        return two if two in ("&&", "||") else two[0].replace("\n", ";")
+
+    def command(self, after: str) -> SimpleCommand:
+        start = self.at
+        end = start
+        words: list[str] = []
+        discards = False
+        while True:
+            self.blanks()
+            if found := _DISCARDING.match(self.text, self.at):
+                self.at = end = found.end()
+                discards = True
+                continue
+            if self.at == len(self.text) or self.peek() in _ENDS_WORD:
+                break
+            words.append(self.word(first=not words))
+            end = self.at
+        if not words:
+            raise NotPlain("a command is missing")
+        return SimpleCommand(self.text[start:end], tuple(words), discards, after)
+
+    def word(self, first: bool) -> str:
+        text = self.text
+        start = self.at
+        parts: list[str] = []
+        while self.at < len(text) and (character := text[self.at]) not in _ENDS_WORD:
+            if character in "'\"":
+                end = text.find(character, self.at + 1)
+                if end < 0:
+                    raise NotPlain("a quote is not closed in it")
+                part = text[self.at + 1 : end]
+                if character == '"' and not _LIVE_IN_QUOTES.isdisjoint(part):
+                    raise NotPlain("part of a text in quotes is worked out when it runs")
+                parts.append(part)
+                self.at = end + 1
+            elif character in _WHY:
+                raise NotPlain(_WHY[character])
+            else:
+                parts.append(character)
+                self.at += 1
+        written = text[start : self.at]
+        if first and (written in _RESERVED or _ASSIGNS.match(written)):
+            raise NotPlain(f"`{written}` is a word of the shell's own grammar")
+        if self.peek() in ("<", ">") and written.isdigit():
+            raise NotPlain("it reads or writes a file by redirection")
+        return "".join(parts)
+
+
+def plain_commands(text: str) -> list[SimpleCommand]:
+    """The simple commands of a line; all their words are known.
+
+    Raises:
+        NotPlain: the line has anything but words, quotes, `;`, `&&`, `||`, `|`, newlines, and output thrown away.
+    """
+    return _Reader(text).script()
