@@ -16,7 +16,7 @@ from tui_agent.permissions.approval import (
     Refuse,
     WriteAccess,
 )
-from tui_agent.permissions.policy import BasicPolicy, SessionGrants, grant_text, mode_available
+from tui_agent.permissions.policy import RulePolicy, SessionGrants, grant_text, mode_available
 from tui_agent.permissions.sensitive import is_control, is_secret
 from tui_agent.workspace.changes import ChangePlan, FileChange
 
@@ -31,7 +31,7 @@ MODES: tuple[Mode, ...] = ("plan", "ask", "accept-edits", "auto")
 
 @pytest.mark.parametrize("mode", MODES)
 def test_reading_runs_and_a_secret_file_asks_in_every_mode(mode: Mode) -> None:
-    policy = BasicPolicy(mode)
+    policy = RulePolicy(mode)
     assert isinstance(policy.decide("read_file", ReadAccess(("/w/a.py",))), Allow)
     assert isinstance(policy.decide("update_plan", NoAccess()), Allow)
     verdict = policy.decide("read_file", ReadAccess(("/w/.env",)))
@@ -41,18 +41,18 @@ def test_reading_runs_and_a_secret_file_asks_in_every_mode(mode: Mode) -> None:
 
 @pytest.mark.parametrize("access", [write("a"), COMMAND, ForeignAccess({})])
 def test_by_default_every_write_and_every_command_asks(access: Access) -> None:
-    assert isinstance(BasicPolicy().decide("tool", access), Ask)
+    assert isinstance(RulePolicy().decide("tool", access), Ask)
 
 
 @pytest.mark.parametrize("access", [write("a"), COMMAND, ForeignAccess({})])
 def test_plan_mode_refuses_them(access: Access) -> None:
-    verdict = BasicPolicy("plan").decide("tool", access)
+    verdict = RulePolicy("plan").decide("tool", access)
     assert isinstance(verdict, Refuse)
     assert "plan mode" in verdict.reason
 
 
 def test_accept_edits_lets_plain_files_be_written_and_nothing_else() -> None:
-    policy = BasicPolicy("accept-edits")
+    policy = RulePolicy("accept-edits")
     assert policy.decide("write_file", write("src/a.py")) == Allow("mode accept-edits")
     assert isinstance(policy.decide("run_command", COMMAND), Ask)
     for name in (".git/hooks/pre-commit", ".envrc", ".env", ".vscode/settings.json", ".GIT/config"):
@@ -64,8 +64,8 @@ def test_accept_edits_lets_plain_files_be_written_and_nothing_else() -> None:
 def test_auto_is_not_to_be_had_without_a_sandbox_and_asks_if_it_is_set_anyway() -> None:
     assert "sandbox" in mode_available("auto")
     assert [mode_available(mode) for mode in ("plan", "ask", "accept-edits")] == ["", "", ""]
-    assert isinstance(BasicPolicy("auto").decide("run_command", COMMAND), Ask)
-    assert isinstance(BasicPolicy("auto").decide("write_file", write("a")), Ask)
+    assert isinstance(RulePolicy("auto").decide("run_command", COMMAND), Ask)
+    assert isinstance(RulePolicy("auto").decide("write_file", write("a")), Ask)
 
 
 def test_a_grant_covers_the_same_command_in_the_same_directory_and_no_other() -> None:
@@ -172,13 +172,13 @@ def test_names_that_control_nothing(name: str) -> None:
 )
 def test_a_denied_command_is_refused_wherever_its_words_stand(command: str) -> None:
     for mode in MODES:
-        verdict = BasicPolicy(mode, deny=("git push",)).decide("run_command", CommandAccess(command, "/w", 1.0))
+        verdict = RulePolicy(mode, deny=("git push",)).decide("run_command", CommandAccess(command, "/w", 1.0))
         assert isinstance(verdict, Refuse)
         assert "git push" in verdict.reason
 
 
 @pytest.mark.parametrize("command", ["git status", "git pushd", "push git", "git-push"])
 def test_other_commands_still_ask(command: str) -> None:
-    policy = BasicPolicy(deny=("git push", "rm *", ""))
+    policy = RulePolicy(deny=("git push", "rm *", ""))
     assert isinstance(policy.decide("run_command", CommandAccess(command, "/w", 1.0)), Ask)
     assert isinstance(policy.decide("run_command", CommandAccess("rm", "/w", 1.0)), Refuse)

@@ -21,7 +21,7 @@ from tui_agent.permissions.approval import (
     ForeignAccess,
     WriteAccess,
 )
-from tui_agent.permissions.policy import BasicPolicy
+from tui_agent.permissions.policy import RulePolicy
 from tui_agent.tools.executor import ToolExecutor, ToolOutcome
 from tui_agent.tools.protocol import ToolContext, ToolResult
 
@@ -225,7 +225,7 @@ async def test_a_control_file_is_asked_about_each_time_and_named(tmp_path: Path)
 async def test_disabled_commands_are_not_offered_and_refused_whatever_the_policy(tmp_path: Path) -> None:
     executor = ToolExecutor(tmp_path, allow_commands=False, approver=Answers(yes))
     assert "run_command" not in {spec.name for spec in executor.specs()}
-    executor.policy = BasicPolicy("accept-edits")
+    executor.policy = RulePolicy("accept-edits")
     outcome = await call(executor, "bash", {"command": "touch f"})
     assert (outcome.status, outcome.result.content) == ("denied", "refused: Command execution is disabled")
     assert not names(tmp_path)

@@ -23,7 +23,7 @@ from tui_agent.conversation.events import (
     Record,
     SessionStarted,
 )
-from tui_agent.permissions.policy import BasicPolicy, Policy
+from tui_agent.permissions.policy import Policy, RulePolicy
 from tui_agent.providers.protocol import LLMProvider, ModelInfo, PrimingProvider
 from tui_agent.store.log import GENESIS, SessionLog, StoreConflictError, seal
 from tui_agent.tools.executor import ToolExecutor
@@ -76,7 +76,7 @@ class Session(Journal):
         provider: LLMProvider,
         model: str,
         options: TurnOptions,
-        policy_for: Callable[[Mode], Policy] = BasicPolicy,
+        policy_for: Callable[[Mode], Policy] = RulePolicy,
         profile_for: Callable[[str], ProfileName] = lambda provider: "auto",
         mode: Mode = "ask",
         working_directory: str,

@@ -41,6 +41,14 @@ class ForeignAccess(Struct, frozen=True, tag="foreign"):
 Access = NoAccess | ReadAccess | WriteAccess | CommandAccess | ForeignAccess
 
 
+class CommandPart(Struct, frozen=True):
+    """A simple command of a command line: the rule that covers it, or else why it asks."""
+
+    text: str
+    covered_by: str = ""
+    reason: str = ""
+
+
 class Allow(Struct, frozen=True):
     """Runs unasked; `because` names what covered it."""
 
@@ -48,9 +56,14 @@ class Allow(Struct, frozen=True):
 
 
 class Ask(Struct, frozen=True):
-    """A person decides; `reasons` say why it asks."""
+    """A person decides; `reasons` say why it asks. `parts` is a command line taken apart.
+
+    `only_reads` is true of a command that would run unasked if the user let read-only commands do so.
+    """
 
     reasons: tuple[str, ...]
+    parts: tuple[CommandPart, ...] = ()
+    only_reads: bool = False
 
 
 class Refuse(Struct, frozen=True):
@@ -68,7 +81,8 @@ class ApprovalRequest(Struct, frozen=True):
     `digest` is the hash of what is shown; an answer carries it back, and an answer to something else counts as none.
     `position` and `total` place it among the calls of this reply (1-based). `session_grant` says in words what
     "allow for this session" would cover; empty means that is not offered. `repairs` says how the call as written was
-    understood where it was not quite right; what is shown and approved is the repaired call.
+    understood where it was not quite right; what is shown and approved is the repaired call. `parts` and `only_reads`
+    are those of the verdict (`Ask`).
     """
 
     call_id: str
@@ -81,6 +95,8 @@ class ApprovalRequest(Struct, frozen=True):
     total: int = 1
     session_grant: str = ""
     repairs: tuple[str, ...] = ()
+    parts: tuple[CommandPart, ...] = ()
+    only_reads: bool = False
 
 
 class AllowOnce(Struct, frozen=True):

@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Callable
-from typing import Literal
+from pathlib import PurePath
+from typing import Final, Literal
 
 from msgspec import Struct
 
+from tui_agent.permissions.approval import CommandPart
 from tui_agent.permissions.read_only.programs import judge
 from tui_agent.permissions.read_only.verdict import Reads, Unproven
 from tui_agent.permissions.rules import Rules
@@ -13,7 +15,19 @@ from tui_agent.permissions.sensitive import is_secret
 from tui_agent.permissions.shell.analysis import analyse, literal_words
 from tui_agent.permissions.shell.script import Script, SimpleCommand
 
-MOST_REASONS = 8
+MOST_REASONS: Final = 8
+READ_ONLY: Final = "read-only"
+
+# fmt: off
+_SHELL_STATE: Final = frozenset(
+    {
+        "cd", "pushd", "popd", "source", ".", "eval", "exec", "export", "declare", "typeset", "local", "readonly",
+        "set", "shopt", "alias", "unalias", "unset", "read", "mapfile", "readarray", "trap", "hash", "enable", "builtin",
+        "command", "printf", "getopts", "let", "umask", "ulimit", "bind",
+    }
+)
+# fmt: on
+"""Builtins that change the shell itself: what comes after them is not what it looks like."""
 
 
 class Scene(Struct, frozen=True):
@@ -28,20 +42,12 @@ class Scene(Struct, frozen=True):
     repository: Callable[[str], str] = lambda directory: ""
 
 
-class Part(Struct, frozen=True):
-    """A simple command of the line: what covers it, or else why it asks."""
-
-    text: str
-    covered_by: str = ""
-    reason: str = ""
-
-
 class Decision(Struct, frozen=True):
     """Allow, ask or deny, with the reasons (none for allow) and the line taken apart."""
 
     decision: Literal["allow", "ask", "deny"]
     reasons: tuple[str, ...]
-    parts: tuple[Part, ...]
+    parts: tuple[CommandPart, ...]
 
 
 def decide(command: str, rules: Rules, scene: Scene) -> Decision:
@@ -64,21 +70,25 @@ def decide(command: str, rules: Rules, scene: Scene) -> Decision:
     return Decision("ask", tuple(dict.fromkeys(reasons))[:MOST_REASONS], parts)
 
 
-def _bare(script: Script) -> tuple[Part, ...]:
-    return tuple(Part(command.text) for command in script.commands)
+def _bare(script: Script) -> tuple[CommandPart, ...]:
+    return tuple(CommandPart(command.text) for command in script.commands)
 
 
-def _parts(script: Script, rules: Rules, scene: Scene) -> tuple[Part, ...]:
+def _parts(script: Script, rules: Rules, scene: Scene) -> tuple[CommandPart, ...]:
     parts = []
     directory = scene.directory
+    changed = ""
     for index, command in enumerate(script.commands):
         if rule := next((rule for rule in rules.allow if rule.kind == "command" and rule.covers(command)), None):
-            parts.append(Part(command.text, covered_by=f"allow: {rule.text}"))
+            parts.append(CommandPart(command.text, covered_by=f"allow: {rule.text}"))
+            changed = changed or (str(command.words[0]) if command.words[0] in _SHELL_STATE else "")
             continue
         if not rules.read_only:
-            parts.append(Part(command.text, reason=f"`{_short(command)}` is not covered by a rule"))
+            parts.append(CommandPart(command.text, reason=f"`{_short(command)}` is not covered by a rule"))
             continue
         try:
+            if changed:
+                raise Unproven(f"after `{changed}` it is not known what `{_short(command)}` does")
             if index == 0 and (target := _entered(script)):
                 directory = _inside(target, directory, scene)
             else:
@@ -88,9 +98,9 @@ def _parts(script: Script, rules: Rules, scene: Scene) -> tuple[Part, ...]:
                 if reads.repository and (why := scene.repository(directory)):
                     raise Unproven(why)
         except Unproven as error:
-            parts.append(Part(command.text, reason=str(error)))
+            parts.append(CommandPart(command.text, reason=str(error)))
         else:
-            parts.append(Part(command.text, covered_by="read-only"))
+            parts.append(CommandPart(command.text, covered_by=READ_ONLY))
     return tuple(parts)
 
 
@@ -117,8 +127,8 @@ def _inside(path: str, directory: str, scene: Scene) -> str:
     """
     if path in ("", "-", "/dev/null"):
         return directory
-    full = os.path.normpath(os.path.join(directory, path))
-    real = scene.resolve(os.path.join(directory, path))
+    joined = str(PurePath(directory, path))
+    full, real = os.path.normpath(joined), scene.resolve(joined)
     if not all(any(_within(place, root) for root in scene.roots) for place in (full, real)):
         raise Unproven(f"`{path}` is outside the working directory")
     if is_secret(path) or is_secret(real):

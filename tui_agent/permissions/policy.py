@@ -1,8 +1,9 @@
 """What runs, what asks and what is refused; and what the user has allowed for the rest of the session."""
 
-import re
 from dataclasses import dataclass, field
 from typing import Final, Protocol
+
+from msgspec.structs import replace
 
 from tui_agent.conversation.events import Mode
 from tui_agent.permissions.approval import (
@@ -17,14 +18,16 @@ from tui_agent.permissions.approval import (
     Verdict,
     WriteAccess,
 )
+from tui_agent.permissions.decision import READ_ONLY, Scene, decide
+from tui_agent.permissions.rules import Rule, RuleKind, Rules
 from tui_agent.permissions.sensitive import is_control, is_secret
 from tui_agent.workspace.changes import ChangePlan, FileChange
 
 PLAN_MODE: Final = "plan mode: nothing is written or run; say what you would do instead"
 
 
-_QUOTING: Final = re.compile(r"[\"'\\\\]")
-_BETWEEN_WORDS: Final = re.compile(r"[\s;&|()<>{}`]+")
+_NO_RULES: Final = Rules()
+_NOWHERE: Final = Scene("/", ())
 
 
 class Policy(Protocol):
@@ -36,51 +39,96 @@ class Policy(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class BasicPolicy:
-    """Reads run, every write and every command asks; `mode` may tighten (plan) or loosen (accept-edits) that.
+class RulePolicy:
+    """Reads run, every write and every command asks; rules and `mode` may tighten or loosen that.
 
-    A command that has the words of a `deny` rule anywhere in it, quoted or not, is refused: without a shell parser that
-    is more than was meant at times, and never less where the words are written out.
-
-    The mode `auto` asks like `ask`: it needs a sandbox (see `mode_available`).
+    `mode`: `plan` refuses writes and commands (but for commands that provably only read, where those run unasked),
+    `accept-edits` lets plain files of the working directory be written, `auto` asks like `ask` where there is no
+    sandbox (see `mode_available`). No rule lets control files and secret files be written unasked.
     """
 
     mode: Mode = "ask"
-    deny: tuple[str, ...] = ()
+    rules: Rules = _NO_RULES
+    scene: Scene = _NOWHERE
 
     def decide(self, tool: str, access: Access) -> Verdict:
         """As `Policy.decide`; paths of the access are taken to be inside the allowed directories."""
+        if rule := self._of_tool(self.rules.deny, tool):
+            return Refuse(f"the rule `deny: {rule.text}` refuses {tool}")
         match access:
             case NoAccess():
                 return Allow("touches no file and runs nothing")
             case ReadAccess(paths):
-                secret = tuple(f"{path} may hold secrets that the model would see" for path in paths if is_secret(path))
-                return Ask(secret) if secret else Allow("reads inside the allowed directories")
-            case CommandAccess(command) if rule := next((rule for rule in self.deny if _has_words(command, rule)), ""):
-                return Refuse(f"the rule `deny: {rule}` refuses this command")
-            case WriteAccess() | CommandAccess() | ForeignAccess() if self.mode == "plan":
+                return self._about_reads(tool, paths)
+            case CommandAccess():
+                return self._about_command(tool, access)
+            case WriteAccess() | ForeignAccess() if self.mode == "plan":
                 return Refuse(PLAN_MODE)
             case WriteAccess(plan):
-                return self._about_writes(plan)
-            case CommandAccess(background=background):
-                return Ask(("every command asks", *(("it keeps running in the background",) if background else ())))
+                return self._about_writes(tool, plan)
             case ForeignAccess():
+                if rule := self._of_tool(self.rules.ask, tool):
+                    return Ask((f"the rule `ask: {rule.text}` is about it",))
+                if rule := self._of_tool(self.rules.allow, tool):
+                    return Allow(f"allow: {rule.text}")
                 return Ask((f"what {tool} does cannot be seen from here",))
 
-    def _about_writes(self, plan: ChangePlan) -> Verdict:
-        sensitive = tuple(f"{change.name} {_sensitivity(change)}" for change in plan.changes if _sensitivity(change))
-        if self.mode == "accept-edits" and not sensitive:
-            return Allow("mode accept-edits")
-        return Ask((*sensitive, *(_what(change) for change in plan.changes)))
+    def _about_command(self, tool: str, access: CommandAccess) -> Verdict:
+        scene = replace(self.scene, directory=access.working_directory)
+        found = decide(access.command, self.rules, scene)
+        if found.decision == "deny":
+            return Refuse(found.reasons[0])
+        if self.mode == "plan":
+            reads = found.decision == "allow" and all(part.covered_by == READ_ONLY for part in found.parts)
+            return Allow(READ_ONLY) if reads and not access.background else Refuse(PLAN_MODE)
+        reasons = (*found.reasons, *(("it keeps running in the background",) if access.background else ()))
+        if rule := self._of_tool(self.rules.ask, tool):
+            reasons = (f"the rule `ask: {rule.text}` is about it", *reasons)
+        if not reasons:
+            return Allow("; ".join(dict.fromkeys(part.covered_by for part in found.parts)))
+        return Ask(reasons, found.parts, self._only_reads(access, scene))
 
+    def _only_reads(self, access: CommandAccess, scene: Scene) -> bool:
+        """Whether letting read-only commands run would have let this one run."""
+        if self.rules.read_only or access.background:
+            return False
+        return decide(access.command, replace(self.rules, read_only=True), scene).decision == "allow"
 
-def _has_words(command: str, rule: str) -> bool:
-    """Whether the words of the rule follow each other somewhere in the command, quoted or not."""
-    words = _BETWEEN_WORDS.split(_QUOTING.sub("", command))
-    wanted = rule.split()
-    if wanted[-1:] == ["*"]:
-        wanted.pop()
-    return bool(wanted) and any(words[at : at + len(wanted)] == wanted for at in range(len(words)))
+    def _about_reads(self, tool: str, paths: tuple[str, ...]) -> Verdict:
+        reasons = []
+        for path in paths:
+            if rule := self._of_path(self.rules.deny, "read", path):
+                return Refuse(f"the rule `deny: {rule.text}` refuses it")
+            if rule := self._of_path(self.rules.ask, "read", path) or self._of_tool(self.rules.ask, tool):
+                reasons.append(f"the rule `ask: {rule.text}` is about it")
+            elif is_secret(path) and not self._of_path(self.rules.allow, "read", path):
+                reasons.append(f"{path} may hold secrets that the model would see")
+        return Ask(tuple(reasons)) if reasons else Allow("reads inside the allowed directories")
+
+    def _about_writes(self, tool: str, plan: ChangePlan) -> Verdict:
+        sensitive, asked, covered = [], [], []
+        for change in plan.changes:
+            if rule := self._of_path(self.rules.deny, "write", change.path):
+                return Refuse(f"the rule `deny: {rule.text}` refuses it")
+            if kind := _sensitivity(change):
+                sensitive.append(f"{change.name} {kind}")
+            elif rule := self._of_path(self.rules.ask, "write", change.path) or self._of_tool(self.rules.ask, tool):
+                sensitive.append(f"the rule `ask: {rule.text}` is about it")
+            elif rule := self._of_path(self.rules.allow, "write", change.path):
+                covered.append(f"allow: {rule.text}")
+            else:
+                asked.append(_what(change))
+        if sensitive or (asked and self.mode != "accept-edits"):
+            return Ask((*sensitive, *map(_what, plan.changes)))
+        return Allow("; ".join(dict.fromkeys(covered)) if covered and not asked else "mode accept-edits")
+
+    def _of_path(self, rules: tuple[Rule, ...], kind: RuleKind, path: str) -> Rule | None:
+        """The rule about a file of the working directory, if there is one."""
+        name = path.removeprefix(self.scene.directory.rstrip("/") + "/")
+        return next((rule for rule in rules if rule.kind == kind and rule.names(name)), None)
+
+    def _of_tool(self, rules: tuple[Rule, ...], tool: str) -> Rule | None:
+        return next((rule for rule in rules if rule.kind == "tool" and rule.names(tool)), None)
 
 
 def mode_available(mode: Mode) -> str:

@@ -1,13 +1,15 @@
 """Rules of the user: what runs unasked, what always asks, what is refused. Deny wins, then ask, then allow."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Final, Literal
 
 from msgspec import Struct
 
 from tui_agent.permissions.shell.analysis import analyse, literal_words
 from tui_agent.permissions.shell.script import SimpleCommand
+from tui_agent.text.globs import compile_glob
 
 RuleKind = Literal["command", "read", "write", "tool"]
 
@@ -37,8 +39,12 @@ class Rule(Struct, frozen=True):
         words = literal_words(command)
         return words is not None and not command.discards and words[: len(self.words)] == self.words
 
+    def names(self, name: str) -> bool:
+        """True when the pattern of a path or tool rule matches, as `compile_glob` has it."""
+        return _matcher(self.pattern)(name)
+
     def touches(self, line: str) -> bool:
-        """True when these words follow each other anywhere in a line, quoted or not: rather too often than too seldom."""
+        """True when these words follow each other anywhere in a line, quoted or not: too often rather than too seldom."""
         words = _BETWEEN_WORDS.split(_QUOTING.sub("", line))
         count = len(self.words)
         return any(_same(words[at : at + count], self.words) for at in range(len(words) - count + 1))
@@ -68,14 +74,17 @@ def parse_rule(text: str) -> Rule:
     match kind:
         case "command":
             return Rule("command", written, _command_words(body))
-        case "read" | "write":
-            if body.startswith("/") or ".." in body.split("/"):
-                raise RuleError(
-                    f"`{body}`: paths of rules lie in the working directory; write it without / at the start and .."
-                )
-            return Rule("read" if kind == "read" else "write", written, pattern=body)
         case _:
-            return Rule("tool", written, pattern=body)
+            try:
+                _matcher(body)
+            except ValueError as error:
+                raise RuleError(f"`{body}`: {error}") from None
+            return Rule("read" if kind == "read" else "write" if kind == "write" else "tool", written, pattern=body)
+
+
+@lru_cache(256)
+def _matcher(pattern: str) -> Callable[[str], bool]:
+    return compile_glob(pattern)
 
 
 def _command_words(body: str) -> tuple[str, ...]:

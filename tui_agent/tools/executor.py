@@ -29,8 +29,8 @@ from tui_agent.permissions.approval import (
     WriteAccess,
 )
 from tui_agent.permissions.policy import (
-    BasicPolicy,
     Policy,
+    RulePolicy,
     SessionGrants,
     grant_text,
 )
@@ -96,7 +96,7 @@ class ToolExecutor:
         providers: Sequence[ToolProvider] = (),
         tools: Iterable[str] | None = None,
     ) -> None:
-        self.policy: Policy = policy or BasicPolicy()
+        self.policy: Policy = policy or RulePolicy()
         self.approver = approver
         self._approve_all = approve_all
         self._allow_commands = allow_commands
@@ -217,18 +217,18 @@ class ToolExecutor:
                 return await attempt.decide("denied", "policy", (reason,))
             case Allow(because):
                 return await attempt.decide("allowed", "policy", (because,))
-            case Ask(reasons) if self._grants.covers(access):
+            case Ask() if self._grants.covers(access):
                 return await attempt.decide("allowed", "session", (f"allowed for this session: {grant_text(access)}",))
             case Ask(reasons) if self._approve_all:
                 return await attempt.decide("allowed", "policy", ("the caller approves all", *reasons))
             case Ask(reasons) if self.approver is None:
                 nobody = "it needs approval and there is nobody to ask"
                 return await attempt.decide("denied", "policy", (nobody, *reasons))
-            case Ask(reasons):
-                return await self._asked(attempt, access, reasons)
+            case Ask():
+                return await self._asked(attempt, access, verdict)
 
-    async def _asked(self, attempt: "_Attempt", access: Access, reasons: tuple[str, ...]) -> bool:
-        request = attempt.request(access, reasons)
+    async def _asked(self, attempt: "_Attempt", access: Access, verdict: Ask) -> bool:
+        request, reasons = attempt.request(access, verdict), verdict.reasons
         match await self._answer(request):
             case Denied(comment, stop, "policy"):
                 attempt.stop = stop
@@ -271,7 +271,7 @@ class _Attempt:
         self._decision: DecisionMade | None = None
         self._seconds = 0.0
 
-    def request(self, access: Access, reasons: tuple[str, ...]) -> ApprovalRequest:
+    def request(self, access: Access, verdict: Ask) -> ApprovalRequest:
         """The question about it."""
         position, total = self._place
         digest = access.plan.digest if isinstance(access, WriteAccess) else _digest(self.tool, access)
@@ -280,12 +280,14 @@ class _Attempt:
             self.tool,
             self.title,
             access,
-            reasons,
+            verdict.reasons,
             digest,
             position,
             total,
             grant_text(access),
             self.repairs,
+            verdict.parts,
+            verdict.only_reads,
         )
 
     async def decide(

@@ -9,8 +9,8 @@ from tui_agent.permissions.read_only.verdict import Reads, Unproven
 # fmt: off
 _ALONE: Final = frozenset(
     {
-        "-print", "-print0", "-empty", "-prune", "-not", "!", "-a", "-and", "-o", "-or", ",", "(", ")", "-true", "-false",
-        "-depth", "-d", "-xdev", "-mount", "-daystart", "-readable", "-writable", "-executable", "-nouser", "-nogroup",
+        "-print", "-print0", "-empty", "-prune", "-not", "!", "-a", "-and", "-o", "-or", ",", "(", ")", "-true",
+        "-false", "-depth", "-d", "-xdev", "-mount", "-daystart", "-readable", "-writable", "-executable", "-nouser", "-nogroup",
         "-ls", "-noleaf", "-quit", "-warn", "-nowarn", "-ignore_readdir_race", "-noignore_readdir_race",
     }
 )
@@ -28,7 +28,8 @@ _FD: Final = options(
     "detEScj",
     "case-sensitive ignore-case glob regex fixed-strings absolute-path full-path print0 quiet "
     "show-errors one-file-system prune",
-    "max-depth min-depth exact-depth type extension exclude size changed-within changed-before color threads max-results "
+    "max-depth min-depth exact-depth type extension exclude size changed-within changed-before color "
+    "threads max-results "
     "format path-separator",
 )
 

@@ -8,10 +8,12 @@ from tui_agent.permissions.read_only.options import Options, operands, options
 from tui_agent.permissions.read_only.verdict import Reads, Unproven
 
 _DIFF_LONG: Final = (
-    "patch no-patch raw patch-with-raw patch-with-stat stat numstat shortstat summary name-only name-status cached staged "
+    "patch no-patch raw patch-with-raw patch-with-stat stat numstat shortstat summary name-only "
+    "name-status cached staged "
     "minimal patience histogram color no-color color-words no-color-moved word-diff no-renames check full-index binary "
     "ignore-space-at-eol ignore-space-change ignore-all-space ignore-blank-lines function-context exit-code quiet "
-    "no-ext-diff no-textconv merge-base text relative no-relative find-renames find-copies dirstat no-prefix cc combined-all-paths "
+    "no-ext-diff no-textconv merge-base text relative no-relative find-renames find-copies dirstat "
+    "no-prefix cc combined-all-paths "
     "ignore-cr-at-eol ita-invisible-in-index indent-heuristic no-indent-heuristic color-moved abbrev stat submodule"
 )
 _DIFF_VALUED: Final = (
@@ -20,12 +22,14 @@ _DIFF_VALUED: Final = (
 )
 _LOG_LONG: Final = (
     "oneline graph all branches tags remotes decorate no-decorate reverse merges no-merges first-parent follow "
-    "abbrev-commit no-abbrev-commit full-history topo-order date-order author-date-order source left-right cherry-pick cherry-mark "
+    "abbrev-commit no-abbrev-commit full-history topo-order date-order author-date-order source "
+    "left-right cherry-pick cherry-mark "
     "simplify-by-decoration ancestry-path parents children boundary no-walk regexp-ignore-case invert-grep all-match "
     "extended-regexp fixed-strings perl-regexp relative-date no-notes root clear-decorations no-patch pretty format"
 )
 _LOG_VALUED: Final = (
-    "format pretty max-count skip since after until before author committer grep date decorate-refs decorate-refs-exclude "
+    "format pretty max-count skip since after until before author committer grep date decorate-refs "
+    "decorate-refs-exclude "
     "min-parents max-parents branches tags remotes glob exclude encoding"
 )
 _DIFF: Final = options("abpuRsw", "USG", _DIFF_LONG, _DIFF_VALUED)
@@ -35,7 +39,8 @@ _LOG: Final = options(
 _STATUS: Final = options(
     "sbvzu",
     "",
-    "short branch show-stash porcelain long verbose null untracked-files ignored no-column column ahead-behind no-ahead-behind "
+    "short branch show-stash porcelain long verbose null untracked-files ignored no-column column "
+    "ahead-behind no-ahead-behind "
     "renames no-renames find-renames",
     "untracked-files porcelain ignored ignore-submodules",
 )

@@ -1,4 +1,4 @@
-"""The table of programs that only read, with the options of each that keep it so (GNU coreutils 9, grep 3, find 4.9)."""
+"""The table of programs that only read, with the options that keep it so (GNU coreutils 9, grep 3, find 4.9)."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -86,7 +86,8 @@ _TABLE: Final[Mapping[str, Judge]] = dict(
             options(
                 "aAbBcCdfFgGhHiklLmnNopqQrRsStuUvxXZ1",
                 "ITw",
-                "all almost-all author escape ignore-backups directory classify file-type full-time group-directories-first "
+                "all almost-all author escape ignore-backups directory classify file-type full-time "
+                "group-directories-first "
                 "no-group human-readable si inode kibibytes dereference numeric-uid-gid literal hide-control-chars "
                 "quote-name reverse recursive size color zero context show-control-chars",
                 "block-size color format hide indicator-style ignore quoting-style sort time time-style tabsize width",
@@ -132,7 +133,8 @@ _TABLE: Final[Mapping[str, Judge]] = dict(
             options(
                 "bdfghiMnRrVcCmsuz",
                 "kt",
-                "ignore-leading-blanks dictionary-order ignore-case general-numeric-sort human-numeric-sort ignore-nonprinting "
+                "ignore-leading-blanks dictionary-order ignore-case general-numeric-sort "
+                "human-numeric-sort ignore-nonprinting "
                 "month-sort numeric-sort random-sort reverse version-sort check merge stable unique zero-terminated",
                 "key field-separator sort",
             ),
@@ -152,7 +154,8 @@ _TABLE: Final[Mapping[str, Judge]] = dict(
             options(
                 "aBbcdEeiNnpqrsTtuwyZ",
                 "CUWIxF",
-                "normal brief report-identical-files context unified side-by-side ignore-case ignore-all-space ignore-space-change "
+                "normal brief report-identical-files context unified side-by-side ignore-case "
+                "ignore-all-space ignore-space-change "
                 "ignore-blank-lines recursive new-file text minimal color strip-trailing-cr suppress-common-lines",
                 "width exclude label",
             ),

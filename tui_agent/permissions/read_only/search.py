@@ -9,10 +9,12 @@ from tui_agent.permissions.read_only.verdict import Reads, Unproven
 _GREP: Final = options(
     "EFGPiyvwxcLlqosbHhnTZrIaz",
     "eABCmdD",
-    "extended-regexp fixed-strings basic-regexp perl-regexp ignore-case no-ignore-case invert-match word-regexp line-regexp "
+    "extended-regexp fixed-strings basic-regexp perl-regexp ignore-case no-ignore-case invert-match "
+    "word-regexp line-regexp "
     "count color colour files-without-match files-with-matches quiet silent only-matching no-messages byte-offset "
     "with-filename no-filename line-number initial-tab null recursive text null-data",
-    "regexp after-context before-context context max-count include exclude exclude-dir binary-files directories devices "
+    "regexp after-context before-context context max-count include exclude exclude-dir binary-files "
+    "directories devices "
     "label",
     numbers=True,
 )
@@ -24,7 +26,8 @@ _RG: Final = options(
     "no-line-number with-filename no-filename heading no-heading column no-column text null pretty json vimgrep files "
     "type-list stats trim no-messages no-config no-ignore-messages crlf passthru byte-offset "
     "max-columns-preview one-file-system no-follow sort-files",
-    "regexp glob iglob type type-not after-context before-context context max-count max-depth maxdepth max-columns max-filesize "
+    "regexp glob iglob type type-not after-context before-context context max-count max-depth "
+    "maxdepth max-columns max-filesize "
     "threads encoding engine replace color colors sort sortr path-separator context-separator field-match-separator "
     "field-context-separator regex-size-limit dfa-size-limit",
 )

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, TypedDict
 
-from tui_agent.tools.builtin.globs import IgnoreRule, judge, parse_gitignore
+from tui_agent.text.globs import IgnoreRule, judge, parse_gitignore
 
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

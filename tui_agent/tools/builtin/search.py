@@ -10,10 +10,10 @@ from tui_agent.conversation.errors import ToolError
 from tui_agent.conversation.messages import ToolSpec
 from tui_agent.permissions.approval import ReadAccess
 from tui_agent.permissions.sensitive import is_secret
+from tui_agent.text.globs import compile_glob
 from tui_agent.tools.builtin.desk import Desk
 from tui_agent.tools.builtin.files import DIRECTORY_ALIASES
 from tui_agent.tools.builtin.finder import Query, Row, list_files, matching_rows
-from tui_agent.tools.builtin.globs import compile_glob
 from tui_agent.tools.builtin.nearby import missing
 from tui_agent.tools.builtin.places import find_place
 from tui_agent.tools.protocol import Prepared, ToolContext, ToolResult

@@ -1,0 +1,59 @@
+"""What a command line consists of: our reading is bash's reading, or there is none."""
+
+import subprocess
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tui_agent.permissions.shell.analysis import analyse
+from tui_agent.permissions.shell.script import LONGEST, Script, SimpleCommand
+
+# Prints what bash would run, whatever it is called: the number of words, then the words, each ended by NUL.
+_SHOW = r"""
+command_not_found_handle() { printf '%s\0' "$#" "$@" >&3; }
+PATH=/nonexistent
+eval -- "$LINE"
+"""
+_BUILTIN = (":", ".", "%")
+
+PIECES = [
+    *("a", "b", "run", "-x", "--y=z", "1", "2", "a.txt", "é", "=", "x=1", ",", ":", "%", "@", "+", "^", "/", "."),
+    *(" ", " ", " ", "  ", "\t", "\n", ";", "&&", "||", "|", "&", "|&", ";;", "(", ")", "{", "}", "<", ">", ">>", "2>&1"),
+    *("'", '"', "'q r'", '"q r"', "'$x'", '"$x"', '"a\\"b"', "\\", "\\\n", "$", "$x", "`", "#", "!", "~", "*", "?", "[", "]"),
+    *("if", "then", "fi", "time", "[[", "]]", "!", "do", "in", ">/dev/null", "2>/dev/null", "</dev/null", "&>/dev/null", "$'a'"),
+]
+
+
+def bash_runs(line: str) -> list[tuple[str, ...]]:
+    """The commands that bash runs, with their words."""
+    done = subprocess.run(
+        ["bash", "--noprofile", "--norc", "-c", f"exec 3>&1 >/dev/null 2>&1; {_SHOW}"],
+        env={"LINE": line, "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=10,
+        check=False,
+    )
+    fields = iter(done.stdout.decode().split("\0")[:-1])
+    return [tuple(next(fields) for _ in range(int(count))) for count in fields]
+
+
+def expected(script: Script) -> list[tuple[str, ...]]:
+    """What runs of a plain script when every command succeeds."""
+    run, skipping = [], False
+    for command in script.commands:
+        if command.after != "|":
+            skipping = command.after == "||"
+        if not skipping:
+            run.append(tuple(word or "" for word in command.words))
+    return run
+
+
+@settings(max_examples=4000, deadline=None)
+@given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=12).map("".join))
+def test_a_plain_line_is_read_as_bash_reads_it(line: str) -> None:
+    script = analyse(line)
+    named = [str(command.words[0]) for command in script.commands]
+    if script.plain and not any(name.startswith(_BUILTIN) or "/" in name for name in named):
+        assert sorted(bash_runs(line)) == sorted(expected(script))
