@@ -232,12 +232,6 @@ def test_a_deny_rule_of_the_settings_is_in_force_even_when_all_is_approved(tmp_p
     assert "deny: touch made" in server.bodies[1]["messages"][-1]["content"]
 
 
-def test_settings_that_this_version_does_not_heed_are_named(tmp_path: Path, server: ChatServer) -> None:
-    with server:
-        made = Machine.under(tmp_path, {"fake": server.url}, permissions={"allow": ["git status"]})
-        done = made.run("invoke", "-m", "x")
-    assert "permissions.allow is not heeded by this version: every command asks" in done.stderr
-
 
 def test_with_json_output_the_reason_of_a_failure_is_told_beside_it(tmp_path: Path) -> None:
     with ChatServer([reply_error(500, "out of memory")]) as server:

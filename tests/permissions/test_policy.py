@@ -17,6 +17,7 @@ from tui_agent.permissions.approval import (
     WriteAccess,
 )
 from tui_agent.permissions.policy import RulePolicy, SessionGrants, grant_text, mode_available
+from tui_agent.permissions.rules import Rules, parse_rules
 from tui_agent.permissions.sensitive import is_control, is_secret
 from tui_agent.workspace.changes import ChangePlan, FileChange
 
@@ -172,13 +173,15 @@ def test_names_that_control_nothing(name: str) -> None:
 )
 def test_a_denied_command_is_refused_wherever_its_words_stand(command: str) -> None:
     for mode in MODES:
-        verdict = RulePolicy(mode, deny=("git push",)).decide("run_command", CommandAccess(command, "/w", 1.0))
+        verdict = RulePolicy(mode, Rules(deny=parse_rules(["git push"]))).decide(
+            "run_command", CommandAccess(command, "/w", 1.0)
+        )
         assert isinstance(verdict, Refuse)
         assert "git push" in verdict.reason
 
 
 @pytest.mark.parametrize("command", ["git status", "git pushd", "push git", "git-push"])
 def test_other_commands_still_ask(command: str) -> None:
-    policy = RulePolicy(deny=("git push", "rm *", ""))
+    policy = RulePolicy(rules=Rules(deny=parse_rules(["git push", "rm *"])))
     assert isinstance(policy.decide("run_command", CommandAccess(command, "/w", 1.0)), Ask)
     assert isinstance(policy.decide("run_command", CommandAccess("rm", "/w", 1.0)), Refuse)

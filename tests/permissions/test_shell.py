@@ -2,12 +2,11 @@
 
 import subprocess
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tui_agent.permissions.shell.analysis import analyse
-from tui_agent.permissions.shell.script import LONGEST, Script, SimpleCommand
+from tui_agent.permissions.shell.script import Script
 
 # Prints what bash would run, whatever it is called: the number of words, then the words, each ended by NUL.
 _SHOW = r"""
@@ -19,9 +18,66 @@ _BUILTIN = (":", ".", "%")
 
 PIECES = [
     *("a", "b", "run", "-x", "--y=z", "1", "2", "a.txt", "é", "=", "x=1", ",", ":", "%", "@", "+", "^", "/", "."),
-    *(" ", " ", " ", "  ", "\t", "\n", ";", "&&", "||", "|", "&", "|&", ";;", "(", ")", "{", "}", "<", ">", ">>", "2>&1"),
-    *("'", '"', "'q r'", '"q r"', "'$x'", '"$x"', '"a\\"b"', "\\", "\\\n", "$", "$x", "`", "#", "!", "~", "*", "?", "[", "]"),
-    *("if", "then", "fi", "time", "[[", "]]", "!", "do", "in", ">/dev/null", "2>/dev/null", "</dev/null", "&>/dev/null", "$'a'"),
+    *(
+        " ",
+        " ",
+        " ",
+        "  ",
+        "\t",
+        "\n",
+        ";",
+        "&&",
+        "||",
+        "|",
+        "&",
+        "|&",
+        ";;",
+        "(",
+        ")",
+        "{",
+        "}",
+        "<",
+        ">",
+        ">>",
+        "2>&1",
+    ),
+    *(
+        "'",
+        '"',
+        "'q r'",
+        '"q r"',
+        "'$x'",
+        '"$x"',
+        '"a\\"b"',
+        "\\",
+        "\\\n",
+        "$",
+        "$x",
+        "`",
+        "#",
+        "!",
+        "~",
+        "*",
+        "?",
+        "[",
+        "]",
+    ),
+    *(
+        "if",
+        "then",
+        "fi",
+        "time",
+        "[[",
+        "]]",
+        "!",
+        "do",
+        "in",
+        ">/dev/null",
+        "2>/dev/null",
+        "</dev/null",
+        "&>/dev/null",
+        "$'a'",
+    ),
 ]
 
 

@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         themes=(shipped_themes(), places.user_themes),
         open_host=open_host,
         warm_up=wiring.import_client,
-        reload=lambda: wiring.settings_from(args, directory),
+        reload=lambda: wiring.checked_settings(args, directory),
         resume="latest" if args.latest else args.resume or "",
     )
     app = TuiAgent(launch)

@@ -23,6 +23,22 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
         "--allowed-dirs", metavar="DIR", nargs="+", action="extend", default=[], help="folders tools may use as well"
     )
     group.add_argument("--no-commands", action="store_true", help="refuse every shell command")
+    add_permissions(parser)
+
+
+def add_permissions(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that decide what runs unasked."""
+    group = parser.add_argument_group("permissions")
+    group.add_argument(
+        "--command-allowlist",
+        metavar="LIST",
+        help='commands that run unasked, by their first words, with commas between: "npm test,git status"',
+    )
+    group.add_argument(
+        "--read-only-commands",
+        choices=("ask", "allow"),
+        help="whether commands that provably only read run unasked (default: the settings', ask)",
+    )
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:

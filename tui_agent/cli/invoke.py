@@ -105,8 +105,6 @@ async def _turn(args: argparse.Namespace, prompt: str, writer: "Writer", stopped
         if stopped_by:  # before the turn had begun
             outcome.reason = "interrupted"
         else:
-            if engine.notice is not None:
-                writer.event(engine.session.id, engine.notice)
             # Closed here and not by the collector: when the reader of stdout leaves, the turn still ends in the log.
             async with aclosing(engine.session.run(prompt)) as events:
                 async for event in events:

@@ -16,6 +16,7 @@ COMMANDS = {
     "models": "list, fetch and remove models that run here, without a server",
     "sessions": "list and show earlier sessions",
     "tools": "list, show and call tools",
+    "permissions": "say what would happen with a command, and why",
     "config": "show and check the configuration",
     "doctor": "look at everything tui-agent needs, and say what to mend",
 }

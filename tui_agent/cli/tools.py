@@ -80,6 +80,8 @@ def _leave(number: int, frame: FrameType | None) -> None:
 
 def _executor(args: argparse.Namespace) -> "ToolExecutor":
     from tui_agent.cli import wiring
+    from tui_agent.cli.rules import rules_from, scene_of
+    from tui_agent.permissions.policy import RulePolicy
 
     approver: Approver | None = None
     if getattr(args, "yes", False):
@@ -87,8 +89,9 @@ def _executor(args: argparse.Namespace) -> "ToolExecutor":
     elif sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty():
         approver = _Asking()
     executor = wiring.build_executor(args, wiring.working_directory(args), approver)
-    settings = wiring.settings_from(args).settings
-    executor.policy = wiring.policy_for(settings, settings.mode)
+    loaded = wiring.settings_from(args)
+    scene = scene_of(wiring.working_directory(args), [root.path for root in executor.workspace.roots])
+    executor.policy = RulePolicy(loaded.settings.mode, rules_from(loaded), scene)
     return executor
 
 

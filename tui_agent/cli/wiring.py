@@ -20,9 +20,8 @@ from tui_agent.conversation.errors import ConfigError, ProviderError, StoreError
 if TYPE_CHECKING:
     from tui_agent.agent.session import Session
     from tui_agent.agent.turn import TurnOptions
-    from tui_agent.conversation.events import Mode, Noticed, Record
+    from tui_agent.conversation.events import Mode, Record
     from tui_agent.permissions.approval import Approver
-    from tui_agent.permissions.policy import Policy
     from tui_agent.providers.discovery import NothingToStart, StartChoice
     from tui_agent.providers.embedded.download import PullProgress
     from tui_agent.providers.protocol import LLMProvider, ProbeResult
@@ -73,11 +72,41 @@ def settings_from(args: argparse.Namespace, directory: Path | None = None) -> Lo
             flags[key] = value
     if (limit := getattr(args, "max_iterations", None)) is not None:
         flags["max_iterations"] = limit
-    return load_settings(
+    if (reading := getattr(args, "read_only_commands", None)) is not None:
+        flags["permissions.read_only_commands"] = reading
+    loaded = load_settings(
         config_file=Path(args.config) if args.config else None,
         project_dir=directory or working_directory(args),
         environ=os.environ,
         flags=flags,
+    )
+    allowed = [part.strip() for part in (getattr(args, "command_allowlist", None) or "").split(",")]
+    return _allowing(loaded, tuple(filter(None, allowed)))
+
+
+def checked_settings(args: argparse.Namespace, directory: Path) -> LoadedSettings:
+    """As `settings_from`, with the rules looked at as well; for settings that are taken over while the program runs.
+
+    Raises:
+        ConfigError: a file or a rule is wrong.
+    """
+    from tui_agent.cli.rules import rules_from
+
+    loaded = settings_from(args, directory)
+    rules_from(loaded)
+    return loaded
+
+
+def _allowing(loaded: LoadedSettings, commands: tuple[str, ...]) -> LoadedSettings:
+    """The settings with rules of the command line besides those of the files."""
+    if not commands:
+        return loaded
+    permissions = replace(loaded.settings.permissions, allow=(*loaded.settings.permissions.allow, *commands))
+    origin = ", ".join(filter(None, (loaded.origins.get("permissions.allow", ""), "flag")))
+    return replace(
+        loaded,
+        settings=replace(loaded.settings, permissions=permissions),
+        origins={**loaded.origins, "permissions.allow": origin},
     )
 
 
@@ -134,24 +163,6 @@ def build_executor(
     return executor
 
 
-def policy_for(settings: Settings, mode: "Mode") -> "Policy":
-    """The policy of these settings in a mode."""
-    from tui_agent.permissions.policy import BasicPolicy
-
-    return BasicPolicy(mode, deny=settings.permissions.deny)
-
-
-def unheeded(settings: Settings) -> "Noticed | None":
-    """What the settings allow and this version asks for all the same; nothing may be thought to be in force."""
-    from tui_agent.conversation.events import Noticed
-
-    permissions = settings.permissions
-    if not permissions.allow and permissions.read_only_commands == "ask":
-        return None
-    named = "permissions.allow" if permissions.allow else "permissions.read_only_commands"
-    return Noticed("info", f"{named} is not heeded by this version: every command asks")
-
-
 class Engine:
     """Everything behind a face: settings, one session, its tools and log."""
 
@@ -166,15 +177,16 @@ class Engine:
         *,
         tools: bool = True,
     ) -> None:
+        from tui_agent.cli.rules import rules_from
+
         self.loaded = loaded
         self.directory = directory
+        self._rules = rules_from(loaded)
         self._new_executor = new_executor
         self._log = log
         self._tools = tools
         self.start: StartChoice | None = None
         """How the provider was chosen, when nobody named one."""
-        self.notice = unheeded(loaded.settings)
-        """What the user should know about the settings."""
         self.trouble: NothingToStart | None = None
         """What was looked for, while there is no provider that answers."""
         self._providers: dict[str, LLMProvider] = {provider.name: provider}
@@ -198,15 +210,19 @@ class Engine:
 
     def _session(self, provider: "LLMProvider", model: str, mode: "Mode") -> "Session":
         from tui_agent.agent.session import Session
+        from tui_agent.cli.rules import scene_of
+        from tui_agent.permissions.policy import RulePolicy
 
         # Each session has an executor of its own: what was allowed or read in one counts for no other.
+        executor = self._new_executor()
+        scene = scene_of(self.directory, [root.path for root in executor.workspace.roots])
         return Session(
             log=self._log,
-            executor=self._new_executor(),
+            executor=executor,
             provider=provider,
             model=model,
             options=self._options(),
-            policy_for=lambda mode: policy_for(self.loaded.settings, mode),
+            policy_for=lambda mode: RulePolicy(mode, self._rules, scene),
             profile_for=self._profile,
             mode=mode,
             working_directory=str(self.directory),
@@ -233,8 +249,12 @@ class Engine:
         """Take over changed settings from the next request on.
 
         Raises:
-            ConfigError: the present provider cannot be used as configured now; the client from before stays.
+            ConfigError: a rule is wrong, and nothing is taken over; or the present provider cannot be used as
+                configured now, and the client from before stays.
         """
+        from tui_agent.cli.rules import rules_from
+
+        self._rules = rules_from(loaded)
         before, self.loaded = self.loaded.settings.providers, loaded
         self.session.options = self._options()
         self.session.renew_policy()

@@ -83,13 +83,15 @@ class PermissionSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """What may run unasked, must ask, or is refused."""
 
     read_only_commands: Literal["ask", "allow"] = "ask"
-    """`allow` is kept for a later version: in this one every command asks, and the program says so."""
+    """Whether commands that provably only read run unasked; every other command asks unless a rule covers it."""
     allow: tuple[str, ...] = ()
-    """Kept for a later version: in this one every command asks, and the program says so."""
+    """What runs unasked: the first words of a command (`npm test`), `write(docs/**)`, `read(.env)` or `tool(NAME)`."""
     ask: tuple[str, ...] = ()
-    """Commands that always ask; in this version all do."""
+    """What always asks, even where an `allow` rule covers it."""
     deny: tuple[str, ...] = ()
-    """Commands that are refused: those with these words in a row, quoted or not. `*` at the end stands for the rest."""
+    """What is refused, whatever else says otherwise."""
+    expect: dict[str, Literal["allow", "ask", "deny"]] = {}
+    """Examples, checked whenever the rules are loaded: a command, and what the rules have to say of it."""
 
 
 class UiSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

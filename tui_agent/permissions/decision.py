@@ -22,8 +22,8 @@ READ_ONLY: Final = "read-only"
 _SHELL_STATE: Final = frozenset(
     {
         "cd", "pushd", "popd", "source", ".", "eval", "exec", "export", "declare", "typeset", "local", "readonly",
-        "set", "shopt", "alias", "unalias", "unset", "read", "mapfile", "readarray", "trap", "hash", "enable", "builtin",
-        "command", "printf", "getopts", "let", "umask", "ulimit", "bind",
+        "set", "shopt", "alias", "unalias", "unset", "read", "mapfile", "readarray", "trap", "hash", "enable",
+        "builtin", "command", "printf", "getopts", "let", "umask", "ulimit", "bind",
     }
 )
 # fmt: on
@@ -55,15 +55,13 @@ def decide(command: str, rules: Rules, scene: Scene) -> Decision:
     script = analyse(command)
     if script.refused:
         return Decision("deny", (script.refused,), ())
-    if denied := next((rule for rule in rules.deny if rule.kind == "command" and rule.touches(command)), None):
+    if denied := next((rule for rule in rules.deny if rule.kind == "command" and rule.concerns(command, script)), None):
         return Decision("deny", (f"the rule `deny: {denied.text}` refuses it",), _bare(script))
     parts = _parts(script, rules, scene)
     reasons = list(script.obstacles)
-    reasons += [
-        f"the rule `ask: {rule.text}` is about it"
-        for rule in rules.ask
-        if rule.kind == "command" and rule.touches(command)
-    ]
+    for kind, some in (("ask", rules.ask), ("deny", rules.deny)):
+        about = [rule for rule in some if rule.kind == "command" and rule.might_concern(command, script)]
+        reasons += [f"the rule `{kind}: {rule.text}` may be about it" for rule in about]
     reasons += [part.reason for part in parts if part.reason]
     if not reasons and parts:
         return Decision("allow", (), parts)

@@ -8,7 +8,7 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from tui_agent.permissions.shell.analysis import analyse, literal_words
-from tui_agent.permissions.shell.script import SimpleCommand
+from tui_agent.permissions.shell.script import Script, SimpleCommand
 from tui_agent.text.globs import compile_glob
 
 RuleKind = Literal["command", "read", "write", "tool"]
@@ -16,6 +16,18 @@ RuleKind = Literal["command", "read", "write", "tool"]
 _KIND: Final = re.compile(r"(command|read|write|tool)\((.*)\)", re.DOTALL)
 _QUOTING: Final = re.compile(r"[\"'\\]")
 _BETWEEN_WORDS: Final = re.compile(r"[\s;&|()<>{}`]+")
+
+# fmt: off
+_RUNS_OTHERS: Final = frozenset(
+    {
+        "sudo", "doas", "su", "env", "xargs", "nice", "ionice", "nohup", "timeout", "time", "command", "exec",
+        "builtin", "busybox", "stdbuf", "setsid", "flock", "watch", "script", "bash", "sh", "dash", "zsh", "ksh", "fish", "eval",
+        "find", "fd", "fdfind", "parallel", "ssh", "unshare", "chroot", "runuser", "systemd-run", "strace", "ltrace",
+        "entr", "trap", "coproc", "start-stop-daemon", "docker", "podman", "make", "npx", "uv", "poetry",
+    }
+)
+# fmt: on
+"""Programs that run another one which stands among their words."""
 
 
 class RuleError(ValueError):
@@ -43,11 +55,32 @@ class Rule(Struct, frozen=True):
         """True when the pattern of a path or tool rule matches, as `compile_glob` has it."""
         return _matcher(self.pattern)(name)
 
-    def touches(self, line: str) -> bool:
-        """True when these words follow each other anywhere in a line, quoted or not: too often rather than too seldom."""
+    def concerns(self, line: str, script: Script) -> bool:
+        """True when a command of the line begins with these words, also behind `sudo`, `bash -c` and the like.
+
+        A line that is not known word by word is looked through for the words as they stand, quoted or not.
+        """
+        if not script.plain:
+            return self._stands_in(line)
+        for command in script.commands:
+            words = tuple(str(word) for word in command.words)
+            if _begins(words, self.words) or (_program(words) in _RUNS_OTHERS and self._stands_in(command.text)):
+                return True
+        return False
+
+    def might_concern(self, line: str, script: Script) -> bool:
+        """True also when other words stand between these, as in `git -C elsewhere push`."""
+        if self.concerns(line, script):
+            return True
+        for command in script.commands:
+            rest = iter(command.words)
+            if all(any(word == wanted for word in rest) for wanted in self.words):
+                return True
+        return False
+
+    def _stands_in(self, line: str) -> bool:
         words = _BETWEEN_WORDS.split(_QUOTING.sub("", line))
-        count = len(self.words)
-        return any(_same(words[at : at + count], self.words) for at in range(len(words) - count + 1))
+        return any(_begins(words[at:], self.words) for at in range(len(words)))
 
 
 class Rules(Struct, frozen=True):
@@ -106,7 +139,11 @@ def parse_rules(texts: Iterable[str]) -> tuple[Rule, ...]:
     return tuple(map(parse_rule, texts))
 
 
-def _same(words: Sequence[str], wanted: Sequence[str]) -> bool:
-    """Whether the words are these; a program may be written with its path."""
-    first = words[0].rpartition("/")[2] if words else ""
-    return [first, *words[1:]] == list(wanted) or list(words) == list(wanted)
+def _begins(words: Sequence[str], wanted: Sequence[str]) -> bool:
+    """Whether the words begin with these; a program may be written with its path."""
+    count = len(wanted)
+    return list(words[:count]) == list(wanted) or [_program(words), *words[1:count]] == list(wanted)
+
+
+def _program(words: Sequence[str]) -> str:
+    return words[0].rpartition("/")[2] if words else ""

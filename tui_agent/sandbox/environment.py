@@ -25,8 +25,15 @@ _SET: Final = {
     "GIT_PAGER": "cat",
     "GIT_EDITOR": "true",
     "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_CONFIG_COUNT": "2",
+    "GIT_CONFIG_KEY_0": "diff.autoRefreshIndex",
+    "GIT_CONFIG_VALUE_0": "false",
+    "GIT_CONFIG_KEY_1": "core.fsmonitor",
+    "GIT_CONFIG_VALUE_1": "false",
 }
-"""Nobody sits at a command's terminal: no colours, no pager, no editor, no question."""
+"""Nobody sits at a command's terminal: no colours, no pager, no editor, no question. And what only looks writes
+nothing: Git refreshes its index as it reads, which would also run a hook (git-config(1), githooks(5))."""
 
 
 def command_environment(environ: Mapping[str, str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from tui_agent.config.load import LoadedSettings
-from tui_agent.conversation.events import Mode, Noticed, Record
+from tui_agent.conversation.events import Mode, Record
 
 if TYPE_CHECKING:  # the engine is imported after the first paint
     from tui_agent.agent.session import Session
@@ -45,8 +45,6 @@ class Host(Protocol):
     session: "Session"
     start: "StartChoice | None"
     """How the provider was chosen, when nobody named one."""
-    notice: Noticed | None
-    """What the user should know about the settings."""
     trouble: "NothingToStart | None"
     """What was looked for, while there is no provider that answers."""
 

@@ -10,8 +10,8 @@ from tui_agent.permissions.read_only.verdict import Reads, Unproven
 _ALONE: Final = frozenset(
     {
         "-print", "-print0", "-empty", "-prune", "-not", "!", "-a", "-and", "-o", "-or", ",", "(", ")", "-true",
-        "-false", "-depth", "-d", "-xdev", "-mount", "-daystart", "-readable", "-writable", "-executable", "-nouser", "-nogroup",
-        "-ls", "-noleaf", "-quit", "-warn", "-nowarn", "-ignore_readdir_race", "-noignore_readdir_race",
+        "-false", "-depth", "-d", "-xdev", "-mount", "-daystart", "-readable", "-writable", "-executable", "-nouser",
+        "-nogroup", "-ls", "-noleaf", "-quit", "-warn", "-nowarn", "-ignore_readdir_race", "-noignore_readdir_race",
     }
 )
 _WITH_VALUE: Final = frozenset(

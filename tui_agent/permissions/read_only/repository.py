@@ -8,8 +8,8 @@ from typing import Final
 _RUNS: Final = re.compile(
     r"""
     core\.(fsmonitor|pager|sshcommand|gitproxy|askpass|alternaterefscommand|attributesfile|worktree)
-    | pager\..* | interactive\.difffilter | credential\..*helper
-    | diff\.external | diff\..*\.(command|textconv|xfuncname) | difftool\..* | merge\..*\.driver
+    | pager\..* | interactive\.difffilter
+    | diff\.external | diff\..*\.(command|textconv) | difftool\..* | merge\..*\.driver
     | filter\..*\.(clean|smudge|process)
     | gpg\..*program | gpg\.program | log\.showsignature
     | submodule\..* | uploadpack\..* | remote\..*\.(uploadpack|receivepack|vcs) | protocol\..*allow
@@ -20,7 +20,7 @@ _RUNS: Final = re.compile(
 )
 _HARMLESS: Final = frozenset({"", "false", "0", "no", "off"})
 _SWITCHES: Final = frozenset({"core.fsmonitor", "log.showsignature"})
-_PROGRAM_ALSO_FALSE: Final = re.compile(r"pager\..*")
+_SWITCHED: Final = re.compile(r"pager\..*")
 
 
 def hazard(entries: Iterable[tuple[str, str]]) -> str:
@@ -31,22 +31,23 @@ def hazard(entries: Iterable[tuple[str, str]]) -> str:
             return key
         if not _RUNS.fullmatch(folded):
             continue
-        if folded.endswith("xfuncname"):
-            continue
-        if folded in ("core.worktree", "core.attributesfile"):
-            return key
         off = value.casefold() in _HARMLESS
-        if off and (folded in _SWITCHES or _PROGRAM_ALSO_FALSE.fullmatch(folded)):
+        if off and (folded in _SWITCHES or _SWITCHED.fullmatch(folded)):
             continue
         return key
     return ""
 
 
 def parse_config(listing: bytes) -> list[tuple[str, str]]:
-    """The entries of `git config --list -z`: a key, a newline and a value, each ended by NUL; a key alone is true."""
+    """The repository's own entries in `git config --list --show-scope -z` (git-config(1)).
+
+    An entry is a scope, then a key, a newline and a value (a key alone is true), each ended by NUL. What the user or the
+    system set is their own wish.
+    """
+    fields = listing.split(b"\0")
     entries = []
-    for entry in listing.split(b"\0"):
-        if entry:
+    for scope, entry in zip(fields[::2], fields[1::2], strict=False):
+        if scope not in (b"global", b"system"):
             key, _, value = entry.decode("utf-8", "replace").partition("\n")
             entries.append((key, value))
     return entries

@@ -137,8 +137,6 @@ class ChatScreen(Screen[None]):
     async def _open_host(self) -> None:
         try:
             self._host = host = await self._launch.open_host(self)
-            if host.notice is not None:
-                self._projector.apply(host.notice)
             if self._launch.resume:
                 beginning = await host.latest() if self._launch.resume == "latest" else self._launch.resume
                 await self._show_session(beginning)

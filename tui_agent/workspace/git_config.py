@@ -1,0 +1,39 @@
+"""Settings of a Git repository as Git itself sees them, read without running anything of the repository."""
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+_SECONDS: Final = 2.0
+
+
+def list_config(git: str, directory: str, environment: Mapping[str, str]) -> bytes | None:
+    """What `git config --list --show-scope -z` prints in a directory; None when it cannot be had. Takes some milliseconds.
+
+    Listing settings runs no hook, no pager and no monitor of the repository.
+    """
+    try:
+        done = subprocess.run(
+            [git, "--no-pager", "config", "--list", "--show-scope", "--includes", "-z"],
+            cwd=directory,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    # Without any settings file Git ends with 1 and prints nothing.
+    return done.stdout if done.returncode in (0, 1) else None
+
+
+def has_submodules(directory: str) -> bool:
+    """True when the repository around a directory has submodules, whose own settings Git would heed as well."""
+    folder = Path(directory)
+    for place in (folder, *folder.parents):
+        if (place / ".git").exists():
+            return (place / ".gitmodules").exists() or (place / ".git" / "modules").exists()
+    return False
