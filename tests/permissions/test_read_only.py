@@ -215,7 +215,21 @@ def test_no_options_at_all_means_only_operands() -> None:
             "test -v a",
             "xxd -r a b",
         ),
-        *("command rm a", "env", "python3 x.py", "node x", "file -C -m m", "less a", "man ls", "yes", "awk 1 a"),
+        *(
+            "command rm a",
+            "env",
+            "python3 x.py",
+            "node x",
+            "file -C -m m",
+            "less a",
+            "man ls",
+            "yes",
+            "awk '{print > 1}' a",
+            "awk '{system(1)}' a",
+            "awk -f x a",
+            "jq env a",
+            "jq -f x",
+        ),
     ],
 )
 def test_these_are_not_known_to_change_nothing(command: str) -> None:
@@ -241,3 +255,40 @@ def test_settings_by_which_git_runs_programs(key: str, value: str) -> None:
 @pytest.mark.parametrize(("key", "value"), [("core.fsmonitor", "false"), ("user.name", "A"), ("pager.log", "false")])
 def test_settings_that_run_nothing(key: str, value: str) -> None:
     assert hazard(parse_config(f"local\0{key}\n{value}\0".encode())) == ""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(
+            "awk '{print $1}' a.txt",
+            "awk -F, '{print $1, $NF}' a.txt",
+            "awk 'NR==3' a.txt",
+            "awk '/x|y/ {print}' a.txt",
+        ),
+        *(
+            "jq .a.b a.json",
+            "jq -r '.[] | .name' a.json",
+            "sed -n 3,5p a.txt",
+            "sed 's/a/b/g' a.txt",
+            "sed -n '/x/p' a.txt",
+        ),
+        *(
+            "find . -name '*.py' -type f",
+            "rg -n x src",
+            "grep -rn --include=*.py x .",
+            "git log --oneline -5",
+            "git show HEAD~2",
+        ),
+        *(
+            "tail -n +5 a.txt",
+            "head -20 a.txt",
+            "du -sh .",
+            "git diff --stat HEAD~1..HEAD",
+            "git blame a.txt",
+            "git stash list",
+        ),
+    ],
+)
+def test_these_only_read(command: str) -> None:
+    programs.judge(shlex.split(command))

@@ -21,9 +21,10 @@ _BETWEEN_WORDS: Final = re.compile(r"[\s;&|()<>{}`]+")
 _RUNS_OTHERS: Final = frozenset(
     {
         "sudo", "doas", "su", "env", "xargs", "nice", "ionice", "nohup", "timeout", "time", "command", "exec",
-        "builtin", "busybox", "stdbuf", "setsid", "flock", "watch", "script", "bash", "sh", "dash", "zsh", "ksh", "fish", "eval",
-        "find", "fd", "fdfind", "parallel", "ssh", "unshare", "chroot", "runuser", "systemd-run", "strace", "ltrace",
-        "entr", "trap", "coproc", "start-stop-daemon", "docker", "podman", "make", "npx", "uv", "poetry",
+        "builtin", "busybox", "stdbuf", "setsid", "flock", "watch", "script", "bash", "sh", "dash", "zsh",
+        "ksh", "fish", "eval", "find", "fd", "fdfind", "parallel", "ssh", "unshare", "chroot", "runuser",
+        "systemd-run", "strace", "ltrace", "entr", "trap", "coproc", "start-stop-daemon", "docker", "podman",
+        "make", "npx", "uv", "poetry",
     }
 )
 # fmt: on

@@ -70,6 +70,7 @@ _GREP: Final = options(
     "max-depth after-context before-context context threads max-count color",
 )
 _CAT_FILE: Final = options("tspe")
+_SHOWN_SETTING: Final = re.compile(r"(?:user|core|init|branch|color|diff|merge|pull|push)\.[\w.-]+")
 _REVISION: Final = re.compile(r"[^:]*:(?P<path>.+)")
 
 
@@ -109,9 +110,9 @@ def _verbs(name: str, *allowed: tuple[str, ...]) -> tuple[str, Callable[[Sequenc
 
 
 def _config(words: Sequence[str]) -> Reads:
-    if (len(words) == 2 and words[0] == "--get") or tuple(words) in (("--list",), ("-l",)):
+    if len(words) == 2 and words[0] == "--get" and _SHOWN_SETTING.fullmatch(words[1]):
         return Reads(repository=True)
-    raise Unproven("`git config` changes settings")
+    raise Unproven("`git config` changes settings, or may show secrets")
 
 
 _COMMANDS: Final[Mapping[str, Callable[[Sequence[str]], Reads]]] = dict(

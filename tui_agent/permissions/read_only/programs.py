@@ -237,6 +237,8 @@ _TABLE: Final[Mapping[str, Judge]] = dict(
         ("type", _names),
         ("command", _command),
         ("sed", stream.sed),
+        ("awk", stream.awk),
+        ("jq", stream.jq),
         ("find", find.find),
         ("fd", find.fd),
         ("fdfind", find.fd),

@@ -41,8 +41,8 @@ def hazard(entries: Iterable[tuple[str, str]]) -> str:
 def parse_config(listing: bytes) -> list[tuple[str, str]]:
     """The repository's own entries in `git config --list --show-scope -z` (git-config(1)).
 
-    An entry is a scope, then a key, a newline and a value (a key alone is true), each ended by NUL. What the user or the
-    system set is their own wish.
+    An entry is a scope, then a key, a newline and a value (a key alone is true), each ended by NUL. What the user or
+    the system set is their own wish.
     """
     fields = listing.split(b"\0")
     entries = []

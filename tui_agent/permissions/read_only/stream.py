@@ -1,4 +1,4 @@
-"""sed, as far as it only prints lines."""
+"""sed, awk and jq, as far as they only print: all three have languages that can do more."""
 
 import re
 from collections.abc import Sequence
@@ -34,3 +34,33 @@ def sed(words: Sequence[str]) -> Reads:
     if not all(_PRINTS.fullmatch(part) for script in scripts for part in script.split(";")):
         raise Unproven("only `sed` scripts that print, drop or replace in what is printed are known to be harmless")
     return Reads(tuple(found))
+
+
+_AWK: Final = options("", "F")
+_VALUE: Final = r"(?:\$?(?:NF|NR|[0-9]+)|\"[^\"\\\n]*\")"
+_CONDITION: Final = rf"(?:/{_PART}/|(?:NR|NF|\$[0-9]+) *(?:==|!=|>=|<=|~) *(?:[0-9]+|\"[^\"\\\n]*\"|/{_PART}/))"
+_AWK_PRINTS: Final = re.compile(
+    rf" *(?:{_CONDITION} *(?:&& *{_CONDITION} *)*)?(?:\{{ *print(?: +{_VALUE}(?: *, *{_VALUE})*)? *;? *\}})? *"
+)
+
+
+def awk(words: Sequence[str]) -> Reads:
+    """Only programs of one condition and one `print` of fields: `>` and `|` in awk write and run."""
+    found = operands("awk", words, _AWK)
+    if not found or not found[0].strip() or not _AWK_PRINTS.fullmatch(found[0]):
+        raise Unproven("only `awk` programs that print fields are known to be harmless")
+    return Reads(tuple(found[1:]))
+
+
+_JQ: Final = options(
+    "rcSesMaj", "", "raw-output compact-output sort-keys exit-status slurp monochrome-output ascii-output tab"
+)
+_JQ_REACHES: Final = re.compile(r"env|ENV|import|include|input|modulemeta|\$__|debug|stderr|halt|get_search_list")
+
+
+def jq(words: Sequence[str]) -> Reads:
+    """Filters without the environment, modules and further input; jq itself writes no file and runs nothing."""
+    found = operands("jq", words, _JQ)
+    if not found or _JQ_REACHES.search(found[0]):
+        raise Unproven("this `jq` filter reaches beyond the files it is given")
+    return Reads(tuple(found[1:]))

@@ -114,7 +114,7 @@ class _Reader:
                     raise NotPlain("part of a text in quotes is worked out when it runs")
                 parts.append(part)
                 self.at = end + 1
-            elif character in _WHY:
+            elif character in _WHY and not self._is_inert(character, start):
                 raise NotPlain(_WHY[character])
             else:
                 parts.append(character)
@@ -125,6 +125,11 @@ class _Reader:
         if self.peek() in ("<", ">") and written.isdigit():
             raise NotPlain("it reads or writes a file by redirection")
         return "".join(parts)
+
+    def _is_inert(self, character: str, start: int) -> bool:
+        """A tilde inside a word names no home directory (`HEAD~1`); it does at the start, and behind `=` and `:`."""
+        before = self.text[self.at - 1] if self.at > start else ""
+        return character == "~" and (before.isalnum() or before in ("^", "~", "_")) and before.isascii()
 
 
 def plain_commands(text: str) -> list[SimpleCommand]:
