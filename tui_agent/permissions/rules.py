@@ -81,7 +81,12 @@ class Rule(Struct, frozen=True):
 
     def _stands_in(self, line: str) -> bool:
         words = _BETWEEN_WORDS.split(_QUOTING.sub("", line))
-        return any(_begins(words[at:], self.words) for at in range(len(words)))
+        first = self.words[0]
+        return any(
+            _begins(words[at : at + len(self.words)], self.words)
+            for at, word in enumerate(words)
+            if word.endswith(first)
+        )
 
 
 class Rules(Struct, frozen=True):

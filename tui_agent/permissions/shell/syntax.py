@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import lru_cache
+from time import thread_time
 from typing import TYPE_CHECKING, Final
 
 from tui_agent.permissions.shell.script import SimpleCommand
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     from tree_sitter import Node, Parser
 
 MOST_COMMANDS: Final = 100
+SECONDS: Final = 0.03
+"""Processor time that one line may take to parse: some texts of brackets take a hundred times that."""
 
 # What a line of the plain part consists of, and nothing else.
 _PLAIN: Final = frozenset(
@@ -62,12 +65,31 @@ def _parser() -> "Parser":
     return Parser(Language(tree_sitter_bash.language()))
 
 
+class Tangled(Exception):
+    """The line takes too long to parse."""
+
+
 class Tree:
     """A parsed line; nothing in it is walked by recursion."""
 
     def __init__(self, text: str) -> None:
-        self._source = text.encode("utf-8", "replace")
-        self._root = _parser().parse(self._source).root_node
+        """Parse.
+
+        Raises:
+            Tangled: it takes too long.
+        """
+        self._source = source = text.encode("utf-8", "replace")
+        parser = _parser()
+        end = thread_time() + SECONDS
+        try:
+            # Only a source that is read piece by piece can be given up half-way.
+            tree = parser.parse(
+                lambda at, _place: source[at : at + 4096], progress_callback=lambda _at, _wrong: thread_time() > end
+            )
+        except ValueError:
+            parser.reset()
+            raise Tangled from None
+        self._root = tree.root_node
 
     def _nodes(self) -> Iterator["Node"]:
         waiting = [self._root]
