@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from tui_agent.sandbox.enclosure import Enclosure
 from tui_agent.sandbox.process import Running
 
 MAX_LOG_BYTES: Final = 10_000_000
 FIRST_LOOK_SECONDS: Final = 0.3
 """How long a start waits for the command to fail at once."""
+
+_UNENCLOSED: Final = Enclosure()
 
 
 @dataclass(slots=True)
@@ -43,8 +46,15 @@ class BackgroundCommands:
         """All that were started, oldest first."""
         return tuple(self._commands)
 
-    async def start(self, command: str, cwd: Path, environ: Mapping[str, str] | None = None) -> BackgroundCommand:
-        """Start `command` and return as soon as it seems to run.
+    async def start(
+        self,
+        command: str,
+        cwd: Path,
+        environ: Mapping[str, str] | None = None,
+        enclosure: Enclosure = _UNENCLOSED,
+        descriptor: int | None = None,
+    ) -> BackgroundCommand:
+        """Start `command` and return as soon as it seems to run; the arguments are those of `process.run`.
 
         Raises:
             ToolError: it could not be started.
@@ -52,7 +62,7 @@ class BackgroundCommands:
         log = self.directory / f"{len(self._commands) + 1}.log"
         file = log.open("wb", buffering=0)
         try:
-            running = Running.start(command, cwd, environ)
+            running = Running.start(command, cwd, environ, enclosure, descriptor)
         except BaseException:
             file.close()
             raise
@@ -91,7 +101,7 @@ async def _follow(running: Running, command: BackgroundCommand, log: BinaryIO) -
         running.read(take)
         command.exit_code = await running.ended()
         await running.drained.wait()
-        await asyncio.to_thread(running.tree.kill)
+        await asyncio.to_thread(running.kill)
     except asyncio.CancelledError:
         running.abandon()
         raise

@@ -18,7 +18,7 @@ _PASSED: Final = re.compile(
     re.VERBOSE,
 )
 
-_SET: Final = {
+QUIET: Final = {
     "TERM": "dumb",
     "NO_COLOR": "1",
     "PAGER": "cat",
@@ -43,4 +43,4 @@ def command_environment(environ: Mapping[str, str]) -> dict[str, str]:
         for name, value in environ.items()
         if _PASSED.fullmatch(name) and not (name.lower().endswith("_proxy") and "@" in value)
     }
-    return {"PATH": "/usr/local/bin:/usr/bin:/bin", **passed, **_SET}
+    return {"PATH": "/usr/local/bin:/usr/bin:/bin", **passed, **QUIET}

@@ -7,14 +7,17 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from tui_agent.conversation.errors import ToolError
-from tui_agent.sandbox.environment import command_environment
+from tui_agent.sandbox.docker import kill_arguments
+from tui_agent.sandbox.enclosure import Enclosure, Launch, launch
 from tui_agent.sandbox.output import HeadAndTail, Teller
 from tui_agent.sandbox.tree import ProcessTree
+from tui_agent.sandbox.watcher import Watch, watch
 
 GRACE_SECONDS: Final = 2.0
 """Between the request to end and the kill."""
@@ -23,6 +26,11 @@ PIPE_SECONDS: Final = 0.5
 TELL_SECONDS: Final = 0.05
 READ_BYTES: Final = 65_536
 POLL_SECONDS: Final = 0.05
+CONTAINER_SECONDS: Final = 10.0
+"""How long the end of a container is waited for."""
+
+_DESCRIPTORS: Final = Path("/proc/self/fd")
+_UNENCLOSED: Final = Enclosure()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +56,20 @@ async def run(
     *,
     environ: Mapping[str, str] | None = None,
     on_output: Callable[[str], None] | None = None,
+    enclosure: Enclosure = _UNENCLOSED,
+    descriptor: int | None = None,
 ) -> Finished:
     """Run `command` in bash and wait for it, `timeout` seconds at most; then nothing of it runs any more.
 
     `environ` is filtered by `command_environment` (default: our own). Cancelling returns at once; the processes are
     asked to end, and two seconds later what is left is killed, by a thread that the end of the program waits for.
+    `descriptor` is the open directory that `cwd` names: the command runs there, whatever lies at that path meanwhile.
+    In an `enclosure` a signal that ends the command shows as exit code 128 + its number.
 
     Raises:
-        ToolError: bash or the directory is not there.
+        ToolError: bash, the sandbox or the directory is not there.
     """
-    running = Running.start(command, cwd, environ)
+    running = Running.start(command, cwd, environ, enclosure, descriptor)
     teller = Teller(on_output or (lambda text: None))
     kept = HeadAndTail()
 
@@ -80,7 +92,7 @@ async def run(
                 await running.drained.wait()
         except TimeoutError:
             pass
-        killed = await asyncio.to_thread(running.tree.kill)
+        killed = await asyncio.to_thread(running.kill)
     except BaseException:
         running.abandon()
         raise
@@ -94,24 +106,35 @@ async def run(
 class Running:
     """A started command: its process tree and the reading end of its output."""
 
-    def __init__(self, process: subprocess.Popen[bytes], tree: ProcessTree, output: int) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], tree: ProcessTree, output: int, launched: Launch) -> None:
         self.tree = tree
         self.started = time.monotonic()
         self.drained = asyncio.Event()
         self._process = process
         self._output = output
+        self._launched = launched
         self._loop = asyncio.get_running_loop()
+        self._watch: Watch | None = None
 
     @classmethod
-    def start(cls, command: str, cwd: Path, environ: Mapping[str, str] | None = None) -> "Running":
+    def start(
+        cls,
+        command: str,
+        cwd: Path,
+        environ: Mapping[str, str] | None = None,
+        enclosure: Enclosure = _UNENCLOSED,
+        descriptor: int | None = None,
+    ) -> "Running":
         """Start `command` in a session of its own, standard input closed, output and error in one pipe."""
-        tree = ProcessTree()
+        kind = enclosure.sandbox.kind
+        tree = ProcessTree(guarded=kind == "bwrap")
+        launched = launch(enclosure, command, str(cwd), os.environ if environ is None else environ, tree.mark)
         reading, writing = os.pipe2(os.O_CLOEXEC) if hasattr(os, "pipe2") else os.pipe()
         try:
             process = subprocess.Popen(
-                ["bash", "--noprofile", "--norc", "-c", command],
-                cwd=cwd,
-                env=command_environment(os.environ if environ is None else environ) | tree.environment(),
+                launched.arguments,
+                cwd=cwd if descriptor is None or not _DESCRIPTORS.is_dir() else _DESCRIPTORS / str(descriptor),
+                env=launched.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=writing,
                 stderr=writing,
@@ -124,7 +147,10 @@ class Running:
             os.close(writing)
         tree.pid = process.pid
         os.set_blocking(reading, False)
-        return cls(process, tree, reading)
+        running = cls(process, tree, reading, launched)
+        if kind != "bwrap":  # which dies with us by itself
+            running._watch = watch(tree, running._end_of_container())
+        return running
 
     @property
     def pid(self) -> int:
@@ -189,8 +215,30 @@ class Running:
         deadline = time.monotonic() + GRACE_SECONDS
         while time.monotonic() < deadline and (self._process.poll() is None or self.tree.alive()):
             time.sleep(POLL_SECONDS)
-        self.tree.kill()
+        self.kill()
         self._process.wait()
+
+    def kill(self) -> int:
+        """Kill what is left of it; returns how many processes that were. Blocks for milliseconds."""
+        cut_off = self._launched.container and (self._process.poll() is None or self.exit_code < 0)
+        if cut_off:  # the engine, and not the client, is the parent of what runs
+            with suppress(OSError, subprocess.SubprocessError):
+                subprocess.run(
+                    self._end_of_container(),
+                    env=self._launched.environment,
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    timeout=CONTAINER_SECONDS,
+                    check=False,
+                )
+        killed = self.tree.kill()
+        if self._watch is not None:
+            self._watch.end()
+        return killed
+
+    def _end_of_container(self) -> list[str]:
+        container = self._launched.container
+        return [self._launched.arguments[0], *kill_arguments(container)] if container else []
 
     def close(self) -> None:
         """Read no more."""

@@ -20,24 +20,25 @@ class ProcessTree:
     """The processes of one command: its process group and session, their descendants, and whoever carries its mark.
 
     `pid` leads the group and session that the command was started in. Where there is no /proc only the group is
-    known, so there a child that left it is not found.
+    known, so there a child that left it is not found. A `guarded` command's `pid` is the sandbox around it.
     """
 
-    def __init__(self) -> None:
-        self.mark: Final = secrets.token_hex(16)
-        self.pid = 0
-
-    def environment(self) -> dict[str, str]:
-        """What to add to the command's environment."""
-        return {MARK: self.mark}
+    def __init__(self, mark: str = "", pid: int = 0, *, guarded: bool = False) -> None:
+        self.mark: Final = mark or secrets.token_hex(16)
+        self.pid = pid
+        self._guarded = guarded
 
     def signal(self, number: int) -> int:
-        """Send a signal to all that live; returns how many there were (without /proc: 1 for the group)."""
+        """Send a signal to all that live; returns how many there were (without /proc: 1 for the group).
+
+        The sandbox itself gets none but the kill: it would end, and take the command with it before that can tidy up.
+        """
         if not self.pid:
             return 0
         if not _PROC.is_dir():
             return _send(-self.pid, number)
-        return sum(_send(pid, number) for pid in self._members())
+        spared = self.pid if self._guarded and number != signal.SIGKILL else 0
+        return sum(_send(pid, 0 if pid == spared else number) for pid in self._members())
 
     def kill(self) -> int:
         """Kill until none is left, children born meanwhile included; returns how many there were at first."""
