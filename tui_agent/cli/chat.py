@@ -46,6 +46,8 @@ def run(args: argparse.Namespace) -> int:
 
     directory = wiring.working_directory(args)
     loaded = wiring.settings_from(args, directory)
+    if loaded.settings.sandbox in ("bwrap", "docker"):
+        wiring.find_sandbox(args, directory, loaded.settings)  # what is missing is said before a screen covers it
     places = locations()
 
     async def open_host(approver: "Approver") -> "Host":

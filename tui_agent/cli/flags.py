@@ -23,6 +23,12 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
         "--allowed-dirs", metavar="DIR", nargs="+", action="extend", default=[], help="folders tools may use as well"
     )
     group.add_argument("--no-commands", action="store_true", help="refuse every shell command")
+    group.add_argument(
+        "--sandbox",
+        choices=("auto", "bwrap", "docker", "off"),
+        help="what commands run in (default: the settings', auto = bubblewrap where it works, else nothing); "
+        "docker takes a container of DOCKER_IMAGE and passes on the variables named in DOCKER_ENV_VARS",
+    )
     add_permissions(parser)
 
 

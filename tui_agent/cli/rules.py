@@ -27,7 +27,10 @@ def rules_from(loaded: LoadedSettings) -> Rules:
         rules = []
         for text in texts:
             try:
-                rules.append(parse_rule(text))
+                rule = parse_rule(text)
+                if rule.kind == "network" and key != "permissions.allow":
+                    raise RuleError("`network(…)` lets commands use the network and belongs under `allow`")
+                rules.append(rule)
             except RuleError as error:
                 problems.append(_problem(loaded, key, f"{shown(text)} is no rule: {error}"))
         return tuple(rules)

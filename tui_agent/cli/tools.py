@@ -82,16 +82,19 @@ def _executor(args: argparse.Namespace) -> "ToolExecutor":
     from tui_agent.cli import wiring
     from tui_agent.cli.rules import rules_from, scene_of
     from tui_agent.permissions.policy import RulePolicy
+    from tui_agent.sandbox.enclosure import Sandbox
 
     approver: Approver | None = None
     if getattr(args, "yes", False):
         approver = _Yes()
     elif sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty():
         approver = _Asking()
-    executor = wiring.build_executor(args, wiring.working_directory(args), approver)
+    directory = wiring.working_directory(args)
     loaded = wiring.settings_from(args)
-    scene = scene_of(wiring.working_directory(args), [root.path for root in executor.workspace.roots])
-    executor.policy = RulePolicy(loaded.settings.mode, rules_from(loaded), scene)
+    sandbox = wiring.find_sandbox(args, directory, loaded.settings) if args.verb == "call" else Sandbox()
+    executor = wiring.build_executor(args, directory, approver, sandbox)
+    scene = scene_of(directory, [root.path for root in executor.workspace.roots])
+    executor.policy = RulePolicy(loaded.settings.mode, rules_from(loaded), scene, sandbox.on)
     return executor
 
 
@@ -241,9 +244,10 @@ def _question(request: "ApprovalRequest") -> str:
     from tui_agent.workspace.diff import diff_plan, unified
 
     match request.access:
-        case CommandAccess(command, directory, seconds, background):
+        case CommandAccess(command, directory, seconds, background, sandbox, network):
             where = f"in {directory}, " + ("in the background" if background else f"{seconds:g} s at most")
-            shown = f"{command}\n({where})"
+            kept = f"sandbox {sandbox}, {'with' if network else 'without'} network" if sandbox else "no sandbox"
+            shown = f"{command}\n({where}, {kept})"
         case WriteAccess(plan):
             shown = "\n".join(unified(diff, sys.maxsize, sys.maxsize) for diff in diff_plan(plan))
         case _:

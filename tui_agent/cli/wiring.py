@@ -1,6 +1,7 @@
 """The one place where settings, provider, tools, store and session are put together."""
 
 import argparse
+import asyncio
 import os
 import platform
 import time
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from tui_agent.providers.discovery import NothingToStart, StartChoice
     from tui_agent.providers.embedded.download import PullProgress
     from tui_agent.providers.protocol import LLMProvider, ProbeResult
+    from tui_agent.sandbox.enclosure import Sandbox
     from tui_agent.store.log import SessionLog, SessionSummary
     from tui_agent.store.sqlite import SqliteLog
     from tui_agent.tools.executor import ToolExecutor
@@ -38,6 +40,15 @@ FILE_LIST_AGE = 5.0
 """Seconds that a listing of the project's files serves the completion of `@`."""
 
 FILE_LIST_LENGTH = 50_000
+
+_FLAGS = (
+    ("provider", "provider"),
+    ("model", "model"),
+    ("mode", "mode"),
+    ("sandbox", "sandbox"),
+    ("ui.theme", "theme"),
+)
+"""Settings, and the flags that replace them."""
 
 READING_TOOLS = ("read_file", "list_directory", "glob_files", "grep_search", "update_plan")
 
@@ -67,7 +78,7 @@ def settings_from(args: argparse.Namespace, directory: Path | None = None) -> Lo
         ConfigError: a file is wrong.
     """
     flags: dict[str, object] = {}
-    for key, name in (("provider", "provider"), ("model", "model"), ("mode", "mode"), ("ui.theme", "theme")):
+    for key, name in _FLAGS:
         if (value := getattr(args, name, None)) is not None:
             flags[key] = value
     if (limit := getattr(args, "max_iterations", None)) is not None:
@@ -131,8 +142,28 @@ async def full_session_id(log: "SessionLog", beginning: str) -> str:
     return found[0] if len(found) == 1 else beginning
 
 
+def find_sandbox(args: argparse.Namespace, directory: Path, settings: Settings) -> "Sandbox":
+    """What commands run in; where none can be run, nothing. Tries it, once for each program, which takes milliseconds
+    for bubblewrap and may take seconds for a container.
+
+    Raises:
+        UsageError: the one that was asked for by name cannot be used.
+    """
+    from tui_agent.sandbox.choose import choose
+    from tui_agent.sandbox.enclosure import Sandbox
+
+    if args.no_commands:
+        return Sandbox()
+    allowed = (os.path.realpath(Path(folder).expanduser()) for folder in args.allowed_dirs if folder.strip())
+    return choose(settings.sandbox, (str(directory), *allowed))
+
+
 def build_executor(
-    args: argparse.Namespace, directory: Path, approver: "Approver | None", tools: Sequence[str] | None = None
+    args: argparse.Namespace,
+    directory: Path,
+    approver: "Approver | None",
+    sandbox: "Sandbox",
+    tools: Sequence[str] | None = None,
 ) -> "ToolExecutor":
     """An executor for `directory` and the command line's further folders; `tools` limits what is on offer.
 
@@ -147,6 +178,7 @@ def build_executor(
             allow_commands=not args.no_commands,
             allowed_directories=args.allowed_dirs,
             approver=approver,
+            sandbox=sandbox,
         )
     except WorkspaceError as error:
         raise UsageError(error.message, error.hint) from None
@@ -222,7 +254,7 @@ class Engine:
             provider=provider,
             model=model,
             options=self._options(),
-            policy_for=lambda mode: RulePolicy(mode, self._rules, scene),
+            policy_for=lambda mode: RulePolicy(mode, self._rules, scene, executor.sandbox.on),
             profile_for=self._profile,
             mode=mode,
             working_directory=str(self.directory),
@@ -426,7 +458,7 @@ class Engine:
         """Why a mode cannot be chosen; empty when it can."""
         from tui_agent.permissions.policy import mode_available
 
-        return mode_available(mode)
+        return mode_available(mode, self.session.executor.sandbox)
 
     async def aclose(self) -> None:
         """Stop what still runs and close connections and log."""
@@ -463,9 +495,10 @@ async def open_engine(
         name = next(iter(settings.providers))
         trouble = error
     tools = _offered(args)
+    sandbox = await asyncio.to_thread(find_sandbox, args, directory, settings)
     engine = Engine(
         loaded,
-        lambda: build_executor(args, directory, approver, tools),
+        lambda: build_executor(args, directory, approver, sandbox, tools),
         create_provider(name, settings, os.environ),
         settings.model or (start.model if start else "") or settings.providers[name].default_model,
         directory,

@@ -12,6 +12,7 @@ from tui_agent.conversation.events import Mode
 Api = Literal["chat", "ollama", "embedded"]
 ProfileName = Literal["auto", "small", "full"]
 ToolCallStyle = Literal["auto", "native", "text", "off"]
+SandboxName = Literal["auto", "bwrap", "docker", "off"]
 
 Name = Annotated[
     str,
@@ -85,7 +86,8 @@ class PermissionSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     read_only_commands: Literal["ask", "allow"] = "ask"
     """Whether commands that provably only read run unasked; every other command asks unless a rule covers it."""
     allow: tuple[str, ...] = ()
-    """What runs unasked: the first words of a command (`npm test`), `write(docs/**)`, `read(.env)` or `tool(NAME)`."""
+    """What runs unasked: the first words of a command (`npm test`), `network(npm install)` to let it use the network of
+    the sandbox too, `write(docs/**)`, `read(.env)` or `tool(NAME)`."""
     ask: tuple[str, ...] = ()
     """What always asks, even where an `allow` rule covers it."""
     deny: tuple[str, ...] = ()
@@ -120,6 +122,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Model to start with; default: the provider's."""
     mode: Mode = "ask"
     """Approval mode to start with."""
+    sandbox: SandboxName = "auto"
+    """What commands run in: `bwrap` (bubblewrap), `docker` (a container of DOCKER_IMAGE) or nothing (`off`). `auto` is
+    bubblewrap where it works, else nothing."""
     max_iterations: Iterations = 50
     """Requests to the model in one turn before it stops."""
     system_prompt: str = ""

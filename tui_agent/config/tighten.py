@@ -19,6 +19,7 @@ _FREE = {
     ("ui", "diff"),
     ("ui", "thoughts"),
 }
+_SANDBOXES = {"off": 0, "auto": 1, "bwrap": 2, "docker": 2}
 _RULE = "project settings may only tighten"
 
 
@@ -31,6 +32,10 @@ def project_problems(project: Decoded, below: Mapping[KeyPath, object]) -> Itera
             current = below.get(path, Settings().mode)
             allowed = STRICTEST_FIRST.index(str(value)) <= STRICTEST_FIRST.index(str(current))
             text = f"{shown(value)} is looser than {shown(current)}"
+        elif path == ("sandbox",):
+            current = below.get(path, Settings().sandbox)
+            allowed = value == current or _SANDBOXES[str(value)] > _SANDBOXES[str(current)]
+            text = f"{shown(value)} is not stricter than {shown(current)}"
         elif path == ("max_iterations",):
             limit = below.get(path, Settings().max_iterations)
             allowed = isinstance(value, int) and isinstance(limit, int) and value <= limit

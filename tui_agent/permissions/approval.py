@@ -24,12 +24,24 @@ class WriteAccess(Struct, frozen=True, tag="write"):
 
 
 class CommandAccess(Struct, frozen=True, tag="command"):
-    """Runs a shell command in `working_directory`; `timeout` in seconds."""
+    """Runs a shell command in `working_directory`; `timeout` in seconds.
+
+    `sandbox` names what keeps it in (`bwrap`), "" when nothing does. In one it has no network but with `network`, and
+    with `read_only` it can write nowhere; both mean nothing without a sandbox.
+    """
 
     command: str
     working_directory: str
     timeout: float
     background: bool = False
+    sandbox: str = ""
+    network: bool = False
+    read_only: bool = False
+
+    @property
+    def network_offered(self) -> bool:
+        """True when the answer to a question about it may grant the network."""
+        return bool(self.sandbox) and not self.network
 
 
 class ForeignAccess(Struct, frozen=True, tag="foreign"):
@@ -41,29 +53,43 @@ class ForeignAccess(Struct, frozen=True, tag="foreign"):
 Access = NoAccess | ReadAccess | WriteAccess | CommandAccess | ForeignAccess
 
 
+class Terms(Struct, frozen=True):
+    """On which terms a command runs in its sandbox: with the network, or without being able to write anywhere."""
+
+    network: bool = False
+    read_only: bool = False
+
+
 class CommandPart(Struct, frozen=True):
-    """A simple command of a command line: the rule that covers it, or else why it asks."""
+    """A simple command of a command line: the rule that covers it, or else why it asks.
+
+    `network` is true when the rule lets it use the network.
+    """
 
     text: str
     covered_by: str = ""
     reason: str = ""
+    network: bool = False
 
 
 class Allow(Struct, frozen=True):
-    """Runs unasked; `because` names what covered it."""
+    """Runs unasked, on these terms; `because` names what covered it."""
 
     because: str
+    terms: Terms = Terms()
 
 
 class Ask(Struct, frozen=True):
     """A person decides; `reasons` say why it asks. `parts` is a command line taken apart.
 
-    `only_reads` is true of a command that would run unasked if the user let read-only commands do so.
+    `only_reads` is true of a command that would run unasked if the user let read-only commands do so. `terms` are those
+    that rules give it, if the answer is yes.
     """
 
     reasons: tuple[str, ...]
     parts: tuple[CommandPart, ...] = ()
     only_reads: bool = False
+    terms: Terms = Terms()
 
 
 class Refuse(Struct, frozen=True):
@@ -100,15 +126,17 @@ class ApprovalRequest(Struct, frozen=True):
 
 
 class AllowOnce(Struct, frozen=True):
-    """Yes, this one."""
+    """Yes, this one; with `network` a command in a sandbox may use the network (`CommandAccess.network_offered`)."""
 
     digest: str
+    network: bool = False
 
 
 class AllowForSession(Struct, frozen=True):
-    """Yes, and do not ask again this session for what `session_grant` said."""
+    """Yes, and do not ask again this session for what `session_grant` said; `network` as for `AllowOnce`, each time."""
 
     digest: str
+    network: bool = False
 
 
 class Denied(Struct, frozen=True):

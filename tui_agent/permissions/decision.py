@@ -10,9 +10,10 @@ from msgspec import Struct
 from tui_agent.permissions.approval import CommandPart
 from tui_agent.permissions.read_only.programs import judge
 from tui_agent.permissions.read_only.verdict import Reads, Unproven
-from tui_agent.permissions.rules import Rules
+from tui_agent.permissions.rules import Rule, Rules
 from tui_agent.permissions.sensitive import is_secret
 from tui_agent.permissions.shell.analysis import analyse, literal_words
+from tui_agent.permissions.shell.characters import odd_characters
 from tui_agent.permissions.shell.script import Script, SimpleCommand
 
 MOST_REASONS: Final = 8
@@ -43,11 +44,16 @@ class Scene(Struct, frozen=True):
 
 
 class Decision(Struct, frozen=True):
-    """Allow, ask or deny, with the reasons (none for allow) and the line taken apart."""
+    """Allow, ask or deny, with the reasons (none for allow) and the line taken apart.
+
+    `binding` are those of the reasons that hold also for what a sandbox keeps in: a rule of the user's, or characters
+    that hide what is run.
+    """
 
     decision: Literal["allow", "ask", "deny"]
     reasons: tuple[str, ...]
     parts: tuple[CommandPart, ...]
+    binding: tuple[str, ...] = ()
 
 
 def decide(command: str, rules: Rules, scene: Scene) -> Decision:
@@ -58,14 +64,17 @@ def decide(command: str, rules: Rules, scene: Scene) -> Decision:
     if denied := next((rule for rule in rules.deny if rule.kind == "command" and rule.concerns(command, script)), None):
         return Decision("deny", (f"the rule `deny: {denied.text}` refuses it",), _bare(script))
     parts = _parts(script, rules, scene)
-    reasons = list(script.obstacles)
+    ruled = []
     for kind, some in (("ask", rules.ask), ("deny", rules.deny)):
         about = [rule for rule in some if rule.kind == "command" and rule.might_concern(command, script)]
-        reasons += [f"the rule `{kind}: {rule.text}` may be about it" for rule in about]
-    reasons += [part.reason for part in parts if part.reason]
+        ruled += [f"the rule `{kind}: {rule.text}` may be about it" for rule in about]
+    reasons = [*script.obstacles, *ruled, *(part.reason for part in parts if part.reason)]
     if not reasons and parts:
         return Decision("allow", (), parts)
-    return Decision("ask", tuple(dict.fromkeys(reasons))[:MOST_REASONS], parts)
+    binding = [*odd_characters(command), *ruled]
+    if not script.plain and any(rule.kind == "command" for rule in (*rules.ask, *rules.deny)):
+        binding.append("what it runs is not known word by word, so a rule that asks or denies may be about it")
+    return Decision("ask", tuple(dict.fromkeys(reasons))[:MOST_REASONS], parts, tuple(binding))
 
 
 def _bare(script: Script) -> tuple[CommandPart, ...]:
@@ -77,8 +86,8 @@ def _parts(script: Script, rules: Rules, scene: Scene) -> tuple[CommandPart, ...
     directory = scene.directory
     changed = ""
     for index, command in enumerate(script.commands):
-        if rule := next((rule for rule in rules.allow if rule.kind == "command" and rule.covers(command)), None):
-            parts.append(CommandPart(command.text, covered_by=f"allow: {rule.text}"))
+        if rule := _covering(command, rules):
+            parts.append(CommandPart(command.text, f"allow: {rule.text}", network=rule.kind == "network"))
             changed = changed or (str(command.words[0]) if command.words[0] in _SHELL_STATE else "")
             continue
         if not rules.read_only:
@@ -100,6 +109,12 @@ def _parts(script: Script, rules: Rules, scene: Scene) -> tuple[CommandPart, ...
         else:
             parts.append(CommandPart(command.text, covered_by=READ_ONLY))
     return tuple(parts)
+
+
+def _covering(command: SimpleCommand, rules: Rules) -> Rule | None:
+    """The rule that lets a command run; before others one that lets it use the network too."""
+    rules_about = [rule for rule in rules.allow if rule.kind in ("network", "command") and rule.covers(command)]
+    return min(rules_about, key=lambda rule: rule.kind != "network", default=None)
 
 
 def _reads(command: SimpleCommand) -> Reads:

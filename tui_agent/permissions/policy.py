@@ -15,18 +15,23 @@ from tui_agent.permissions.approval import (
     NoAccess,
     ReadAccess,
     Refuse,
+    Terms,
     Verdict,
     WriteAccess,
 )
 from tui_agent.permissions.decision import READ_ONLY, Scene, decide
 from tui_agent.permissions.rules import Rule, RuleKind, Rules
 from tui_agent.permissions.sensitive import is_control, is_secret
+from tui_agent.sandbox.enclosure import Sandbox
 from tui_agent.workspace.changes import ChangePlan, FileChange
 
 PLAN_MODE: Final = "plan mode: nothing is written or run; say what you would do instead"
 
 
 _NO_RULES: Final = Rules()
+_NO_SANDBOX: Final = Sandbox()
+_PLAIN_TERMS: Final = Terms()
+_READING: Final = Terms(read_only=True)
 _NOWHERE: Final = Scene("/", ())
 
 
@@ -43,13 +48,15 @@ class RulePolicy:
     """Reads run, every write and every command asks; rules and `mode` may tighten or loosen that.
 
     `mode`: `plan` refuses writes and commands (but for commands that provably only read, where those run unasked),
-    `accept-edits` lets plain files of the working directory be written, `auto` asks like `ask` where there is no
-    sandbox (see `mode_available`). No rule lets control files and secret files be written unasked.
+    `accept-edits` lets plain files of the working directory be written, `auto` also lets commands run that a sandbox
+    keeps in, without network and not in the background; where there is no sandbox it asks like `ask` (see
+    `mode_available`). No rule lets control files and secret files be written unasked.
     """
 
     mode: Mode = "ask"
     rules: Rules = _NO_RULES
     scene: Scene = _NOWHERE
+    sandboxed: bool = False
 
     def decide(self, tool: str, access: Access) -> Verdict:
         """As `Policy.decide`; paths of the access are taken to be inside the allowed directories."""
@@ -78,15 +85,19 @@ class RulePolicy:
         found = decide(access.command, self.rules, scene)
         if found.decision == "deny":
             return Refuse(found.reasons[0])
+        reads = found.decision == "allow" and all(part.covered_by == READ_ONLY for part in found.parts)
         if self.mode == "plan":
-            reads = found.decision == "allow" and all(part.covered_by == READ_ONLY for part in found.parts)
-            return Allow(READ_ONLY) if reads and not access.background else Refuse(PLAN_MODE)
-        reasons = (*found.reasons, *(("it keeps running in the background",) if access.background else ()))
-        if rule := self._of_tool(self.rules.ask, tool):
-            reasons = (f"the rule `ask: {rule.text}` is about it", *reasons)
+            return Allow(READ_ONLY, _READING) if reads and not access.background else Refuse(PLAN_MODE)
+        rule = self._of_tool(self.rules.ask, tool)
+        ruled = (f"the rule `ask: {rule.text}` is about it",) if rule else ()
+        terms = Terms(network=bool(found.parts) and all(part.network for part in found.parts))
+        reasons = (*ruled, *found.reasons, *(("it keeps running in the background",) if access.background else ()))
         if not reasons:
-            return Allow("; ".join(dict.fromkeys(part.covered_by for part in found.parts)))
-        return Ask(reasons, found.parts, self._only_reads(access, scene))
+            because = "; ".join(dict.fromkeys(part.covered_by for part in found.parts))
+            return Allow(because, _READING if reads else terms)
+        if self.mode == "auto" and access.sandbox and not (ruled or found.binding or access.background):
+            return Allow(f"mode auto: it runs in the sandbox {access.sandbox}, without network")
+        return Ask(reasons, found.parts, self._only_reads(access, scene), terms)
 
     def _only_reads(self, access: CommandAccess, scene: Scene) -> bool:
         """Whether letting read-only commands run would have let this one run."""
@@ -118,9 +129,10 @@ class RulePolicy:
                 covered.append(f"allow: {rule.text}")
             else:
                 asked.append(_what(change))
-        if sensitive or (asked and self.mode != "accept-edits"):
+        writes = self.mode == "accept-edits" or (self.mode == "auto" and self.sandboxed)
+        if sensitive or (asked and not writes):
             return Ask((*sensitive, *map(_what, plan.changes)))
-        return Allow("; ".join(dict.fromkeys(covered)) if covered and not asked else "mode accept-edits")
+        return Allow("; ".join(dict.fromkeys(covered)) if covered and not asked else f"mode {self.mode}")
 
     def _of_path(self, rules: tuple[Rule, ...], kind: RuleKind, path: str) -> Rule | None:
         """The rule about a file of the working directory, if there is one."""
@@ -131,25 +143,31 @@ class RulePolicy:
         return next((rule for rule in rules if rule.kind == "tool" and rule.names(tool)), None)
 
 
-def mode_available(mode: Mode) -> str:
+def mode_available(mode: Mode, sandbox: Sandbox = _NO_SANDBOX) -> str:
     """Why a mode cannot be chosen, or "" when it can."""
-    return "auto needs a sandbox, and there is none" if mode == "auto" else ""
+    if mode != "auto" or sandbox.on:
+        return ""
+    return f"auto needs a sandbox, and {sandbox.reason or 'there is none'}"
 
 
 @dataclass(slots=True)
 class SessionGrants:
     """What the user allowed for the rest of the session: exact commands, and writes to single files."""
 
-    _given: set[tuple[str, ...]] = field(default_factory=set)
+    _given: dict[tuple[str, ...], Terms] = field(default_factory=dict)
 
-    def add(self, access: Access) -> None:
-        """Allow the like of this access from now on, if it is something that can be granted."""
+    def add(self, access: Access, terms: Terms = _PLAIN_TERMS) -> None:
+        """Allow the like of this access from now on, on these terms, if it is something that can be granted."""
         if key := _grant_key(access):
-            self._given.add(key)
+            self._given[key] = terms
 
     def covers(self, access: Access) -> bool:
         """True when the like of it was allowed."""
-        return _grant_key(access) in self._given
+        return self.terms(access) is not None
+
+    def terms(self, access: Access) -> Terms | None:
+        """The terms on which the like of it was allowed; None when it was not."""
+        return self._given.get(_grant_key(access))
 
 
 def grant_text(access: Access) -> str:
@@ -168,7 +186,7 @@ def grant_text(access: Access) -> str:
 
 def _grant_key(access: Access) -> tuple[str, ...]:
     match access:
-        case CommandAccess(command, directory, _, False):
+        case CommandAccess(command, directory, background=False):
             return ("command", command, directory)
         case WriteAccess(plan) if len(plan.changes) == 1 and not _sensitivity(plan.changes[0]):
             return ("write", plan.changes[0].path)

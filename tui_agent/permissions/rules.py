@@ -11,9 +11,9 @@ from tui_agent.permissions.shell.analysis import analyse, literal_words
 from tui_agent.permissions.shell.script import Script, SimpleCommand
 from tui_agent.text.globs import compile_glob
 
-RuleKind = Literal["command", "read", "write", "tool"]
+RuleKind = Literal["command", "network", "read", "write", "tool"]
 
-_KIND: Final = re.compile(r"(command|read|write|tool)\((.*)\)", re.DOTALL)
+_KIND: Final = re.compile(r"(command|network|read|write|tool)\((.*)\)", re.DOTALL)
 _QUOTING: Final = re.compile(r"[\"'\\]")
 _BETWEEN_WORDS: Final = re.compile(r"[\s;&|()<>{}`]+")
 
@@ -38,8 +38,9 @@ class RuleError(ValueError):
 class Rule(Struct, frozen=True):
     """One rule. `text` is how it was written.
 
-    A `command` rule holds the first words of the commands it is about; `read` and `write` rules a glob of paths
-    relative to the working directory (`**` crosses folders); a `tool` rule a tool's name or `server/*` for MCP.
+    A `command` rule holds the first words of the commands it is about, and so does a `network` rule, which also lets
+    them use the network from inside a sandbox; `read` and `write` rules a glob of paths relative to the working
+    directory (`**` crosses folders); a `tool` rule a tool's name or `server/*` for MCP.
     """
 
     kind: RuleKind
@@ -99,8 +100,8 @@ class Rules(Struct, frozen=True):
 
 
 def parse_rule(text: str) -> Rule:
-    """A rule as it stands in the settings: `git status`, `command(npm test)`, `write(docs/**)`, `read(.env.example)`,
-    `tool(mcp__files__*)`.
+    """A rule as it stands in the settings: `git status`, `command(npm test)`, `network(npm install)`, `write(docs/**)`,
+    `read(.env.example)`, `tool(mcp__files__*)`.
 
     Raises:
         RuleError: it is none.
@@ -111,8 +112,8 @@ def parse_rule(text: str) -> Rule:
     if not body:
         raise RuleError("the rule is empty; write the first words of a command, like `git status`")
     match kind:
-        case "command":
-            return Rule("command", written, _command_words(body))
+        case "command" | "network":
+            return Rule("network" if kind == "network" else "command", written, _command_words(body))
         case _:
             try:
                 _matcher(body)

@@ -1,4 +1,4 @@
-"""Arguments of Docker's command line (docker-run(1)): a container that sees only the project, and dies with its call."""
+"""Arguments of Docker's command line (docker-run(1)): a container that sees only the project, one for each command."""
 
 import os
 from collections.abc import Iterable, Mapping

@@ -5,8 +5,8 @@ from typing import Final, Literal, NamedTuple
 
 from msgspec import Struct
 
-from tui_agent.sandbox.bubblewrap import bwrap_arguments, bwrap_environment
 from tui_agent.sandbox.bounds import Bounds
+from tui_agent.sandbox.bubblewrap import bwrap_arguments, bwrap_environment
 from tui_agent.sandbox.docker import client_environment, run_arguments
 from tui_agent.sandbox.environment import command_environment
 from tui_agent.sandbox.tree import MARK

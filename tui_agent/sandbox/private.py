@@ -35,13 +35,14 @@ class PrivatePlaces(NamedTuple):
 
 
 def private_places(environ: Mapping[str, str], *, network: bool = False) -> PrivatePlaces:
-    """What is hidden of this machine and of its user's home; with network the file that names its name servers is not."""
+    """What is hidden of this machine and of its user's home; with `network` its name servers are not."""
     home = environ.get("HOME", "")
     ours = locations(environ)
     wanted = [*_OF_THE_MACHINE, *map(str, (ours.config, ours.data, ours.state, ours.cache))]
     if home.startswith("/"):
         wanted += [f"{home}/{name}" for name in _OF_THE_HOME]
-    folders, files = [], []
+    folders: list[str] = []
+    files: list[str] = []
     for path in _real(wanted):
         (folders if Path(path).is_dir() else files).append(path)
     resolver = ("/etc/resolv.conf",) if network else ()

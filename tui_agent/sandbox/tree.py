@@ -28,6 +28,10 @@ class ProcessTree:
         self.pid = pid
         self._guarded = guarded
 
+    def environment(self) -> dict[str, str]:
+        """What to add to the command's environment."""
+        return {MARK: self.mark}
+
     def signal(self, number: int) -> int:
         """Send a signal to all that live; returns how many there were (without /proc: 1 for the group).
 

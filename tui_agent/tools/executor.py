@@ -18,6 +18,7 @@ from tui_agent.permissions.approval import (
     Access,
     Allow,
     AllowForSession,
+    AllowOnce,
     ApprovalDecision,
     ApprovalRequest,
     Approver,
@@ -26,6 +27,7 @@ from tui_agent.permissions.approval import (
     Denied,
     ForeignAccess,
     Refuse,
+    Terms,
     WriteAccess,
 )
 from tui_agent.permissions.policy import (
@@ -34,6 +36,7 @@ from tui_agent.permissions.policy import (
     SessionGrants,
     grant_text,
 )
+from tui_agent.sandbox.enclosure import Sandbox
 from tui_agent.text.bounds import bound
 from tui_agent.tools.builtin.desk import Desk
 from tui_agent.tools.builtin.provider import BuiltinTools
@@ -49,6 +52,9 @@ MAX_RESULT_CHARACTERS: Final = 100_000
 COMMANDS_DISABLED: Final = "Command execution is disabled"
 ROUNDS: Final = 3
 """How often one call is prepared and asked about, when files change or an answer is to something else."""
+
+_NO_SANDBOX: Final = Sandbox()
+_PLAIN_TERMS: Final = Terms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +84,8 @@ class ToolExecutor:
     Without `approver` whatever asks is denied, unless `approve_all`: then whoever made the executor answers yes to all
     that the policy does not refuse. `policy` may be replaced at any time, for instance when the mode changes.
 
-    `providers` are asked after the built-in tools; `tools` names the ones on offer (default: all).
+    `providers` are asked after the built-in tools; `tools` names the ones on offer (default: all). Commands run in
+    `sandbox` (`sandbox.choose` finds one); without it they have the rights of the program.
 
     Raises:
         WorkspaceError: the working directory or an allowed one is missing.
@@ -95,12 +102,13 @@ class ToolExecutor:
         approve_all: bool = False,
         providers: Sequence[ToolProvider] = (),
         tools: Iterable[str] | None = None,
+        sandbox: Sandbox = _NO_SANDBOX,
     ) -> None:
         self.policy: Policy = policy or RulePolicy()
         self.approver = approver
         self._approve_all = approve_all
         self._allow_commands = allow_commands
-        self._desk = Desk(Workspace(working_directory, allowed_directories))
+        self._desk = Desk(Workspace(working_directory, allowed_directories), sandbox=sandbox)
         self._builtin = BuiltinTools(self._desk, commands=allow_commands)
         self._providers: tuple[ToolProvider, ...] = (self._builtin, *providers)
         self._grants = SessionGrants()
@@ -113,6 +121,11 @@ class ToolExecutor:
     def workspace(self) -> Workspace:
         """Where the tools work."""
         return self._desk.workspace
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """What commands run in."""
+        return self._desk.sandbox
 
     def simplify(self, simple: bool) -> None:
         """Word results and forgive slips as it suits a small model, or not; policy and questions stay as they are."""
@@ -165,9 +178,9 @@ class ToolExecutor:
                 attempt.title, attempt.repairs = prepared.title, prepared.repairs
                 if not stale:
                     on_prepared(prepared.title)
-                if not await self._allowed(attempt, prepared.access):
+                if (terms := await self._allowed(attempt, prepared)) is None:
                     return attempt.denied()
-                return attempt.finished(await attempt.timed(prepared.perform), stale)
+                return attempt.finished(await attempt.timed(prepared.under(terms).perform), stale)
             except StaleChange as error:
                 stale = f"{error.message}, so nothing was written. "
             except RefusedError as error:
@@ -207,28 +220,30 @@ class ToolExecutor:
             return None
         return next((provider for provider in self._providers if provider.can_handle(name)), None)
 
-    async def _allowed(self, attempt: "_Attempt", access: Access) -> bool:
-        """Decide, ask if need be, and report the decision."""
+    async def _allowed(self, attempt: "_Attempt", prepared: Prepared) -> Terms | None:
+        """Decide, ask if need be, and report the decision; the terms of a yes, None for a no."""
+        access = prepared.access
         verdict = self.policy.decide(attempt.tool, access)
         if isinstance(access, CommandAccess) and not self._allow_commands:
             verdict = Refuse(COMMANDS_DISABLED)
         match verdict:
             case Refuse(reason):
                 return await attempt.decide("denied", "policy", (reason,))
-            case Allow(because):
-                return await attempt.decide("allowed", "policy", (because,))
-            case Ask() if self._grants.covers(access):
-                return await attempt.decide("allowed", "session", (f"allowed for this session: {grant_text(access)}",))
-            case Ask(reasons) if self._approve_all:
-                return await attempt.decide("allowed", "policy", ("the caller approves all", *reasons))
+            case Allow(because, terms):
+                return await attempt.decide("allowed", "policy", (because,), terms=terms)
+            case Ask() if (granted := self._grants.terms(access)) is not None:
+                reasons = (f"allowed for this session: {grant_text(access)}",)
+                return await attempt.decide("allowed", "session", reasons, terms=granted)
+            case Ask(reasons, terms=terms) if self._approve_all:
+                return await attempt.decide("allowed", "policy", ("the caller approves all", *reasons), terms=terms)
             case Ask(reasons) if self.approver is None:
                 nobody = "it needs approval and there is nobody to ask"
                 return await attempt.decide("denied", "policy", (nobody, *reasons))
             case Ask():
-                return await self._asked(attempt, access, verdict)
+                return await self._asked(attempt, prepared.under(verdict.terms).access, verdict)
 
-    async def _asked(self, attempt: "_Attempt", access: Access, verdict: Ask) -> bool:
-        request, reasons = attempt.request(access, verdict), verdict.reasons
+    async def _asked(self, attempt: "_Attempt", access: Access, verdict: Ask) -> Terms | None:
+        request, reasons, terms = attempt.request(access, verdict), verdict.reasons, verdict.terms
         match await self._answer(request):
             case Denied(comment, stop, "policy"):
                 attempt.stop = stop
@@ -236,9 +251,12 @@ class ToolExecutor:
             case Denied(comment, stop):
                 attempt.stop = stop
                 return await attempt.decide("denied", "user", reasons, comment, request.digest)
-            case AllowForSession() if request.session_grant:
-                self._grants.add(access)
-        return await attempt.decide("allowed", "user", reasons, "", request.digest)
+            case AllowOnce(network=network) | AllowForSession(network=network) as answer:
+                if network and isinstance(access, CommandAccess) and access.network_offered:
+                    terms, reasons = Terms(network=True), (*reasons, "the network was allowed with it")
+                if isinstance(answer, AllowForSession) and request.session_grant:
+                    self._grants.add(access, terms)
+        return await attempt.decide("allowed", "user", reasons, "", request.digest, terms)
 
     async def _answer(self, request: ApprovalRequest) -> ApprovalDecision:
         """The answer to this very request; one to something else is none, and it is asked again."""
@@ -297,12 +315,13 @@ class _Attempt:
         reasons: tuple[str, ...],
         comment: str = "",
         digest: str = "",
-    ) -> bool:
-        """Note and report the decision; True when it was yes."""
+        terms: Terms = _PLAIN_TERMS,
+    ) -> Terms | None:
+        """Note and report the decision; the terms when it was yes."""
         self._decision = DecisionMade(self._call.id, self.tool, outcome, by, reasons, comment, digest)
         if self._on_decision is not None:
             await self._on_decision(self._decision)
-        return outcome == "allowed"
+        return terms if outcome == "allowed" else None
 
     async def timed(self, perform: Callable[[], Awaitable[ToolResult]]) -> ToolResult:
         """Do it, counting the time."""

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from tui_agent.conversation.events import FileDelta
 from tui_agent.conversation.messages import ToolCall, ToolSpec
-from tui_agent.permissions.approval import Access
+from tui_agent.permissions.approval import Access, Terms
 from tui_agent.tools.repair import Fit
 
 
@@ -34,12 +34,18 @@ class Prepared:
 
     `title` is a short line for people (a path, a command); `access` is what the policy decides on; `perform` does it.
     `repairs` says, for people, how the call as written was understood where it was not quite right: `path → file_path`.
+    `on_terms` prepares the same call on other terms; None where terms mean nothing.
     """
 
     title: str
     access: Access
     perform: Callable[[], Awaitable[ToolResult]]
     repairs: tuple[str, ...] = ()
+    on_terms: "Callable[[Terms], Prepared] | None" = None
+
+    def under(self, terms: Terms) -> "Prepared":
+        """The call on these terms."""
+        return self if self.on_terms is None or terms == Terms() else self.on_terms(terms)
 
 
 @dataclass(frozen=True, slots=True)

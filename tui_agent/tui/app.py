@@ -25,7 +25,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SECOND_PRESS = 2.0
 """Seconds in which a second ctrl+c leaves."""
 
-AT_START = frozenset({"provider", "model", "mode", "ui.symbols", "ui.mouse"})
+AT_START = frozenset({"provider", "model", "mode", "sandbox", "ui.symbols", "ui.mouse"})
 """Settings that are only looked at when the program starts."""
 
 CLOSING_TIME = 2.5

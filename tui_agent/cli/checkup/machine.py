@@ -12,6 +12,8 @@ from pathlib import Path
 
 from tui_agent import __version__
 from tui_agent.cli.checkup.rows import Row, Section, State
+from tui_agent.config.model import SandboxName
+from tui_agent.conversation.errors import UsageError
 from tui_agent.text.locale import is_utf8
 
 PACKAGES = (
@@ -128,8 +130,8 @@ def _characters(environ: Mapping[str, str]) -> Row:
     return Row("characters", "warning", text, "export LC_ALL=C.UTF-8")
 
 
-async def programs(directory: Path | None) -> Section:
-    """Other programs that tui-agent makes use of, with their versions."""
+async def programs(directory: Path | None, wanted: SandboxName) -> Section:
+    """Other programs that tui-agent makes use of, with their versions, and the sandbox that `wanted` comes to."""
     names = ("bash", "git", "rg", *SANDBOXES)
     versions = dict(zip(names, await asyncio.gather(*(_version(name, directory) for name in names)), strict=True))
     rows = [
@@ -144,9 +146,24 @@ async def programs(directory: Path | None) -> Section:
         ),
     ]
     there = [f"{name} {versions[name]}".strip() for name in SANDBOXES if versions[name] is not None]
-    text = f"{', '.join(there) or 'no ' + ', '.join(SANDBOXES)}; this version runs commands without a sandbox"
-    rows.append(Row("sandbox", "info", text))
+    rows.append(await _sandbox(directory, wanted, ", ".join(there) or f"no {', '.join(SANDBOXES)}"))
     return Section("other programs", tuple(rows))
+
+
+async def _sandbox(directory: Path | None, wanted: SandboxName, there: str) -> Row:
+    """What commands run in, tried out."""
+    from tui_agent.sandbox.choose import choose
+
+    if wanted == "off":
+        return Row("sandbox", "info", f"off, as the settings say: commands run with all your rights; {there}")
+    try:
+        found = await asyncio.to_thread(choose, wanted, (str(directory or Path.cwd()),))
+    except UsageError as error:
+        return Row("sandbox", "failed", f"{error.message}; {there}", error.hint)
+    if found.on:
+        return Row("sandbox", "ok", f"commands run in {found.describe()}; {there}")
+    text = f"none, so commands run with all your rights: {found.reason}; {there}"
+    return Row("sandbox", "warning", text, "`tui-agent --sandbox bwrap` says what is missing")
 
 
 def _row(name: str, versions: Mapping[str, str | None], missing: State, text: str, fix: str = "") -> Row:

@@ -38,7 +38,7 @@ async def _examine(found: Setup) -> list[Section]:
     checks = {
         "program": blocking(machine.program),
         "terminal": blocking(lambda: machine.terminal(found.environ)),
-        "other programs": machine.programs(found.directory),
+        "other programs": machine.programs(found.directory, found.loaded.settings.sandbox),
         "configuration": blocking(lambda: setup.configuration(found)),
         "working folder": blocking(lambda: setup.working_folder(found)),
         "folders": blocking(lambda: storage.folders(where)),

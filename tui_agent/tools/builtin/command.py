@@ -4,13 +4,18 @@ import signal
 from collections.abc import Mapping
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from tui_agent.conversation.errors import ToolError
 from tui_agent.conversation.messages import ToolSpec
-from tui_agent.permissions.approval import CommandAccess
+from tui_agent.permissions.approval import CommandAccess, Terms
+from tui_agent.sandbox.enclosure import Enclosure
 from tui_agent.sandbox.process import Finished, run
 from tui_agent.tools.builtin.desk import Desk, in_thread
+from tui_agent.tools.builtin.enclosing import Around, around, made_or_changed, notes
 from tui_agent.tools.protocol import Prepared, ToolContext, ToolResult
 from tui_agent.tools.repair import Fit, as_command_line
+from tui_agent.workspace.paths import open_root
 
 DEFAULT_SECONDS: Final = 120
 MAX_SECONDS: Final = 600
@@ -56,26 +61,51 @@ class RunCommand:
         command: str = arguments["command"]
         _check(command)
         self._desk.workspace.check()
+        sandbox = self._desk.sandbox
         access = CommandAccess(
             command,
             str(self._desk.workspace.root.path),
             float(min(arguments["timeout"], MAX_SECONDS)),
             arguments["background"],
+            sandbox.describe() if sandbox.on else "",
         )
+        return self._prepared(access, context)
 
+    def _prepared(self, access: CommandAccess, context: ToolContext) -> Prepared:
         async def perform() -> ToolResult:
-            self._desk.workspace.check()
-            if access.background:
-                return await self._start(command)
-            finished = await run(command, self._desk.workspace.root.path, access.timeout, on_output=context.emit_output)
-            return ToolResult(finished.exit_code == 0, _report(finished, access.timeout), (), finished.exit_code)
+            # Open from now on: the command runs in this very directory, and never in one that takes its place.
+            with open_root(self._desk.workspace.root) as directory:
+                return await (self._start if access.background else self._run)(access, context, directory)
 
-        return Prepared(command.strip().split("\n")[0][:TITLE_CHARACTERS], access, perform)
+        def on_terms(terms: Terms) -> Prepared:
+            return self._prepared(replace(access, network=terms.network, read_only=terms.read_only), context)
 
-    async def _start(self, command: str) -> ToolResult:
+        title = access.command.strip().split("\n")[0][:TITLE_CHARACTERS]
+        return Prepared(title, access, perform, on_terms=on_terms)
+
+    async def _run(self, access: CommandAccess, context: ToolContext, directory: int) -> ToolResult:
+        enclosure, before = await self._around(access)
+        finished = await run(
+            access.command,
+            self._desk.workspace.root.path,
+            access.timeout,
+            on_output=context.emit_output,
+            enclosure=enclosure,
+            descriptor=directory,
+        )
+        control = await in_thread(made_or_changed, self._desk, before)
+        failed = finished.exit_code != 0
+        said = notes(enclosure, access.command, failed, finished.output, control)
+        report = "\n".join([_report(finished, access.timeout), *said])
+        return ToolResult(not failed, report, (), finished.exit_code)
+
+    async def _start(self, access: CommandAccess, context: ToolContext, directory: int) -> ToolResult:
         desk = self._desk
         desk.workspace = desk.workspace.with_readable(desk.background.directory)
-        started = await desk.background.start(command, desk.workspace.root.path)
+        enclosure, _ = await self._around(access)
+        started = await desk.background.start(
+            access.command, desk.workspace.root.path, enclosure=enclosure, descriptor=directory
+        )
         if started.exit_code is None:
             return ToolResult(
                 True, f"started in the background as process {started.pid}; its output goes to {started.log}"
@@ -83,6 +113,15 @@ class RunCommand:
         output = (await in_thread(started.log.read_text, "utf-8", "replace"))[-4_000:]
         content = f"ended at once with exit code {started.exit_code}\n{output}"
         return ToolResult(started.exit_code == 0, content, (), started.exit_code)
+
+    async def _around(self, access: CommandAccess) -> Around:
+        """The sandbox of a command; every directory that it may use is still the one that was allowed."""
+        for root in self._desk.workspace.roots:
+            with open_root(root):
+                pass
+        if not self._desk.sandbox.on:
+            return Around(Enclosure(), None)
+        return await in_thread(around, self._desk, Terms(access.network, access.read_only))
 
 
 def _check(command: str) -> None:
@@ -107,6 +146,8 @@ def _report(finished: Finished, limit: float) -> str:
         wrong = f"killed by signal {_signal(-finished.exit_code)}"
     elif finished.exit_code:
         wrong = f"exit code {finished.exit_code}"
+        if finished.exit_code > 128 and (name := _signal(finished.exit_code - 128)).startswith("SIG"):
+            wrong += f" ({name})"
     lines = [finished.output.rstrip("\n") or "(no output)"]
     if wrong:
         lines.insert(0, wrong)

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from tui_agent.permissions.control_files import Lookout
 from tui_agent.sandbox.background import BackgroundCommands
+from tui_agent.sandbox.enclosure import Sandbox
 from tui_agent.workspace.changes import FileIdentity
 from tui_agent.workspace.paths import Location, Workspace
 
@@ -28,6 +30,8 @@ class Desk:
 
     workspace: Workspace
     background: BackgroundCommands = field(default_factory=BackgroundCommands)
+    sandbox: Sandbox = field(default_factory=Sandbox)
+    lookout: Lookout = field(default_factory=Lookout)
     simple: bool = False
     _read: dict[Path, str] = field(default_factory=dict)
 
