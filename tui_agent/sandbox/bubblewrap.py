@@ -34,8 +34,8 @@ def _mounts(bounds: Bounds, directory: str) -> dict[str, tuple[str, ...]]:
     mounts |= {path: ("--ro-bind", path, path) for path in bounds.readable}
     mounts |= {path: (write, HERE if path == directory else path, path) for path in bounds.writable}
     if not bounds.read_only:
-        mounts |= {path: ("--bind", path, path) for path in bounds.pinned}
-        mounts |= {path: ("--ro-bind", path, path) for path in bounds.protected}
+        mounts |= {path: ("--bind", path, path) for path in bounds.pinned if bounds.shows(path)}
+        mounts |= {path: ("--ro-bind", path, path) for path in bounds.protected if bounds.shows(path)}
     return mounts | {"/dev": ("--dev", "/dev"), "/proc": ("--proc", "/proc")}
 
 

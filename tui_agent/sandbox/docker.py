@@ -54,8 +54,8 @@ def _mounts(bounds: Bounds) -> list[str]:
     folders |= {path: _bind(path, path, True) for path in bounds.readable}
     inner: dict[str, str] = {}
     if not bounds.read_only:
-        inner |= {path: _bind(path, path, False) for path in bounds.pinned}
-        inner |= {path: _bind(path, path, True) for path in bounds.protected}
+        inner |= {path: _bind(path, path, False) for path in bounds.pinned if bounds.shows(path)}
+        inner |= {path: _bind(path, path, True) for path in bounds.protected if bounds.shows(path)}
     inner |= {path: _csv("type=tmpfs", f"target={path}") for path in bounds.hidden_folders if _below(path, folders)}
     inner |= {path: _bind(os.devnull, path, True) for path in bounds.hidden_files if _below(path, folders)}
     mounts = inner | folders
