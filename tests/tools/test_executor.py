@@ -21,7 +21,11 @@ from tui_agent.permissions.approval import (
     ForeignAccess,
     WriteAccess,
 )
+from tui_agent.permissions.decision import Scene
 from tui_agent.permissions.policy import RulePolicy
+from tui_agent.permissions.rules import Rules, parse_rules
+from tui_agent.sandbox.enclosure import Sandbox
+from tui_agent.tools.builtin import command
 from tui_agent.tools.executor import ToolExecutor, ToolOutcome
 from tui_agent.tools.protocol import ToolContext, ToolResult
 
@@ -404,3 +408,104 @@ async def test_a_program_with_an_event_loop_can_call_it_too(tmp_path: Path) -> N
     executor = ToolExecutor(tmp_path)
     assert executor.execute("list_directory", {"path": "."}).content == "(empty)"
     executor.close()
+
+
+STAND_IN = """#!/bin/bash
+printf '%s\\n' "$@" > "$(dirname "$0")/words"
+while [ "$1" != -- ]; do shift; done
+shift
+exec "$@"
+"""
+"""In place of bubblewrap: notes how it was called, and runs what is behind the `--`."""
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Sandbox:
+    program = tmp_path / "bwrap"
+    program.write_text(STAND_IN)
+    program.chmod(0o755)
+    return Sandbox("bwrap", str(program))
+
+
+def words(box: Sandbox) -> list[str]:
+    return Path(box.program).with_name("words").read_text().splitlines()
+
+
+async def test_the_answer_can_allow_the_network_once_or_each_time(tmp_path: Path, box: Sandbox) -> None:
+    answers = Answers(
+        yes,
+        lambda request: AllowOnce(request.digest, network=True),
+        lambda request: AllowForSession(request.digest, network=True),
+    )
+    work = tmp_path / "work"
+    work.mkdir()
+    executor = ToolExecutor(work, approver=answers, sandbox=box)
+    for network in (False, True, True, True):
+        outcome = await call(executor, "run_command", {"command": "true"})
+        assert outcome.result.ok
+        assert ("--unshare-net" not in words(box)) == network
+    assert len(answers.requests) == 3
+    access = answers.requests[0].access
+    assert isinstance(access, CommandAccess)
+    assert (access.sandbox, access.network, access.network_offered) == ("bwrap", False, True)
+    assert answers.requests[1].digest == answers.requests[0].digest
+
+
+async def test_a_rule_allows_the_network_and_reading_needs_no_writing(tmp_path: Path, box: Sandbox) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    rules = Rules(parse_rules(["network(echo net)"]), read_only=True)
+    policy = RulePolicy("ask", rules, Scene(str(work), (str(work),)))
+    answers = Answers(yes)
+    executor = ToolExecutor(work, policy=policy, approver=answers, sandbox=box)
+    await call(executor, "run_command", {"command": "echo net"})
+    assert "--unshare-net" not in words(box) and "--bind" in words(box)
+    await call(executor, "run_command", {"command": "echo other"})
+    assert "--unshare-net" in words(box) and "--bind" not in words(box)
+    assert answers.requests == []
+    await call(executor, "run_command", {"command": "echo net", "background": True})
+    (request,) = answers.requests
+    assert isinstance(request.access, CommandAccess)
+    assert request.access.network and not request.access.network_offered
+    assert "--unshare-net" not in words(box)
+    await executor.aclose()
+
+
+async def test_where_there_is_no_sandbox_the_network_is_nobodys_to_allow(tmp_path: Path) -> None:
+    answers = Answers(lambda request: AllowOnce(request.digest, network=True))
+    outcome = await call(ToolExecutor(tmp_path, approver=answers), "run_command", {"command": "true"})
+    access = answers.requests[0].access
+    assert isinstance(access, CommandAccess) and not access.network_offered
+    assert outcome.decision is not None and "network" not in " ".join(outcome.decision.reasons)
+
+
+async def test_a_directory_that_is_swapped_while_the_question_is_open_is_not_used(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+
+    def meanwhile(request: ApprovalRequest) -> ApprovalDecision:
+        work.rename(tmp_path / "moved")
+        work.mkdir()
+        return AllowOnce(request.digest)
+
+    outcome = await call(ToolExecutor(work, approver=Answers(meanwhile)), "run_command", {"command": "touch x"})
+    assert not outcome.result.ok
+    assert "replaced by another one" in outcome.result.content
+    assert names(work) == names(tmp_path / "moved") == set()
+
+
+async def test_a_command_runs_in_the_very_directory_that_was_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    run = command.run
+
+    async def swapped(*args: Any, **more: Any) -> Any:
+        work.rename(tmp_path / "moved")  # at the last moment
+        work.mkdir()
+        return await run(*args, **more)
+
+    monkeypatch.setattr(command, "run", swapped)
+    await call(ToolExecutor(work, approve_all=True), "run_command", {"command": "touch x"})
+    assert (names(work), names(tmp_path / "moved")) == (set(), {"x"})
