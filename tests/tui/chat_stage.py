@@ -28,7 +28,7 @@ def chat_app(machine: Machine, monkeypatch: pytest.MonkeyPatch, *words: str) -> 
     monkeypatch.setenv("HOME", str(machine.project.parent))
     parser = argparse.ArgumentParser()
     chat.configure(parser)
-    args = parser.parse_args([str(machine.project), *words])
+    args = parser.parse_args([str(machine.project), "--sandbox", "off", *words])
     directory = wiring.working_directory(args)
     loaded = wiring.settings_from(args, directory)
 

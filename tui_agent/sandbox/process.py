@@ -220,6 +220,8 @@ class Running:
 
     def kill(self) -> int:
         """Kill what is left of it; returns how many processes that were. Blocks for milliseconds."""
+        if self.tree.guarded and self._process.poll() is not None:
+            return 0  # the kernel ends a process namespace with the sandbox that made it
         cut_off = self._launched.container and (self._process.poll() is None or self.exit_code < 0)
         if cut_off:  # the engine, and not the client, is the parent of what runs
             with suppress(OSError, subprocess.SubprocessError):

@@ -26,7 +26,7 @@ class ProcessTree:
     def __init__(self, mark: str = "", pid: int = 0, *, guarded: bool = False) -> None:
         self.mark: Final = mark or secrets.token_hex(16)
         self.pid = pid
-        self._guarded = guarded
+        self.guarded: Final = guarded
 
     def environment(self) -> dict[str, str]:
         """What to add to the command's environment."""
@@ -41,7 +41,7 @@ class ProcessTree:
             return 0
         if not _PROC.is_dir():
             return _send(-self.pid, number)
-        spared = self.pid if self._guarded and number != signal.SIGKILL else 0
+        spared = self.pid if self.guarded and number != signal.SIGKILL else 0
         return sum(_send(pid, 0 if pid == spared else number) for pid in self._members())
 
     def kill(self) -> int:

@@ -686,6 +686,7 @@ class ChatScreen(Screen[None]):
             model=(session.model if session else settings.model or (configured.default_model if configured else "")),
             profile="small" if session and session.profile.name == "small" else "",
             mode=session.mode if session else settings.mode,
+            sandbox=session.executor.sandbox.describe() if session else "",
             context_used=self._progress.context_used,
             context_limit=self._context_limit,
         )
