@@ -9,7 +9,10 @@ from pathlib import Path
 
 import yaml
 
-PROGRAM = [sys.executable, "-m", "tui_agent.cli.main"]
+ROOT = Path(__file__).parents[1]
+
+PROGRAM = [sys.executable, "-P", "-m", "tui_agent.cli.main"]
+"""`-P`: the folder that is worked in lends no modules, as it lends none to the installed program."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +55,10 @@ class Machine:
 
     @property
     def environ(self) -> dict[str, str]:
-        """The environment of the program: nothing of the machine that runs the tests but PATH."""
+        """The environment of the program: nothing of the machine that runs the tests but PATH, and this checkout."""
         return {
             "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
             "LANG": "C.UTF-8",
             "TERM": "xterm-256color",
             "HOME": str(self.home),

@@ -103,11 +103,19 @@ def test_no_configuration_breaks_it(made: Machine, content: bytes) -> None:
 
 def test_a_broken_project_leaves_the_users_settings_in_force(made: Machine) -> None:
     (made.project / ".tui-agent").mkdir()
-    (made.project / ".tui-agent" / "config.yaml").write_text("model: x\n")
+    (made.project / ".tui-agent" / "config.yaml").write_text("mode: x\n")
     rows, code = examine(made)
     assert code == 1
     assert "without those of the project" in rows["configuration"]["in force here"][0]["text"]
     assert "fake" in rows["providers"]
+
+
+def test_what_a_project_asks_for_and_does_not_get_is_said(made: Machine) -> None:
+    (made.project / ".tui-agent").mkdir()
+    (made.project / ".tui-agent" / "config.yaml").write_text("model: x\n")
+    rows, _ = examine(made)
+    (row,) = rows["configuration"]["trust"]
+    assert "not in force: model" in row["text"] and "tui-agent trust" in row["fix"]
 
 
 def test_a_folder_that_is_not_there_and_a_file_that_is_not_there(made: Machine, tmp_path: Path) -> None:

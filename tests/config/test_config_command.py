@@ -85,19 +85,32 @@ def test_check_of_right_files_says_so(config: Command) -> None:
 def test_check_finds_the_mistakes_of_settings_project_and_themes_at_once(config: Command) -> None:
     (config.config / "config.yaml").write_text("modee: ask\n")
     (config.project / ".tui-agent").mkdir()
-    (config.project / ".tui-agent" / "config.yaml").write_text("model: x\n")
+    (config.project / ".tui-agent" / "config.yaml").write_text("permissions: {deny: rm}\n")
     (config.config / "themes").mkdir()
     (config.config / "themes" / "mine.yaml").write_text("name: mine\n")
     done = config("check")
     assert done.returncode == 2
     assert "config.yaml:1: modee: unknown key; did you mean mode?" in done.stderr
-    assert "config.yaml:1: model: project settings may only tighten" in done.stderr
+    assert "config.yaml:1: permissions.deny: expected a list, found rm" in done.stderr
     assert "mine.yaml:1: accent: this key is missing" in done.stderr
     assert done.stdout == ""
     told = json.loads(config("check", "--json").stdout)
     assert told["ok"] is False
     assert {"source", "line", "key", "problem"} == told["problems"][0].keys()
     assert len(told["problems"]) > 20
+
+
+def test_what_a_project_asks_for_and_does_not_get_is_named(config: Command) -> None:
+    (config.project / ".tui-agent").mkdir()
+    (config.project / ".tui-agent" / "config.yaml").write_text("mode: plan\nmodel: x\n")
+    done = config("check")
+    assert done.returncode == 0
+    assert "this project asks for 1 setting that is not in force: model" in done.stderr
+    assert "model" in json.loads(config("check", "--json").stdout)["held_back"]
+    shown = config("show")
+    assert "not in force: model" in shown.stderr
+    (line,) = (line for line in shown.stdout.splitlines() if line.startswith("# not in force"))
+    assert line.startswith("# not in force: model: x ") and line.endswith("config.yaml:2")
 
 
 def test_check_names_a_theme_that_is_not_there(config: Command) -> None:

@@ -57,6 +57,12 @@ class Layers:
         return lines
 
 
+def held(loaded: LoadedSettings) -> list[str]:
+    """What the project asks for and does not get."""
+    wishes = loaded.project.held if loaded.project else ()
+    return [f"line {wish.line}: {wish.key}: {wish.change} ({wish.effect})" for wish in wishes]
+
+
 @pytest.fixture
 def layers(tmp_path: Path) -> Layers:
     return Layers(tmp_path)
@@ -204,8 +210,8 @@ permissions: deny
 
 def test_mistakes_of_all_layers_are_told_together(layers: Layers) -> None:
     assert layers.mistakes("nonsense: 1\n", "mode: 5\n", TUI_AGENT_MODE="fast") == [
-        "user:1: nonsense: unknown key; valid are provider, model, mode, max_iterations, system_prompt, providers,"
-        " permissions, ui",
+        "user:1: nonsense: unknown key; valid are provider, model, mode, sandbox, max_iterations, system_prompt,"
+        " providers, permissions, ui",
         "project:1: mode: expected one of plan, ask, accept-edits, auto, found 5",
         "environment TUI_AGENT_MODE: mode: expected one of plan, ask, accept-edits, auto, found fast",
     ]
@@ -323,12 +329,27 @@ def test_a_project_may_change_how_things_look_and_lower_the_limit(layers: Layers
 @pytest.mark.parametrize(("user", "project"), itertools.product(["plan", "ask", "accept-edits", "auto"], repeat=2))
 def test_a_project_can_make_the_mode_only_stricter(layers: Layers, user: str, project: str) -> None:
     order = ["plan", "ask", "accept-edits", "auto"]
+    loaded = layers.load(f"mode: {user}\n", f"mode: {project}\n")
     if order.index(project) <= order.index(user):
-        assert layers.load(f"mode: {user}\n", f"mode: {project}\n").settings.mode == project
+        assert loaded.settings.mode == project and held(loaded) == []
     else:
-        assert layers.mistakes(f"mode: {user}\n", f"mode: {project}\n") == [
-            f"project:1: mode: project settings may only tighten; {project} is looser than {user}"
-        ]
+        assert loaded.settings.mode == user
+        assert held(loaded) == [f"line 1: mode: {user} → {project} (more is done without asking)"]
+
+
+@pytest.mark.parametrize(
+    ("user", "project", "counts"),
+    [("auto", "off", False), ("auto", "bwrap", True), ("bwrap", "auto", False), ("off", "auto", True)],
+)
+def test_a_project_can_make_the_sandbox_only_stricter(layers: Layers, user: str, project: str, counts: bool) -> None:
+    loaded = layers.load(f"sandbox: {user}\n", f"sandbox: {project}\n")
+    assert (loaded.settings.sandbox, held(loaded) == []) == (project if counts else user, counts)
+
+
+def test_a_project_may_have_commands_asked_about_that_the_user_lets_run(layers: Layers) -> None:
+    user = "permissions: {read_only_commands: allow}\n"
+    loaded = layers.load(user, "permissions: {read_only_commands: ask}\n")
+    assert loaded.settings.permissions.read_only_commands == "ask" and held(loaded) == []
 
 
 @pytest.mark.parametrize(
@@ -340,7 +361,9 @@ def test_a_project_can_make_the_mode_only_stricter(layers: Layers, user: str, pr
         "max_iterations: 51\n",
         "permissions: {allow: [rm]}\n",
         "permissions: {read_only_commands: allow}\n",
-        "permissions: {read_only_commands: ask}\n",
+        "permissions: {expect: {rm -rf /: allow}}\n",
+        "sandbox: off\n",
+        "mode: auto\n",
         "ui: {mouse: false}\n",
         "ui: {keys: {approval.allow: enter}}\n",
         "providers: {ollama: {base_url: 'http://evil.example/'}}\n",
@@ -350,9 +373,11 @@ def test_a_project_can_make_the_mode_only_stricter(layers: Layers, user: str, pr
     ],
 )
 def test_a_project_can_loosen_nothing(layers: Layers, text: str) -> None:
-    first, *_ = layers.mistakes(None, text)
-    assert first.startswith("project:1: ")
-    assert "project settings may only tighten" in first
+    before = layers.load("")
+    loaded = layers.load("", text)
+    assert loaded.settings == before.settings and loaded.origins == before.origins
+    assert loaded.project is not None and loaded.project.state == "new"
+    assert held(loaded)[0].startswith("line 1: ")
 
 
 FREE_FOR_PROJECTS = {
@@ -360,6 +385,7 @@ FREE_FOR_PROJECTS = {
     "permissions.deny",
     "mode",
     "max_iterations",
+    "permissions.read_only_commands",  # `ask`
     "ui.theme",
     "ui.symbols",
     "ui.diff",
@@ -376,10 +402,8 @@ def test_a_key_that_is_added_later_is_closed_to_projects_until_someone_opens_it(
         text = value
         for part in reversed(key.key.replace("NAME", "n").split(".", 3 if "NAME" in key.key else 2)):
             text = f"{{{part}: {text}}}"
-        if key.key in FREE_FOR_PROJECTS - {"max_iterations"}:
-            layers.load(None, text)
-        else:
-            assert "may only tighten" in layers.mistakes(None, text)[0]
+        free = key.key in FREE_FOR_PROJECTS - {"max_iterations"}
+        assert (held(layers.load("sandbox: bwrap\n", text)) == []) is free, text
 
 
 # ---- junk ----

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tui_agent.cli.flags import add_shared
-from tui_agent.cli.wiring import settings_from, working_directory
+from tui_agent.cli.wiring import settings_from, tell_held_back, working_directory
 from tui_agent.config.load import LoadedSettings, flatten
 from tui_agent.config.locations import locations, project_config, shipped_config, shipped_themes
 from tui_agent.config.problems import InvalidConfig, Problem, printable, shown
+from tui_agent.config.project import TRUST_HINT, held_back
 from tui_agent.conversation.errors import EXIT_DONE, EXIT_USAGE, ConfigError
 
 
@@ -77,6 +78,7 @@ def _add(
 
 def _show(args: argparse.Namespace) -> int:
     loaded = settings_from(args)
+    tell_held_back(loaded)
     rows = [(key, value, loaded.origins.get(key, "default")) for key, value in flatten(loaded.settings).items()]
     if args.json:
         _print_json(
@@ -90,6 +92,10 @@ def _show(args: argparse.Namespace) -> int:
     width = min(max(len(text) for text, _ in lines), 64)
     for text, origin in lines:
         print(f"{text:<{width}}  # {origin}")
+    if loaded.project is not None:
+        for wish in loaded.project.held:
+            text = f"# not in force: {printable(wish.key)}: {wish.change}"
+            print(f"{text:<{width}}  # {printable(str(loaded.project.path))}:{wish.line}")
     return EXIT_DONE
 
 
@@ -101,11 +107,15 @@ def _problem(loaded: LoadedSettings, key: str, text: str) -> Problem:
 
 
 class Findings(NamedTuple):
-    """What is wrong with settings and themes, how to mend it, and how many themes there are."""
+    """What is wrong with settings and themes, how to mend it, and how many themes there are.
+
+    `held` is what the project's file asks for and does not get, in one line.
+    """
 
     problems: list[Problem]
     hints: list[str]
     themes: int
+    held: str
 
 
 def find_problems(load: Callable[[], LoadedSettings]) -> Findings:
@@ -118,6 +128,7 @@ def find_problems(load: Callable[[], LoadedSettings]) -> Findings:
 
     problems: list[Problem] = []
     hints: list[str] = []
+    held = ""
     folders = (shipped_themes(), locations().user_themes)
     themes, errors = load_themes(folders)
     try:
@@ -125,6 +136,7 @@ def find_problems(load: Callable[[], LoadedSettings]) -> Findings:
     except ConfigError as error:
         errors.insert(0, error)
     else:
+        held = held_back(loaded.project)
         theme = loaded.settings.ui.theme
         if theme not in themes:
             try:
@@ -142,19 +154,21 @@ def find_problems(load: Callable[[], LoadedSettings]) -> Findings:
     for found in errors:
         problems += found.problems if isinstance(found, InvalidConfig) else [Problem("", 0, "", found.message)]
         hints += [found.hint] if found.hint and found.hint not in hints else []
-    return Findings(problems, hints, len(themes))
+    return Findings(problems, hints, len(themes), held)
 
 
 def _check(args: argparse.Namespace) -> int:
-    problems, hints, themes = find_problems(lambda: settings_from(args))
+    problems, hints, themes, held = find_problems(lambda: settings_from(args))
     if args.json:
         rows = [{"source": p.source, "line": p.line or None, "key": p.key, "problem": p.text} for p in problems]
-        _print_json({"ok": not problems, "problems": rows})
+        _print_json({"ok": not problems, "problems": rows, "held_back": held or None})
     else:
         for problem in problems:
             print(problem, file=sys.stderr)
         for hint in hints:
             print(hint, file=sys.stderr)
+        if held:
+            print(f"notice: {held}\n  {TRUST_HINT}", file=sys.stderr)
         if not problems:
             print(f"settings are right; {themes} themes")
     return EXIT_USAGE if problems else EXIT_DONE

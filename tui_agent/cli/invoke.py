@@ -88,6 +88,7 @@ async def _turn(args: argparse.Namespace, prompt: str, writer: "Writer", stopped
 
     directory = wiring.working_directory(args)
     loaded = wiring.settings_from(args, directory)
+    wiring.tell_held_back(loaded)
     engine = await wiring.open_engine(args, directory, loaded, StandingAnswer(args.approve))
     outcome = TurnOutcome()
 

@@ -18,6 +18,7 @@ COMMANDS = {
     "tools": "list, show and call tools",
     "permissions": "say what would happen with a command, and why",
     "config": "show and check the configuration",
+    "trust": "see what a project's settings ask for, and let them count",
     "doctor": "look at everything tui-agent needs, and say what to mend",
 }
 

@@ -54,7 +54,9 @@ def run(args: argparse.Namespace) -> int:
     from tui_agent.workspace.paths import Workspace
 
     directory = wiring.working_directory(args)
-    rules = rules_from(wiring.settings_from(args))
+    loaded = wiring.settings_from(args)
+    wiring.tell_held_back(loaded)
+    rules = rules_from(loaded)
     scene = scene_of(directory, [root.path for root in Workspace(directory, args.allowed_dirs).roots])
     if args.jsonl:
         for row in _answers(sys.stdin.buffer, rules, scene):

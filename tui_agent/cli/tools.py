@@ -91,6 +91,7 @@ def _executor(args: argparse.Namespace) -> "ToolExecutor":
         approver = _Asking()
     directory = wiring.working_directory(args)
     loaded = wiring.settings_from(args)
+    wiring.tell_held_back(loaded)
     sandbox = wiring.find_sandbox(args, directory, loaded.settings) if args.verb == "call" else Sandbox()
     executor = wiring.build_executor(args, directory, approver, sandbox)
     scene = scene_of(directory, [root.path for root in executor.workspace.roots])

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import os
 import platform
+import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
 from contextlib import aclosing, suppress
@@ -106,6 +107,14 @@ def checked_settings(args: argparse.Namespace, directory: Path) -> LoadedSetting
     loaded = settings_from(args, directory)
     rules_from(loaded)
     return loaded
+
+
+def tell_held_back(loaded: LoadedSettings) -> None:
+    """Say on standard error what the project's file asks for and does not get."""
+    from tui_agent.config.project import TRUST_HINT, held_back
+
+    if text := held_back(loaded.project):
+        sys.stderr.write(f"notice: {text}\n  {TRUST_HINT}\n")
 
 
 def _allowing(loaded: LoadedSettings, commands: tuple[str, ...]) -> LoadedSettings:

@@ -55,9 +55,45 @@ def read_bytes(path: Path) -> bytes | None:
         raise InvalidConfig([Problem(str(path), 0, "", reason)], "move what is there away") from error
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
+    return _read(path, descriptor, devices=True)
+
+
+def read_bytes_below(folder: Path, *names: str) -> bytes | None:
+    """As `read_bytes`, for a file that came with a folder: no part of the way below that folder may be a link, and
+    nothing but a regular file is read.
+
+    Raises:
+        InvalidConfig: as `read_bytes`, or something on the way is a link.
+    """
+    path = folder.joinpath(*names)
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(folder, flags | os.O_DIRECTORY)
+        for number, name in enumerate(names, 1):
+            kind = os.O_DIRECTORY if number < len(names) else 0
+            above = descriptor
+            try:
+                descriptor = os.open(name, flags | kind | os.O_NOFOLLOW, dir_fd=above)
+            finally:
+                os.close(above)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        if any(folder.joinpath(*names[:count]).is_symlink() for count in range(1, len(names) + 1)):
+            reason = "it is a link, or lies behind one; a project's settings have to be a file of the project"
+            raise InvalidConfig([Problem(str(path), 0, "", reason)], "remove the link") from error
+        if isinstance(error, NotADirectoryError):
+            reason = "the folder it should be in is not a folder"
+            raise InvalidConfig([Problem(str(path), 0, "", reason)], "move what is there away") from error
+        raise _unreadable(path, error) from error
+    return _read(path, descriptor, devices=False)
+
+
+def _read(path: Path, descriptor: int, *, devices: bool) -> bytes:
+    """What an open file holds; it is closed."""
     try:
         kind = os.fstat(descriptor).st_mode
-        if not (stat.S_ISREG(kind) or stat.S_ISCHR(kind)):
+        if not (stat.S_ISREG(kind) or (devices and stat.S_ISCHR(kind))):
             raise InvalidConfig([Problem(str(path), 0, "", "this is not a file")])
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             data = file.read(MAX_BYTES + 1)

@@ -1,4 +1,4 @@
-"""Layered loading: shipped defaults < user < project (may only tighten) < environment < flags."""
+"""Layered loading: shipped defaults < user < project (until trusted it only tightens) < environment < flags."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,7 +11,8 @@ from tui_agent.config.documents import parse, read_bytes
 from tui_agent.config.locations import locations, project_config, shipped_config
 from tui_agent.config.model import Settings
 from tui_agent.config.problems import InvalidConfig, Problem, nearest, shown
-from tui_agent.config.tighten import project_problems
+from tui_agent.config.project import ProjectFile, load_project
+from tui_agent.config.trust import SETTINGS, TrustStore
 
 VARIABLES = {
     "TUI_AGENT_PROVIDER": "provider",
@@ -28,12 +29,15 @@ class LoadedSettings(msgspec.Struct, frozen=True):
     """The effective settings.
 
     `origins` says of each key that is set where its value came from: "shipped", "path:line", "environment NAME" or
-    "flag". `files` are the files that were looked for, existing or not: shipped, user, project.
+    "flag". `files` are the files that were looked for, existing or not: shipped, user, project, and the record of what
+    is trusted of the project. `project` is the project's file, None when it has none; what it asks for and does not get
+    is in its `held`.
     """
 
     settings: Settings
     origins: Mapping[str, str]
     files: tuple[Path, ...]
+    project: ProjectFile | None = None
 
 
 class _Value(NamedTuple):
@@ -59,7 +63,8 @@ def load_settings(
         InvalidConfig: with every mistake of every layer.
     """
     shipped = shipped_config()
-    user = config_file or locations(environ).user_config
+    places = locations(environ)
+    user = config_file or places.user_config
     merged: dict[KeyPath, _Value] = {}
     opened: dict[KeyPath, tuple[str, int]] = {}
     problems: list[Problem] = []
@@ -73,13 +78,15 @@ def load_settings(
             merged[key] = _Value(entry.value, origin, decoded.source, entry.line)
     files = [shipped, user]
 
+    project: ProjectFile | None = None
     if project_dir is not None:
-        files.append(project_config(project_dir))
-        decoded = _read(files[-1], required=False)
+        store = TrustStore(places.trust)
+        files += [project_config(project_dir), store.record(SETTINGS, project_dir)]
+        decoded, project = load_project(project_dir, {key: found.value for key, found in merged.items()}, store)
         problems += decoded.problems
-        problems += project_problems(decoded, {key: found.value for key, found in merged.items()})
+        opened |= {key: (decoded.source, line) for key, line in decoded.mappings.items()}
         for key, entry in decoded.entries.items():
-            value, origin = entry.value, f"{files[-1]}:{entry.line}"
+            value, origin = entry.value, f"{decoded.source}:{entry.line}"
             if isinstance(value, tuple) and (below := merged.get(key)) and isinstance(below.value, tuple):
                 value, origin = (*below.value, *value), f"{below.origin}, {origin}"
             merged[key] = _Value(value, origin, decoded.source, entry.line)
@@ -105,7 +112,8 @@ def load_settings(
     if problems:
         raise InvalidConfig(problems, "`tui-agent config schema` lists every key")
     settings = msgspec.convert(_nested(merged), Settings)
-    return LoadedSettings(settings, {".".join(key): found.origin for key, found in merged.items()}, tuple(files))
+    origins = {".".join(key): found.origin for key, found in merged.items()}
+    return LoadedSettings(settings, origins, tuple(files), project)
 
 
 def flatten(settings: Settings) -> dict[str, object]:

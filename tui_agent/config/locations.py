@@ -60,6 +60,11 @@ class Locations(Struct, frozen=True):
         return self.state / "prompt-history.jsonl"
 
     @property
+    def trust(self) -> Path:
+        """Which files of projects the user has trusted."""
+        return self.state / "trust"
+
+    @property
     def logs(self) -> Path:
         """Where diagnostic logs go."""
         return self.state / "log"

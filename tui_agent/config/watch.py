@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from tui_agent.config.documents import read_bytes
 from tui_agent.config.load import LoadedSettings, describe_changes
+from tui_agent.config.project import TRUST_HINT, held_back
 from tui_agent.config.themes import SUFFIX, theme_files
 from tui_agent.conversation.errors import ConfigError
 
@@ -73,7 +74,7 @@ async def watch_settings(
                 failed = True
                 yield ReloadFailed(error, themes)
                 continue
-            changes = describe_changes(good.settings, loaded.settings)
+            changes = (*describe_changes(good.settings, loaded.settings), *_newly_held(good, loaded))
             good, mended, failed = loaded, failed, False
         if changes or themes or mended:
             yield Reloaded(good, changes, themes)
@@ -114,6 +115,14 @@ async def _stirrings(files: Collection[Path], theme_folders: Collection[Path]) -
                 moved = not names.isdisjoint(folder_names) or _roots(folders) != roots
                 if not moved and (not isinstance(found, set) or _concerns(names, file_names)):
                     yield
+
+
+def _newly_held(before: LoadedSettings, now: LoadedSettings) -> tuple[str, ...]:
+    """What the project's file asks for since it changed, and does not get."""
+    held = now.project.held if now.project else ()
+    if not held or (before.project and before.project.held == held):
+        return ()
+    return (f"{held_back(now.project)}; {TRUST_HINT}",)
 
 
 def _is_device(path: Path) -> bool:

@@ -12,6 +12,7 @@ from tui_agent.cli.checkup.storage import write_trouble
 from tui_agent.config.load import LoadedSettings
 from tui_agent.config.locations import CONFIG_VARIABLE, DATA_VARIABLE, locations, project_config, shipped_config
 from tui_agent.config.model import Settings
+from tui_agent.config.project import TRUST_HINT
 from tui_agent.conversation.errors import ConfigError, UsageError
 
 _NOWHERE = {CONFIG_VARIABLE: "/nonexistent", DATA_VARIABLE: "/nonexistent"}
@@ -92,6 +93,8 @@ def _configuration(setup: Setup) -> Iterator[Row]:
         yield Row("mistake", "failed", str(problem), "\n".join(findings.hints) if last else "")
     if setup.instead:
         yield Row("in force here", "info", f"{setup.instead}, for the checks below: tui-agent itself will not start")
+    if findings.held:
+        yield Row("trust", "info", findings.held, TRUST_HINT)
     if not findings.problems:
         yield Row("settings", "ok", f"right; {findings.themes} themes")
 
