@@ -18,7 +18,7 @@ from tui_agent.text.locale import is_utf8
 
 PACKAGES = (
     "textual", "openai", "httpx2", "msgspec", "pyyaml", "platformdirs", "watchfiles", "pygments", "rapidfuzz",
-    "markdown-it-py",
+    "markdown-it-py", "tree-sitter", "tree-sitter-bash",
 )  # fmt: skip
 """What tui-agent needs, by the names of its requirements."""
 
