@@ -133,6 +133,8 @@ def _command_key(name: str, command: str, environ: Mapping[str, str]) -> str:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=dict(environ),
+            # Not where somebody works: `python -m …` would take modules from there, and a PATH with `.` programs.
+            cwd="/",
             # Without our terminal it cannot draw a password prompt over the screen.
             start_new_session=True,
         )

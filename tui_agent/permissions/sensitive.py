@@ -1,8 +1,12 @@
 """Which files are secret (asked about before a model sees them) and which control what programs do."""
 
+import os
 import re
+from functools import lru_cache
 from pathlib import PurePath
 from typing import Final
+
+from tui_agent.config.locations import APP, CONFIG_VARIABLE, DATA_VARIABLE, locations
 
 _SECRET_NAME: Final = re.compile(
     r"""
@@ -30,10 +34,20 @@ _CONTROL_NAMES: Final = frozenset(
 _CONTROL_FOLDERS: Final = frozenset({".git", ".husky", ".githooks", ".vscode", ".idea", ".devcontainer", ".tui-agent"})
 
 
+_OWN_PLACES: Final = (".config", "share", "state", ".cache")
+_HOME_VARIABLES: Final = (
+    *(CONFIG_VARIABLE, DATA_VARIABLE, "HOME"),
+    *("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"),
+)
+
+
 def is_secret(path: str) -> bool:
-    """True for names that usually hold keys and passwords (`.env`, `*.pem`, `id_rsa`, anything in `.ssh`)."""
+    """True for names that usually hold keys and passwords (`.env`, `*.pem`, `id_rsa`, anything in `.ssh`), and for
+    what tui-agent keeps of its user: settings, sessions, logs."""
     parts = PurePath(path.casefold()).parts
-    return bool(parts) and (_SECRET_NAME.fullmatch(parts[-1]) is not None or not _SECRET_FOLDERS.isdisjoint(parts))
+    return bool(parts) and (
+        _SECRET_NAME.fullmatch(parts[-1]) is not None or not _SECRET_FOLDERS.isdisjoint(parts) or _is_ours(path, parts)
+    )
 
 
 def is_control(path: str) -> bool:
@@ -42,4 +56,25 @@ def is_control(path: str) -> bool:
     Case is ignored, because a disk may ignore it.
     """
     parts = PurePath(path.casefold()).parts
-    return bool(parts) and (parts[-1] in _CONTROL_NAMES or not _CONTROL_FOLDERS.isdisjoint(parts[:-1]))
+    return bool(parts) and (
+        parts[-1] in _CONTROL_NAMES or not _CONTROL_FOLDERS.isdisjoint(parts[:-1]) or _is_ours(path, parts)
+    )
+
+
+def _is_ours(path: str, parts: tuple[str, ...]) -> bool:
+    """Whether it lies in one of our own folders: by the path, or by where such folders usually are."""
+    if any(name == APP and before in _OWN_PLACES for before, name in zip(parts, parts[1:], strict=False)):
+        return True
+    if not path.startswith("/"):
+        return False
+    folders = _own_folders(tuple(map(os.environ.get, _HOME_VARIABLES)))
+    return f"{os.path.normpath(path).casefold()}/".startswith(folders)
+
+
+@lru_cache(8)
+def _own_folders(environ: tuple[str | None, ...]) -> tuple[str, ...]:
+    """Our folders as they are named and as they really are, with a slash at the end; `environ` is what they go by."""
+    ours = locations()
+    found = {str(folder) for folder in (ours.config, ours.data, ours.state, ours.cache)}
+    found |= {os.path.realpath(folder) for folder in found}
+    return tuple(f"{folder.casefold()}/" for folder in sorted(found))

@@ -1,5 +1,6 @@
 """Which environment variables a command gets: an allow-list, so that no key reaches it by accident."""
 
+import os
 import re
 from collections.abc import Mapping
 from typing import Final
@@ -37,10 +38,12 @@ nothing: Git refreshes its index as it reads, which would also run a hook (git-c
 
 
 def command_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """What a command may see of `environ`; a proxy address that holds a password is left out."""
+    """What a command may see of `environ`; a proxy address that holds a password is left out, and of the search path
+    what is not absolute: a project would lend its programs."""
     passed = {
         name: value
         for name, value in environ.items()
         if _PASSED.fullmatch(name) and not (name.lower().endswith("_proxy") and "@" in value)
     }
-    return {"PATH": "/usr/local/bin:/usr/bin:/bin", **passed, **QUIET}
+    places = [place for place in passed.get("PATH", "").split(os.pathsep) if os.path.isabs(place)]
+    return {**passed, "PATH": os.pathsep.join(places) or "/usr/local/bin:/usr/bin:/bin", **QUIET}

