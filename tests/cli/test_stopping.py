@@ -1,7 +1,6 @@
 """How the program leaves before it is done: signals, readers that go away, disks that are full."""
 
 import json
-import os
 import signal
 import subprocess
 import time
@@ -146,16 +145,21 @@ def test_an_output_encoding_that_lacks_letters_gets_escapes(tmp_path: Path) -> N
     assert (done.stdout, done.stderr, done.returncode) == ("na\\xefve \\u65e5\\u672c\n", "", 0)
 
 
-def test_a_command_that_was_cut_off_by_a_kill_is_not_said_to_have_not_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sandbox", ["auto", "off"])
+def test_a_command_that_was_cut_off_by_a_kill_has_ended_and_is_not_said_to_have_not_run(
+    tmp_path: Path, sandbox: str
+) -> None:
     script = [reply_calls([("run_command", {"command": "touch begun; sleep 300"})]), reply_text("ok")]
     with ChatServer(script) as server:
         machine = Machine.under(tmp_path, {"fake": server.url})
-        program = start(machine, "invoke", "-m", "go", "--approve", "all")
+        program = start(machine, "invoke", "-m", "go", "--approve", "all", "--sandbox", sandbox)
         processes = begun(machine)
         program.kill()
         program.communicate()
-        for process in processes:
-            os.kill(process.pid, signal.SIGKILL)
+        deadline = time.monotonic() + 10
+        while left(processes) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert left(processes) == []
         (row,) = json.loads(machine.run("sessions", "list", "--json").stdout)
         assert machine.run("invoke", "-m", "and?", "--resume", row["id"]).returncode == 0
     assert "may have been done in part" in server.bodies[1]["messages"][-2]["content"]

@@ -493,6 +493,7 @@ async def open_engine(
     from tui_agent.providers.factory import create_provider
 
     settings = loaded.settings
+    sandbox = await asyncio.to_thread(find_sandbox, args, directory, settings)
     start: StartChoice | None = None
     trouble: NothingToStart | None = None
     try:
@@ -504,7 +505,6 @@ async def open_engine(
         name = next(iter(settings.providers))
         trouble = error
     tools = _offered(args)
-    sandbox = await asyncio.to_thread(find_sandbox, args, directory, settings)
     engine = Engine(
         loaded,
         lambda: build_executor(args, directory, approver, sandbox, tools),

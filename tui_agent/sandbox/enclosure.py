@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from tui_agent.sandbox.bounds import Bounds
 from tui_agent.sandbox.bubblewrap import bwrap_arguments, bwrap_environment
-from tui_agent.sandbox.docker import client_environment, run_arguments
+from tui_agent.sandbox.docker import client_environment, kill_arguments, run_arguments
 from tui_agent.sandbox.environment import command_environment
 from tui_agent.sandbox.tree import MARK
 
@@ -53,6 +53,10 @@ class Launch(NamedTuple):
     arguments: list[str]
     environment: dict[str, str]
     container: str = ""
+
+    def ending(self) -> list[str]:
+        """What ends its container, whose processes the engine and not the client has started; empty without one."""
+        return [self.arguments[0], *kill_arguments(self.container)] if self.container else []
 
 
 def launch(enclosure: Enclosure, command: str, directory: str, environ: Mapping[str, str], mark: str) -> Launch:

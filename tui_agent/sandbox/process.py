@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Final
 
 from tui_agent.conversation.errors import ToolError
-from tui_agent.sandbox.docker import kill_arguments
 from tui_agent.sandbox.enclosure import Enclosure, Launch, launch
 from tui_agent.sandbox.output import HeadAndTail, Teller
 from tui_agent.sandbox.tree import ProcessTree
-from tui_agent.sandbox.watcher import Watch, watch
+from tui_agent.sandbox.watcher import Watch
 
 GRACE_SECONDS: Final = 2.0
 """Between the request to end and the kill."""
@@ -106,7 +105,14 @@ async def run(
 class Running:
     """A started command: its process tree and the reading end of its output."""
 
-    def __init__(self, process: subprocess.Popen[bytes], tree: ProcessTree, output: int, launched: Launch) -> None:
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        tree: ProcessTree,
+        output: int,
+        launched: Launch,
+        watch: Watch | None,
+    ) -> None:
         self.tree = tree
         self.started = time.monotonic()
         self.drained = asyncio.Event()
@@ -114,7 +120,7 @@ class Running:
         self._output = output
         self._launched = launched
         self._loop = asyncio.get_running_loop()
-        self._watch: Watch | None = None
+        self._watch = watch
 
     @classmethod
     def start(
@@ -129,6 +135,8 @@ class Running:
         kind = enclosure.sandbox.kind
         tree = ProcessTree(guarded=kind == "bwrap")
         launched = launch(enclosure, command, str(cwd), os.environ if environ is None else environ, tree.mark)
+        # A sandbox of bubblewrap dies with us by itself.
+        watch = None if kind == "bwrap" else Watch(tree.mark, launched.ending())
         reading, writing = os.pipe2(os.O_CLOEXEC) if hasattr(os, "pipe2") else os.pipe()
         try:
             process = subprocess.Popen(
@@ -142,15 +150,16 @@ class Running:
             )
         except (OSError, ValueError) as error:
             os.close(reading)
+            if watch is not None:
+                watch.end()
             raise ToolError(f"the command could not be started: {error}") from error
         finally:
             os.close(writing)
         tree.pid = process.pid
         os.set_blocking(reading, False)
-        running = cls(process, tree, reading, launched)
-        if kind != "bwrap":  # which dies with us by itself
-            running._watch = watch(tree, running._end_of_container())
-        return running
+        if watch is not None:
+            watch.started(process.pid)
+        return cls(process, tree, reading, launched, watch)
 
     @property
     def pid(self) -> int:
@@ -222,11 +231,11 @@ class Running:
         """Kill what is left of it; returns how many processes that were. Blocks for milliseconds."""
         if self.tree.guarded and self._process.poll() is not None:
             return 0  # the kernel ends a process namespace with the sandbox that made it
-        cut_off = self._launched.container and (self._process.poll() is None or self.exit_code < 0)
-        if cut_off:  # the engine, and not the client, is the parent of what runs
+        ending = self._launched.ending()
+        if ending and (self._process.poll() is None or self.exit_code < 0):
             with suppress(OSError, subprocess.SubprocessError):
                 subprocess.run(
-                    self._end_of_container(),
+                    ending,
                     env=self._launched.environment,
                     stdin=subprocess.DEVNULL,
                     capture_output=True,
@@ -237,10 +246,6 @@ class Running:
         if self._watch is not None:
             self._watch.end()
         return killed
-
-    def _end_of_container(self) -> list[str]:
-        container = self._launched.container
-        return [self._launched.arguments[0], *kill_arguments(container)] if container else []
 
     def close(self) -> None:
         """Read no more."""

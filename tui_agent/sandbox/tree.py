@@ -20,7 +20,8 @@ class ProcessTree:
     """The processes of one command: its process group and session, their descendants, and whoever carries its mark.
 
     `pid` leads the group and session that the command was started in. Where there is no /proc only the group is
-    known, so there a child that left it is not found. A `guarded` command's `pid` is the sandbox around it.
+    known, so there a child that left it is not found. As long as it is 0 only the mark counts. A `guarded` command's
+    `pid` is the sandbox around it.
     """
 
     def __init__(self, mark: str = "", pid: int = 0, *, guarded: bool = False) -> None:
@@ -37,10 +38,8 @@ class ProcessTree:
 
         The sandbox itself gets none but the kill: it would end, and take the command with it before that can tidy up.
         """
-        if not self.pid:
-            return 0
         if not _PROC.is_dir():
-            return _send(-self.pid, number)
+            return _send(-self.pid, number) if self.pid else 0
         spared = self.pid if self.guarded and number != signal.SIGKILL else 0
         return sum(_send(pid, 0 if pid == spared else number) for pid in self._members())
 
@@ -60,7 +59,9 @@ class ProcessTree:
 
     def _members(self) -> Iterator[int]:
         processes = {pid: status for pid, status in _processes() if pid != os.getpid()}
-        family = {pid for pid, (_, _, group, session) in processes.items() if self.pid in (pid, group, session)}
+        family: set[int] = set()
+        if self.pid:  # threads of the kernel have group and session 0
+            family = {pid for pid, (_, _, group, session) in processes.items() if self.pid in (pid, group, session)}
         mark = f"{MARK}={self.mark}".encode()
         family |= {pid for pid in processes if pid not in family and _carries(pid, mark)}
         grown = True

@@ -9,34 +9,40 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
-from typing import IO, Final
+from typing import IO, Any, Final
 
 from tui_agent.sandbox.tree import ProcessTree
 
 LAST_SECONDS: Final = 10.0
+STARTING_SECONDS: Final = 0.2
+"""A process that was just being started when we vanished carries its mark by then."""
 
 _PASSED: Final = ("PATH", "HOME", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "DOCKER_HOST", "DOCKER_CONTEXT")
 _lock: Final = threading.Lock()
 
 
 class Watch:
-    """One command that is looked after."""
+    """One command that is looked after, from before it starts: told of afterwards, it could outlive us in between.
 
-    def __init__(self, mark: str) -> None:
+    `last` is a program that is run after its processes were killed; none if empty.
+    """
+
+    def __init__(self, mark: str, last: Sequence[str]) -> None:
         self._mark = mark
+        self._last = list(last)
+        _tell([mark, 0, self._last])
+
+    def started(self, pid: int) -> None:
+        """Its first process."""
+        _tell([self._mark, pid, self._last])
 
     def end(self) -> None:
-        """Nothing of it runs any more; to be called once."""
-        _tell([self._mark, 0, []])
-
-
-def watch(tree: ProcessTree, last: Sequence[str]) -> Watch:
-    """Have the processes of a command killed, and a program run after that (none if `last` is empty), if we vanish."""
-    _tell([tree.mark, tree.pid, list(last)])
-    return Watch(tree.mark)
+        """Nothing of it runs any more."""
+        _tell([self._mark])
 
 
 def _tell(order: list[object]) -> None:
@@ -69,16 +75,17 @@ _kept: Final[list["subprocess.Popen[bytes]"]] = []
 
 
 def main() -> None:
-    """Read orders, each a line `[mark, pid, last]` with pid 0 for the end; at the end of them kill what is left."""
+    """Read orders, each a line `[mark, pid, last]`, or `[mark]` for the end; at the end of them kill what is left."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    running: dict[str, tuple[int, list[str]]] = {}
+    running: dict[str, list[Any]] = {}
     for line in sys.stdin.buffer:
-        mark, pid, last = json.loads(line)
-        if pid:
-            running[mark] = (pid, last)
-        else:
-            running.pop(mark, None)
+        mark, *more = json.loads(line)
+        running.pop(mark, None)
+        if more:
+            running[mark] = more
+    if running:
+        time.sleep(STARTING_SECONDS)
     for mark, (pid, last) in running.items():
         ProcessTree(mark, pid).kill()
         if last:
