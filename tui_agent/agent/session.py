@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from tui_agent.agent.cancellation import uninterrupted
 from tui_agent.agent.profile import Profile, choose_profile
+from tui_agent.agent.secrecy import KeyFilter, without_keys
 from tui_agent.agent.turn import Journal, Turn, TurnOptions, first_request
 from tui_agent.config.model import ProfileName
 from tui_agent.conversation.errors import ProviderError, StoreError
@@ -151,7 +152,7 @@ class Session(Journal):
         if self.busy:
             raise RuntimeError("a turn is running")
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
-        self._turn = turn = Turn(self, self.options, queue.put_nowait)
+        self._turn = turn = Turn(self, self.options, KeyFilter(queue.put_nowait))
         task = asyncio.create_task(turn.run(prompt))
         task.add_done_callback(lambda _: queue.put_nowait(None))
         try:
@@ -256,7 +257,7 @@ class Session(Journal):
 
         One event at a time, each to its end: being cancelled half-way would leave a record that nobody knows of.
         """
-        return await uninterrupted(self._record(event))
+        return await uninterrupted(self._record(without_keys(event)))
 
     async def _record(self, event: LoggedEvent) -> list[LoggedEvent]:
         async with self._lock:

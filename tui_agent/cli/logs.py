@@ -6,6 +6,8 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from tui_agent.config.locations import locations
+from tui_agent.text.own_keys import own_keys
+from tui_agent.text.redaction import hide_keys
 
 LOG_BYTES = 2_000_000
 LOG_FILES = 3
@@ -26,6 +28,14 @@ class LogFile(RotatingFileHandler):
         """Nothing: a full disk must not write over the screen."""
 
 
+class SafeFormatter(logging.Formatter):
+    """Without our own keys, and without what looks like a key, in messages and in the traces of exceptions."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """See `logging.Formatter.format`."""
+        return hide_keys(own_keys.hide(super().format(record)))
+
+
 def start_log(level: str) -> None:
     """Write what our modules log at `level` and above to `tui-agent.log`, rotated."""
     logger = logging.getLogger("tui_agent")
@@ -34,5 +44,5 @@ def start_log(level: str) -> None:
     logger.setLevel(level)
     logger.propagate = False
     handler = LogFile(locations().logs / "tui-agent.log")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s"))
+    handler.setFormatter(SafeFormatter("%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s"))
     logger.addHandler(handler)

@@ -121,9 +121,11 @@ def _parser(name: str) -> "argparse.ArgumentParser":
 
 
 def report(message: str, hint: str = "") -> None:
-    """Print an error for a person; control characters in it are made visible."""
+    """Print an error for a person, without our own keys; control characters in it are made visible."""
+    from tui_agent.text.own_keys import own_keys
     from tui_agent.text.sanitize import sanitize
 
+    message, hint = own_keys.hide(message), own_keys.hide(hint)
     text = f"error: {sanitize(message, 'approval')}\n"
     if hint:
         text += "".join(f"  {line}\n" for line in sanitize(hint, "approval").splitlines())

@@ -17,7 +17,9 @@ from tui_agent import __version__
 from tui_agent.config.load import LoadedSettings, load_settings
 from tui_agent.config.locations import locations
 from tui_agent.config.model import ProfileName, Settings
+from tui_agent.config.providers import configured_keys
 from tui_agent.conversation.errors import ConfigError, ProviderError, StoreError, UsageError, WorkspaceError
+from tui_agent.text.own_keys import own_keys
 
 if TYPE_CHECKING:
     from tui_agent.agent.session import Session
@@ -75,6 +77,8 @@ def working_directory(args: argparse.Namespace) -> Path:
 def settings_from(args: argparse.Namespace, directory: Path | None = None) -> LoadedSettings:
     """The effective settings for `directory` (default: the command line's) under the command line's flags.
 
+    The keys that they name are written nowhere from then on.
+
     Raises:
         ConfigError: a file is wrong.
     """
@@ -92,6 +96,7 @@ def settings_from(args: argparse.Namespace, directory: Path | None = None) -> Lo
         environ=os.environ,
         flags=flags,
     )
+    own_keys.add(configured_keys(loaded.settings, os.environ))
     allowed = [part.strip() for part in (getattr(args, "command_allowlist", None) or "").split(",")]
     return _allowing(loaded, tuple(filter(None, allowed)))
 

@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from tui_agent.config.model import ProviderSettings
+from tui_agent.config.model import ProviderSettings, Settings
 from tui_agent.config.problems import printable
 from tui_agent.conversation.errors import ProviderError
+from tui_agent.text.own_keys import own_keys
 
 if TYPE_CHECKING:
     import subprocess
@@ -64,6 +65,17 @@ def resolve_key(name: str, settings: ProviderSettings, environ: Mapping[str, str
     )
 
 
+def configured_keys(settings: Settings, environ: Mapping[str, str]) -> set[str]:
+    """The keys of all providers, whether they are used or not; what a key command would print is not among them.
+
+    A default key counts when it has a digit in it: without one it is a word that any server takes.
+    """
+    found = {environ.get(key_variable(name, provider), "").strip() for name, provider in settings.providers.items()}
+    defaults = (provider.default_api_key for provider in settings.providers.values())
+    found.update(key for key in defaults if any(map(str.isdigit, key)))
+    return found.difference(settings.providers)
+
+
 def base_url(settings: ProviderSettings, environ: Mapping[str, str]) -> str:
     """The address with one trailing slash and its region filled in; empty for an embedded model.
 
@@ -109,6 +121,7 @@ def _ollama_url(host: str) -> str:
 
 def _sendable(name: str, key: ApiKey) -> ApiKey:
     # Other characters cannot be part of an HTTP header; a line break would even start a new one.
+    own_keys.add([key.value])
     if key.value.isascii() and key.value.isprintable() and " " not in key.value:
         return key
     raise ProviderError(

@@ -3,6 +3,7 @@
 import os
 import re
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import PurePath
 from typing import Final
 
@@ -63,7 +64,7 @@ def is_control(path: str) -> bool:
 
 def _is_ours(path: str, parts: tuple[str, ...]) -> bool:
     """Whether it lies in one of our own folders: by the path, or by where such folders usually are."""
-    if any(name == APP and before in _OWN_PLACES for before, name in zip(parts, parts[1:], strict=False)):
+    if any(name == APP and before in _OWN_PLACES for before, name in pairwise(parts)):
         return True
     if not path.startswith("/"):
         return False

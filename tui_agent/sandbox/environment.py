@@ -45,5 +45,5 @@ def command_environment(environ: Mapping[str, str]) -> dict[str, str]:
         for name, value in environ.items()
         if _PASSED.fullmatch(name) and not (name.lower().endswith("_proxy") and "@" in value)
     }
-    places = [place for place in passed.get("PATH", "").split(os.pathsep) if os.path.isabs(place)]
+    places = [place for place in passed.get("PATH", "").split(os.pathsep) if place.startswith("/")]
     return {**passed, "PATH": os.pathsep.join(places) or "/usr/local/bin:/usr/bin:/bin", **QUIET}

@@ -1,17 +1,13 @@
 """Take secrets, and what tells who and where a person is, out of text that others will read."""
 
-import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Final
-from urllib.parse import quote, quote_plus
 
-SECRET: Final = "[secret]"
+from tui_agent.text.own_keys import LEAST, SECRET, written_forms
+
 USER: Final = "[user]"
 HOST: Final = "[host]"
-
-LEAST: Final = 6
-"""Characters of the shortest value that counts as a secret: shorter ones cannot be told from ordinary words."""
 
 KEY_SHAPES: Final = re.compile(
     r"""
@@ -61,7 +57,7 @@ def redactor(
     than LEAST. Keys of known shape, values that are called a key, token or password, PEM blocks and the user part
     of addresses go as well. `homes` become `~`; `users` and `hosts` are found as whole words in any case.
     """
-    hide = _replacing(_alternatives(_forms(secrets)), SECRET)
+    hide = _replacing(_alternatives(written_forms(secrets, LEAST)), SECRET)
     at_home = _replacing(_paths(homes), "~")
     unname = _replacing(_words(users), USER)
     unplace = _replacing(_words(hosts), HOST)
@@ -96,17 +92,6 @@ def _marked(match: re.Match[str]) -> str:
     kept = (match["url"], match["header"], match["bearer"], (match["name"] or "") + (match["is"] or ""))
     before = next(filter(None, kept), "")
     return before + SECRET + ("@" if match["url"] else "")
-
-
-def _forms(secrets: Iterable[str]) -> Iterator[str]:
-    """Each secret as it may be written: as it is, line by line, quoted for an address, as JSON, as `repr`."""
-    for secret in secrets:
-        for text in {secret.strip(), *map(str.strip, secret.splitlines())}:
-            if len(text) < LEAST:
-                continue
-            raw = text.encode("utf-8", "replace")
-            yield from (text, quote(raw), quote(raw, safe=""), quote_plus(raw), repr(text)[1:-1])
-            yield from (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])
 
 
 def _paths(folders: Iterable[str]) -> str:

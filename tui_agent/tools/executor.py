@@ -38,6 +38,7 @@ from tui_agent.permissions.policy import (
 )
 from tui_agent.sandbox.enclosure import Sandbox
 from tui_agent.text.bounds import bound
+from tui_agent.text.own_keys import own_keys
 from tui_agent.tools.builtin.desk import Desk
 from tui_agent.tools.builtin.provider import BuiltinTools
 from tui_agent.tools.protocol import Prepared, PreparingProvider, ToolContext, ToolProvider, ToolResult
@@ -389,7 +390,6 @@ def _text(error: TuiAgentError) -> str:
 
 
 def _bounded(text: str) -> str:
-    """Within MAX_RESULT_CHARACTERS, and without the lone surrogates that no request can carry."""
-    return bound(
-        text.encode("utf-8", "replace").decode(), max_lines=MAX_RESULT_CHARACTERS, max_characters=MAX_RESULT_CHARACTERS
-    )
+    """Within MAX_RESULT_CHARACTERS, without our own keys, and without the lone surrogates that no request can carry."""
+    text = own_keys.hide(text).encode("utf-8", "replace").decode()
+    return bound(text, max_lines=MAX_RESULT_CHARACTERS, max_characters=MAX_RESULT_CHARACTERS)

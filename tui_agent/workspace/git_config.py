@@ -9,7 +9,8 @@ _SECONDS: Final = 2.0
 
 
 def list_config(git: str, directory: str, environment: Mapping[str, str]) -> bytes | None:
-    """What `git config --list --show-scope -z` prints in a directory; None when it cannot be had. Takes some milliseconds.
+    """What `git config --list --show-scope -z` prints in a directory; None when it cannot be had. Takes
+    milliseconds.
 
     Listing settings runs no hook, no pager and no monitor of the repository.
     """

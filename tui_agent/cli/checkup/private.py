@@ -10,13 +10,12 @@ from tui_agent.cli.checkup.setup import Setup
 from tui_agent.config.documents import read_bytes
 from tui_agent.config.problems import InvalidConfig
 from tui_agent.config.providers import key_variable
+from tui_agent.text.own_keys import STAND_INS
 from tui_agent.text.redaction import redactor
 
 _SECRET_NAME = re.compile(r"key|token|secret|passw|passphrase|credential|auth|cookie|private", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"://([^\s/@:]*):([^\s/@]+)@")
 _ENTRY = re.compile(r"""["']?\b([\w.-]*(?:key|token|secret|passw)[\w.-]*)["']?[ \t]*:[ \t]*(\S[^\n]*)""", re.IGNORECASE)
-_STAND_INS = frozenset({"not-needed", "sk-no-key-required", "lm-studio", "no-key", "nokey", "unused", "placeholder"})
-"""What people write where a server takes any key; words like these stand in messages too."""
 
 
 def secret_hider(setup: Setup) -> Callable[[str], str]:
@@ -46,7 +45,7 @@ def _secrets(setup: Setup) -> set[str]:
         found |= {provider.api_key_env} if not shows_variable(provider.api_key_env) else set()
     for path in setup.files:
         found.update(_written(path, environ))
-    return {value for value in found if value.strip().lower() not in _STAND_INS | {name.lower() for name in providers}}
+    return {value for value in found if value.strip().lower() not in STAND_INS | {name.lower() for name in providers}}
 
 
 def _written(path: Path, environ: Mapping[str, str]) -> Iterator[str]:
