@@ -17,9 +17,16 @@ def without_keys(event: E) -> E:
     """The same event without our own keys in any of its texts."""
     if not own_keys:
         return event
-    tree = msgspec.to_builtins(event)
-    hidden = redact_tree(tree, own_keys.hide)
-    return event if hidden == tree else msgspec.convert(hidden, type(event))
+    found = False
+
+    def hide(text: str) -> str:
+        nonlocal found
+        hidden = own_keys.hide(text)
+        found = found or hidden != text
+        return hidden
+
+    tree = redact_tree(msgspec.to_builtins(event), hide)
+    return msgspec.convert(tree, type(event)) if found else event
 
 
 class KeyFilter:
