@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -27,16 +26,19 @@ FOLDERS = 1_000
 
 def measure(quick: bool) -> list[Row]:
     """The rows; without a sandbox on this machine only those that need none."""
+    samples = 5 if quick else 20
+    # Not below /tmp, which a sandbox hides.
+    with tempfile.TemporaryDirectory(dir=Path.home(), prefix=".tui-agent-benchmark-") as folder:
+        rows = [_looking(folder, samples)]
     with tempfile.TemporaryDirectory(dir=Path.home(), prefix=".tui-agent-benchmark-") as folder:
         subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
-        rows = [_looking(folder, 5 if quick else 20)]
         started = time.perf_counter()
         sandbox = choose("auto", (folder,))
         if not sandbox.on:
             print(f"not measured: {sandbox.reason}", file=sys.stderr)
             return rows
         tried = Row("trying the sandbox out, once a process", ((time.perf_counter() - started) * 1000,), "ms")
-        return [*asyncio.run(_commands(folder, sandbox, 5 if quick else 20)), tried, *rows]
+        return [*asyncio.run(_commands(folder, sandbox, samples)), tried, *rows]
 
 
 async def _commands(folder: str, sandbox: Sandbox, samples: int) -> list[Row]:
@@ -45,34 +47,21 @@ async def _commands(folder: str, sandbox: Sandbox, samples: int) -> list[Row]:
     with closing(plain), closing(kept):
         await _best(plain, 1), await _best(kept, 1)
         pairs = [(await _best(plain), await _best(kept)) for _ in range(samples)]
-    base = Row("`true` without a sandbox", tuple(out for (out, _), _ in pairs), "ms")
-    inside = Row(f"`true` in {sandbox.describe()}", tuple(within for _, (within, _) in pairs), "ms")
-    more = tuple(max(0.0, within - out) for (out, _), (within, _) in pairs)
-    used = tuple(max(0.0, within - out) for (_, out), (_, within) in pairs)
-    return [
-        base,
-        compared_to(base, inside),
-        Row("what the sandbox adds", more, "ms", limit=LIMIT_MS),
-        Row("what the sandbox adds, processor", used, "ms", limit=LIMIT_MS),
-    ]
+    base = Row("`true` without a sandbox", tuple(out for out, _ in pairs), "ms")
+    inside = Row(f"`true` in {sandbox.describe()}", tuple(within for _, within in pairs), "ms")
+    more = Row("what the sandbox adds", tuple(max(0.0, within - out) for out, within in pairs), "ms", limit=LIMIT_MS)
+    return [base, compared_to(base, inside), more]
 
 
-async def _best(executor: ToolExecutor, runs: int = BEST_OF) -> tuple[float, float]:
-    """The least time and the least processor time of some runs, in milliseconds."""
-    times, used = [], []
+async def _best(executor: ToolExecutor, runs: int = BEST_OF) -> float:
+    """The least time of some runs, in milliseconds."""
+    times = []
     for _ in range(runs):
-        before, started = _processor(), time.perf_counter()
+        started = time.perf_counter()
         outcome = await executor.run(CALL)
         times.append((time.perf_counter() - started) * 1000)
-        used.append((_processor() - before) * 1000)
         assert outcome.result.exit_code == 0, outcome.result.content
-    return min(times), min(used)
-
-
-def _processor() -> float:
-    """Seconds of processor time of this process and the children that have ended."""
-    ours, theirs = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
-    return ours.ru_utime + ours.ru_stime + theirs.ru_utime + theirs.ru_stime
+    return min(times)
 
 
 def _looking(folder: str, samples: int) -> Row:
