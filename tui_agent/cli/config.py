@@ -188,6 +188,7 @@ def _path(args: argparse.Namespace) -> int:
         "prompt history": where.prompt_history,
         "logs": where.logs,
         "cache": where.cache,
+        "trust": where.trust,
     }
     if args.json:
         _print_json({name: {"path": str(path), "exists": path.exists()} for name, path in paths.items()})

@@ -1,7 +1,6 @@
 """The one place where settings, provider, tools, store and session are put together."""
 
 import argparse
-import asyncio
 import os
 import platform
 import sys
@@ -494,6 +493,8 @@ async def open_engine(
     Raises:
         TuiAgentError: settings, provider or folder cannot be used; the message says what to do.
     """
+    import asyncio
+
     from tui_agent.providers.discovery import NothingToStart, choose_start
     from tui_agent.providers.factory import create_provider
 

@@ -1,9 +1,7 @@
 """Which files of projects the user has trusted, by what they held then. Kept where no project can bring it along."""
 
 import hashlib
-import json
 import os
-import secrets
 import stat
 import time
 from collections.abc import Iterator
@@ -75,6 +73,8 @@ class TrustStore:
         Raises:
             StoreError: it cannot be kept; nothing has changed.
         """
+        import json
+
         if problem := self.problem(project):
             raise StoreError(
                 f"{project} cannot be trusted: {problem}", "put the settings that you want into your own config.yaml"
@@ -83,7 +83,7 @@ class TrustStore:
         known = Trusted(kind, os.path.realpath(project), digest, time.time())
         # Not msgspec's: it cannot write the bytes of a path that are not UTF-8.
         data = json.dumps(msgspec.to_builtins(known)).encode() + b"\n"
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+        temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}.tmp")
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             try:
@@ -130,6 +130,8 @@ def _read(path: Path) -> Trusted | None:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
             return None
+        import json
+
         try:
             return msgspec.convert(json.loads(file.read(_MAX_BYTES)), Trusted)
         except (OSError, ValueError, RecursionError):

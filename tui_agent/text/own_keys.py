@@ -1,9 +1,7 @@
 """The keys that this program itself uses, so that it writes them nowhere."""
 
-import json
 from collections.abc import Iterable, Iterator
 from typing import Final
-from urllib.parse import quote, quote_plus
 
 SECRET: Final = "[secret]"
 
@@ -65,6 +63,9 @@ own_keys: Final = KnownKeys()
 def written_forms(secrets: Iterable[str], least: int) -> Iterator[str]:
     """Each secret of at least so many characters as it may be written: as it is, line by line, quoted for an address,
     as JSON, as `repr`."""
+    import json
+    from urllib.parse import quote, quote_plus
+
     for secret in secrets:
         for text in {secret.strip(), *map(str.strip, secret.splitlines())}:
             if len(text) < least:
