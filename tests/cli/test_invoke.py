@@ -232,7 +232,6 @@ def test_a_deny_rule_of_the_settings_is_in_force_even_when_all_is_approved(tmp_p
     assert "deny: touch made" in server.bodies[1]["messages"][-1]["content"]
 
 
-
 def test_with_json_output_the_reason_of_a_failure_is_told_beside_it(tmp_path: Path) -> None:
     with ChatServer([reply_error(500, "out of memory")]) as server:
         done = machine(tmp_path, server).run("invoke", "-m", "x", "--json")
