@@ -5,37 +5,17 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from tests.tui.markdown_texts import SIZES, TEXTS, cut
 from tui_agent.tui.widgets.transcript.highlight import LineHighlighter
 from tui_agent.tui.widgets.transcript.lines import text_of
 from tui_agent.tui.widgets.transcript.markdown import MarkdownText, WrappedMarkdown, parse
-
-PIECES = [
-    "# Title\n", "## Second *one*\n", "Some words that go on for a while. ", "more\n", "\n", "\n\n", "\n",
-    "- item\n", "- [x] done\n", "  - nested\n", "    deeper\n", "1. first\n", "2. second\n", "7) seven\n", "* star\n",
-    "> quote\n", "> > twice\n", "> - in quote\n", "```python\n", "def f():\n    '''doc\n", "```\n", "~~~\n", "````\n",
-    "/* open\n", "close */ x = 1\n", "| a | b |\n", "|---|--:|\n", "| 1 | long cell with words |\n", "---\n", "===\n",
-    "**bold** and `code` ", "[text](http://x.invalid/a) ", "[ref] ", "[ref]: http://y.invalid\n", "~~gone~~ ",
-    "<b>html</b>\n",
-    "日本語のテキスト", "👩\u200d💻 ", "\ttab\n", "    indented\n", "![alt](pic.png) ",
-    "&#27;&#8238;&lt;", "\x1b[31mred\n", "a\r\n",
-]  # fmt: skip
-TEXTS = st.lists(st.sampled_from(PIECES), max_size=25).map("".join)
-
-
-def cut(text: str, sizes: list[int]) -> list[str]:
-    pieces = []
-    while text:
-        size = sizes[len(pieces) % len(sizes)] if sizes else len(text)
-        pieces.append(text[:size])
-        text = text[size:]
-    return pieces
 
 
 def rows(text: str, width: int = 60) -> list[str]:
     return [text_of(line.spans) for item in parse(text) for line in item.lines(width)]
 
 
-@given(TEXTS, st.lists(st.integers(1, 12), min_size=1, max_size=6), st.integers(1, 50))
+@given(TEXTS, SIZES, st.integers(1, 50))
 @settings(max_examples=150, deadline=None)
 def test_any_way_of_cutting_gives_the_same_lines(text, sizes, width):
     markdown = MarkdownText()
@@ -48,7 +28,7 @@ def test_any_way_of_cutting_gives_the_same_lines(text, sizes, width):
     assert wrapped.lines == [line for item in parse(text) for line in item.lines(width)]
 
 
-@given(TEXTS, st.lists(st.integers(1, 12), min_size=1, max_size=6))
+@given(TEXTS, SIZES)
 @settings(max_examples=150, deadline=None)
 def test_a_frozen_line_never_changes(text, sizes):
     markdown = MarkdownText()
@@ -78,7 +58,7 @@ def test_after_every_whole_line_the_picture_is_that_of_the_text_so_far(text):
 def test_every_row_fits_every_width_and_holds_no_control_character(text, width):
     for row in rows(text, width):
         assert cell_len(row) <= width
-        assert not any(ord(c) < 32 or 0x7F <= ord(c) < 0xA0 or c == "\u202e" for c in row)
+        assert not any(ord(c) < 32 or 0x7F <= ord(c) < 0xA0 or c in "\u202e\u2028" for c in row)
 
 
 @given(st.lists(st.text("abcdefgh", min_size=1, max_size=8), min_size=1, max_size=40), st.integers(2, 40))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tui_agent.text.sanitize import sanitize
 from tui_agent.tui.widgets.transcript.highlight import LineHighlighter
-from tui_agent.tui.widgets.transcript.lines import Line, Span, Spans, clip, width_of, wrap
+from tui_agent.tui.widgets.transcript.lines import Line, Span, Spans, clip, text_of, width_of, wrap_at
 from tui_agent.tui.widgets.transcript.table import Table
 
 if TYPE_CHECKING:
@@ -19,48 +19,107 @@ _DEEPEST = 12
 _NESTING = 60
 
 
+Range = tuple[int, int]
+"""First line of the source and the one after the last, from 0; see `lines.Item.source`."""
+
+
 class Flow(NamedTuple):
-    """One logical line to be wrapped: `first` stands before its first row, `rest` before the others."""
+    """One logical line to be wrapped: `first` stands before its first row, `rest` before the others.
+
+    Its source is its own line or lines: of a paragraph or heading of several lines each has its own, unless something
+    inline goes on over a line's end; then all have those of the whole. The label of a fence has the opening line, the
+    last line of a heading that is underlined also has the underline. Air has an empty range.
+    """
 
     first: Spans
     rest: Spans
     spans: Spans
     hard: bool = False
     band: str = ""
+    source: Range = (0, 0)
 
     def lines(self, width: int) -> list[Line]:
         """Rows of at most `width` cells."""
-        first, rest = fit_prefix(self.first, width), fit_prefix(self.rest, width)
+        first, rest = self.first, self.rest
+        band = self.band
+        if not rest and not first:
+            if not self.spans:
+                return [Line((), band, (), self if self.source[1] > self.source[0] else None)]
+            rows, starts = wrap_at(self.spans, width, self.hard)
+            return [Line(row, band, (), self, 0, start) for row, start in zip(rows, starts, strict=True)]
+        first, rest = fit_prefix(first, width), fit_prefix(rest, width)
+        lead = len(text_of(first))
         if not self.spans:
-            return [Line(first, self.band)]
+            return [Line(first, band, (), self if self.source[1] > self.source[0] else None, lead)]
         room = width - max(width_of(first), width_of(rest))
-        rows = wrap(self.spans, room, self.hard)
-        return [Line((*(rest if index else first), *row), self.band) for index, row in enumerate(rows)]
+        rows, starts = wrap_at(self.spans, room, self.hard)
+        lines = [Line((*first, *rows[0]), band, (), self, lead)]
+        if len(rows) > 1:
+            lead = len(text_of(rest))
+            lines += [Line((*rest, *rows[at]), band, (), self, lead, starts[at]) for at in range(1, len(rows))]
+        return lines
 
 
 class Rule(NamedTuple):
     """A line across."""
 
     first: Spans
+    source: Range = (0, 0)
+
+    @property
+    def spans(self) -> Spans:
+        """It holds no text."""
+        return ()
 
     def lines(self, width: int) -> list[Line]:
-        """One row."""
+        """One row, all of it decoration."""
         first = fit_prefix(self.first, width)
-        return [Line((*first, ("─" * max(1, width - width_of(first)), "line")))]
+        spans = (*first, ("─" * max(1, width - width_of(first)), "line"))
+        return [Line(spans, "", (), self, len(text_of(spans)), -1)]
+
+
+class TableRow(NamedTuple):
+    """What rows on the screen that show one row of a table have as their item; the first is the header.
+
+    The line under the header belongs to the source of none, so it has to be copied with both or not at all.
+    """
+
+    spans: Spans
+    source: Range
 
 
 class Framed(NamedTuple):
-    """A table behind a prefix."""
+    """A table behind a prefix; `rows` has the source of each of its rows.
+
+    Its own source are all its lines. A table so long that it was cut goes on under its header, which then has an empty
+    range.
+    """
 
     first: Spans
     rest: Spans
     table: Table
+    rows: tuple[Range, ...]
+    source: Range
+
+    @property
+    def spans(self) -> Spans:
+        """Its rows are the items of its lines; itself it holds no text."""
+        return ()
 
     def lines(self, width: int) -> list[Line]:
         """Rows of at most `width` cells."""
         first, rest = fit_prefix(self.first, width), fit_prefix(self.rest, width)
-        rows = self.table.rows(width - max(width_of(first), width_of(rest)))
-        return [Line((*(rest if index else first), *row)) for index, row in enumerate(rows)]
+        items = [TableRow(self.table.row_spans(row), source) for row, source in enumerate(self.rows)]
+        lines = []
+        prefix = first
+        for spans, row, pieces in self.table.rows(width - max(width_of(first), width_of(rest))):
+            lead = len(text_of(prefix))
+            if lead:
+                pieces = tuple((at + lead, offset, length) for at, offset, length in pieces)
+            item = items[row] if row >= 0 else None
+            lines.append(Line((*prefix, *spans), "", (), item, lead, -1, pieces))
+            prefix = rest
+        return lines
 
 
 Item = Flow | Rule | Framed
@@ -103,17 +162,27 @@ def fit_prefix(prefix: Spans, width: int) -> Spans:
     return clip(prefix, width // 2, mark="") if width_of(prefix) > width // 2 else prefix
 
 
-def items_of(source: str, references: dict[str, Any], first_number: int | None, fences: list[FenceMemory]) -> Parsed:
-    """Parse a sanitised part. Link definitions are read from and added to `references`.
+def items_of(
+    lines: list[str],
+    places: list[Range],
+    references: dict[str, Any],
+    first_number: int | None,
+    fences: list[FenceMemory],
+) -> Parsed:
+    """Parse the sanitised lines of a part. Link definitions are read from and added to `references`.
 
+    `places` says where in the text as fed each of them stands (an empty range for a repeated one).
     `first_number` numbers the first top-level ordered list, whatever it says itself. `fences` remembers what was
     highlighted when the beginning of the same part was parsed before.
     """
-    tokens = _parser().parse(source, {"references": references})
+    tokens = _parser().parse("\n".join(lines), {"references": references})
     if any(token.level > _NESTING - 4 for token in tokens):
-        plain: list[Item] = [Flow((), (), ((line.expandtabs(4), "text"),)) for line in source.split("\n")]
+        plain: list[Item] = [
+            Flow((), (), ((line.expandtabs(4), "text"),), source=place)
+            for line, place in zip(lines, places, strict=True)
+        ]
         return Parsed(plain, False, False, first_number or 0)
-    walker = _Walker(source.split("\n"), first_number, fences)
+    walker = _Walker(lines, places, first_number, fences)
     walker.walk(tokens)
     return Parsed(walker.items, walker.roomy_before, walker.roomy_after, walker.last_number)
 
@@ -129,17 +198,22 @@ def _parser() -> "MarkdownIt":
 class _Walker:
     """Turns block tokens into items, keeping the prefixes of the containers it is in."""
 
-    def __init__(self, lines: list[str], first_number: int | None, fences: list[FenceMemory]) -> None:
+    def __init__(
+        self, lines: list[str], places: list[Range], first_number: int | None, fences: list[FenceMemory]
+    ) -> None:
         self.items: list[Item] = []
         self.roomy_before = False
         self.roomy_after = False
         self.last_number = first_number or 0
         self._first_number = first_number
         self._lines = lines
+        self._places = places
         self._fences = fences
         self._fence = 0  # how many were met
         self._containers: list[tuple[str, Spans]] = []  # kind and what stands before every row
         self._marker: Spans = ()  # stands before the next row instead of the last container's blank
+        self._marked: Range = (0, 0)  # where the mark came from
+        self._heading: Range = (0, 0)
         self._counters: list[int | None] = []
 
     def walk(self, tokens: "list[Token]") -> None:
@@ -153,6 +227,7 @@ class _Walker:
             elif kind == "heading_open":
                 self._space(token, roomy=True)
                 heading = _HEADINGS.get(token.tag, "heading3+b")
+                self._heading = self._place(token)
             elif kind == "heading_close":
                 heading = ""
             elif kind == "paragraph_open":
@@ -161,7 +236,7 @@ class _Walker:
                 self._code(token)
             elif kind == "hr":
                 self._space(token)
-                self.items.append(Rule(self._take_prefix()))
+                self.items.append(Rule(self._take_prefix(), self._place(token)))
             elif kind == "table_open":
                 end = next(at for at in range(index, len(tokens)) if tokens[at].type == "table_close")
                 self._table(token, tokens[index : end + 1])
@@ -194,6 +269,7 @@ class _Walker:
             outer_marker = self._take_prefix() if self._marker else self._prefix()
             self._containers.append(("item", ((" " * len(marker), "text"),)))
             self._marker = (*outer_marker, (marker, "accent"))
+            self._marked = self._place(token)
         elif kind == "blockquote_open":
             self._space(token)
             if self._marker:
@@ -206,7 +282,7 @@ class _Walker:
         elif token.type in ("list_item_close", "blockquote_close"):
             if self._marker and token.type == "list_item_close":
                 # An empty item still shows its mark.
-                self.items.append(Flow(self._take_prefix(), (), ()))
+                self.items.append(Flow(self._take_prefix(), (), (), source=self._marked))
             self._containers.pop()
             self._marker = ()
 
@@ -236,8 +312,17 @@ class _Walker:
         base = heading or ("muted" if quoted else "text")
         spans = inline_spans(token.children or [], base)
         first, rest = self._take_prefix(), self._prefix()
-        for line in _split_lines(spans):
-            self.items.append(Flow(first, rest, line))
+        shown = _split_lines(spans)
+        begin, end = token.map or (0, 0)
+        whole = (self._places[begin][0], max(self._places[end - 1][1], self._heading[1] if heading else 0))
+        exact = len(shown) == end - begin
+        for index, line in enumerate(shown):
+            source = whole
+            if exact:
+                source = self._places[begin + index]
+                if index == len(shown) - 1:
+                    source = (source[0], whole[1])
+            self.items.append(Flow(first, rest, line, source=source))
             first = rest
 
     def _code(self, token: "Token") -> None:
@@ -247,12 +332,18 @@ class _Walker:
             self._fences[self._fence :] = [FenceMemory(language)]
         memory = self._fences[self._fence]
         self._fence += 1
-        first, rest = self._take_prefix(), self._prefix()
+        at = token.map[0] if token.map else 0
+        if token.type == "fence":
+            at += 1
         if language:
-            self.items.append(Flow(first, rest, ((language, "faint"),), hard=True, band="code"))
-            first = rest
-        for spans in memory.highlighted(token.content.removesuffix("\n").split("\n")):
-            self.items.append(Flow(first, rest, spans, hard=True, band="code"))
+            first, rest = self._take_prefix(), self._prefix()
+            label = ((language, "faint"),)
+            self.items.append(Flow(first, rest, label, hard=True, band="code", source=self._places[at - 1]))
+        if not token.content:
+            return
+        first, rest = self._take_prefix(), self._prefix()
+        for index, spans in enumerate(memory.highlighted(token.content.removesuffix("\n").split("\n"))):
+            self.items.append(Flow(first, rest, spans, hard=True, band="code", source=self._places[at + index]))
             first = rest
 
     def _table(self, token: "Token", tokens: "list[Token]") -> None:
@@ -260,6 +351,7 @@ class _Walker:
         rows: list[tuple[Spans, ...]] = []
         aligns: list[str] = []
         row: list[Spans] = []
+        sources: list[Range] = []
         for cell in tokens:
             if cell.type == "inline":
                 base = "text+b" if not rows else "text"
@@ -267,10 +359,19 @@ class _Walker:
             elif cell.type == "th_open":
                 style = str(cell.attrGet("style") or "")
                 aligns.append(style.removeprefix("text-align:"))
+            elif cell.type == "tr_open":
+                sources.append(self._place(cell))
             elif cell.type == "tr_close":
                 rows.append(tuple(row))
                 row = []
-        self.items.append(Framed(self._take_prefix(), self._prefix(), Table(tuple(rows), tuple(aligns))))
+        first, rest = self._take_prefix(), self._prefix()
+        table = Table(tuple(rows), tuple(aligns))
+        self.items.append(Framed(first, rest, table, tuple(sources), self._place(token)))
+
+    def _place(self, token: "Token") -> Range:
+        """The lines of a block."""
+        begin, end = token.map or (0, 0)
+        return self._places[begin][0], self._places[end - 1][1]
 
 
 def inline_spans(tokens: "list[Token]", base: str) -> Spans:

@@ -1,7 +1,7 @@
 """Lines of styled text that know no theme, and wrapping them by terminal cells."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from rich.cells import cell_len, split_graphemes
 
@@ -13,15 +13,53 @@ struck through or underlined: `"text+bi"`."""
 Spans = tuple[Span, ...]
 
 
+class Item(Protocol):
+    """What a row shows a stretch of: a line of a paragraph, a line of code, a row of a table…"""
+
+    @property
+    def spans(self) -> Spans:
+        """The whole of it, not wrapped."""
+
+    @property
+    def source(self) -> tuple[int, int]:
+        """First line of the block's source that it came from and the one after the last, from 0; empty: of none.
+
+        Lines are those of the text as it was fed, split at line feeds, whatever a terminal would make of it: a carriage
+        return or U+2028 ends none, and parts of an overlong line that was cut all have its number.
+        """
+
+
 class Line(NamedTuple):
-    """One row; `band` is the role of a background that runs to the right edge, `end` is set against that edge."""
+    """One row; `band` is the role of a background that runs to the right edge, `end` is set against that edge.
+
+    `item` is what the row shows a stretch of, None for a row of nothing (air between items). The first `lead`
+    characters of the row are decoration (bullet, indent, quote bar), the next is the character `start` of
+    `text_of(item.spans)`. A row of a table shows several stretches beside each other instead: `pieces` of (character of
+    the row, character of the item's text, how many), its `start` is -1; so is that of a row of decoration only.
+    """
 
     spans: Spans
     band: str = ""
     end: Spans = ()
+    item: Item | None = None
+    lead: int = 0
+    start: int = 0
+    pieces: tuple[tuple[int, int, int], ...] = ()
+
+    def offset(self, index: int) -> int | None:
+        """Where the character `index` of the row stands in the item's text; None for decoration and beyond the end."""
+        if self.start >= 0:
+            stretches: Sequence[tuple[int, int, int]] = ((self.lead, self.start, len(text_of(self.spans)) - self.lead),)
+        else:
+            stretches = self.pieces
+        for at, offset, count in stretches:
+            if self.item is not None and at <= index < at + count:
+                return offset + index - at
+        return None
 
 
 EMPTY = Line(())
+_START = (0,)
 
 
 def width_of(spans: Iterable[Span]) -> int:
@@ -40,20 +78,25 @@ def wrap(spans: Spans, width: int, hard: bool = False) -> list[Spans]:
     Rows end at spaces where possible, which then vanish; `hard` cuts anywhere and keeps every character, as code needs
     it. A character wider than the row is shown as `·`.
     """
+    return wrap_at(spans, width, hard)[0]
+
+
+def wrap_at(spans: Spans, width: int, hard: bool = False) -> tuple[list[Spans], Sequence[int]]:
+    """As `wrap`, and for each row the character of the text that it begins with."""
     width = max(1, width)
     text = spans[0][0] if len(spans) == 1 else text_of(spans)
     if text.isascii():
         if len(text) <= width:
-            return [spans]
+            return [spans], _START
         cuts = _cut_narrow(text, width, hard)
+    elif cell_len(text) <= width:
+        return [spans], _START
     else:
-        if width == 1:
-            spans = tuple((_narrow(part), role) for part, role in spans)
-            text = text_of(spans)
-        if cell_len(text) <= width:
-            return [spans]
         cuts = _cut_cells(text, width, hard)
-    return _slices(spans, cuts)
+    rows = _slices(spans, cuts)
+    if width == 1:
+        rows = [tuple((_narrow(part), role) for part, role in row) for row in rows]
+    return rows, [start for start, _ in cuts]
 
 
 def clip(spans: Spans, width: int, mark: str = "…") -> Spans:
@@ -94,6 +137,8 @@ def _cut_narrow(text: str, width: int, hard: bool) -> list[tuple[int, int]]:
 def _cut_cells(text: str, width: int, hard: bool) -> list[tuple[int, int]]:
     """As `_cut_narrow`, by graphemes; a row may also end before or after a wide character."""
     graphemes, _ = split_graphemes(text)
+    if width == 1:
+        graphemes = [(begin, end, min(cells, 1)) for begin, end, cells in graphemes]
     cuts: list[tuple[int, int]] = []
     start = 0  # where the row begins, in characters
     used = 0  # its cells

@@ -7,7 +7,7 @@ from typing import Any
 
 from tui_agent.text.sanitize import sanitize
 from tui_agent.tui.widgets.transcript.highlight import LineHighlighter
-from tui_agent.tui.widgets.transcript.inline import GAP, FenceMemory, Flow, Item, items_of
+from tui_agent.tui.widgets.transcript.inline import GAP, FenceMemory, Flow, Item, Range, items_of
 from tui_agent.tui.widgets.transcript.lines import Line
 
 _FENCE = re.compile(r"^( {0,3})(`{3,}(?=[^`]*$)|~{3,})(.*)$")
@@ -54,39 +54,42 @@ class _Reader:
     out: list[Item] = field(default_factory=list)
     started: bool = False  # something was put out already
     part: list[str] = field(default_factory=list)  # lines of the open part
+    places: list[Range] = field(default_factory=list)  # where they stand; a repeated head comes before them
     size: int = 0
     is_list: bool = False
     ordinal: tuple[str, int] | None = None  # delimiter and number of the last top-level item
     gap: bool = False  # a blank line stood before the open part
-    blanks: int = 0  # blank lines since the last other line
+    blanks: list[Range] = field(default_factory=list)  # blank lines since the last other line
     fence: _Fence | None = None
     roomy: bool = False  # what was put out last keeps a distance from what follows
     fences: list[FenceMemory] = field(default_factory=list)  # of the open part, to highlight each line once
     references: dict[str, Any] = field(default_factory=dict)
 
-    def line(self, text: str) -> None:
+    def line(self, text: str, place: Range) -> None:
         if self.fence is not None:
             if self.fence.closes(text):
                 self.fence = None
             else:
-                self.out.append(_code(self.fence.highlighter.line(self.fence.strip(text).expandtabs(4))))
+                self.out.append(_code(self.fence.highlighter.line(self.fence.strip(text).expandtabs(4)), place))
             return
         if not text.strip(" \t"):
-            self.blanks += 1
+            self.blanks.append(place)
             return
         if self.part and self._begins_part(text):
             self.close()
         if not self.part:
-            self.gap = self.gap or self.blanks > 0
-            self.blanks = 0
+            self.gap = self.gap or bool(self.blanks)
+            self.blanks = []
             if fence := _FENCE.match(text):
-                self._open_fence(fence)
+                self._open_fence(fence, place)
                 return
             item = _LIST_ITEM.match(text)
             self.is_list = bool(item) and not _RULE.match(text)
-        self.part.extend([""] * self.blanks)
-        self.blanks = 0
+        self.part += [""] * len(self.blanks)
+        self.places += self.blanks
+        self.blanks = []
         self.part.append(text)
+        self.places.append(place)
         self.size += len(text)
         if _HEADING.match(text) and len(self.part) == 1:
             self.close()
@@ -119,9 +122,9 @@ class _Reader:
         # In running text only a bullet or a `1.` with something behind it begins a list (CommonMark 5.3).
         return bool(item) and (self.is_list or (item is not None and item[2] in (None, "1") and item.end() < len(text)))
 
-    def _open_fence(self, match: re.Match[str]) -> None:
+    def _open_fence(self, match: re.Match[str], place: Range) -> None:
         label = match[3].strip().split(" ")[0].split("\t")[0]
-        self._put([_label(label)] if label else [], gap=self.started)
+        self._put([_label(label, place)] if label else [], gap=self.started)
         self.gap = False
         self.is_list = False
         self.ordinal = None
@@ -131,16 +134,20 @@ class _Reader:
 
     def close(self) -> None:
         """The open part is complete."""
-        if not self.part:
+        if not self.places:
+            # Nothing, or a head that was repeated for rows that did not come.
+            self.part = []
             return
         first = None
         if self.is_list and (item := _LIST_ITEM.match(self.part[0])) and item[2]:
             same = self.ordinal is not None and self.ordinal[0] == item[3]
             first = self.ordinal[1] + 1 if same and self.ordinal else int(item[2])
         known = len(self.references)
-        parsed = items_of("\n".join(self.part), self.references, first, self.fences)
+        repeated = [(self.places[0][0],) * 2] * (len(self.part) - len(self.places))
+        parsed = items_of(self.part, repeated + self.places, self.references, first, self.fences)
         self.ordinal = (item[3], parsed.last_number) if first is not None and item else None
         self.part = []
+        self.places = []
         self.size = 0
         self.fences = []
         if parsed.items:
@@ -161,6 +168,8 @@ class _Reader:
         other = copy(self)
         other.out = []
         other.part = list(self.part)
+        other.places = list(self.places)
+        other.blanks = list(self.blanks)
         other.references = dict(self.references)
         return other
 
@@ -171,12 +180,15 @@ class MarkdownText:
     `items` holds what is complete and only ever gets longer; `tail()` gives what the rest looks like at the moment.
     Boundaries depend on the text alone, never on how it was cut into pieces: a blank line before an unindented line, a
     heading, a fence, an item of a top-level list. A link definition is known to the parts after it.
+
+    Every item knows the lines of the text as fed that it came from (`source`); those of items one after another rise.
     """
 
     def __init__(self) -> None:
         self._reader = _Reader()
         self._pieces: list[str] = []
         self._waiting = 0
+        self._number = 0  # of the line that is being fed
         self.finished = False
 
     @property
@@ -196,6 +208,7 @@ class MarkdownText:
         for line in lines:
             for part in _cut(line, final=True):
                 self._line(part)
+            self._number += 1
         *parts, rest = _cut(rest, final=False)
         for part in parts:
             self._line(part)
@@ -220,17 +233,24 @@ class MarkdownText:
         rest = sanitize("".join(self._pieces))
         if reader.fence is not None:
             fence = reader.fence
-            return [] if fence.might_close(rest) else [_code(((fence.strip(rest).expandtabs(4), "code"),))]
+            return [] if fence.might_close(rest) else [self._growing_code(fence.strip(rest).expandtabs(4))]
         if not reader.part and not rest:
             return []
         ahead = reader.fork()
         if rest and not _UNDECIDED.match(rest):
-            ahead.line(rest)
+            ahead.line(rest, self._place)
         ahead.close()
         return ahead.out
 
+    @property
+    def _place(self) -> Range:
+        return self._number, self._number + 1
+
+    def _growing_code(self, line: str) -> Flow:
+        return _code(((line, "code"),), self._place)
+
     def _line(self, line: str) -> None:
-        self._reader.line(sanitize(line))
+        self._reader.line(sanitize(line), self._place)
 
 
 def parse(text: str) -> list[Item]:
@@ -274,9 +294,9 @@ def _cut(line: str, final: bool) -> list[str]:
     return [*parts, line] if line or not parts or not final else parts
 
 
-def _code(spans: tuple[tuple[str, str], ...]) -> Flow:
-    return Flow((), (), spans, hard=True, band="code")
+def _code(spans: tuple[tuple[str, str], ...], place: Range) -> Flow:
+    return Flow((), (), spans, hard=True, band="code", source=place)
 
 
-def _label(language: str) -> Flow:
-    return Flow((), (), ((language, "faint"),), hard=True, band="code")
+def _label(language: str, place: Range) -> Flow:
+    return Flow((), (), ((language, "faint"),), hard=True, band="code", source=place)

@@ -2,10 +2,18 @@
 
 from typing import NamedTuple
 
-from tui_agent.tui.widgets.transcript.lines import Span, Spans, width_of, wrap
+from tui_agent.tui.widgets.transcript.lines import Span, Spans, text_of, width_of, wrap_at
 
 _BETWEEN = "  "
 _NARROWEST = 4
+
+
+class TableLine(NamedTuple):
+    """A row on the screen: which row of the table it is of (-1: of none), and its `pieces` as in `Line`."""
+
+    spans: Spans
+    row: int = -1
+    pieces: tuple[tuple[int, int, int], ...] = ()
 
 
 class Table(NamedTuple):
@@ -14,18 +22,22 @@ class Table(NamedTuple):
     cells: tuple[tuple[Spans, ...], ...]
     aligns: tuple[str, ...]
 
-    def rows(self, width: int) -> list[Spans]:
+    def row_spans(self, row: int) -> Spans:
+        """A row of the table as one text, whatever the width."""
+        return tuple(_joined([list(cell) for cell in self.cells[row]]))
+
+    def rows(self, width: int) -> list[TableLine]:
         """Rows of at most `width` cells."""
         columns = len(self.aligns)
         room = width - len(_BETWEEN) * (columns - 1)
         if room < columns * _NARROWEST and room < sum(self._widest()):
             return self._as_list(width)
         widths = _shares(self._widest(), room)
-        rows: list[Spans] = []
-        for index, row in enumerate(self.cells):
-            rows.extend(self._row(row, widths))
+        rows: list[TableLine] = []
+        for index in range(len(self.cells)):
+            rows.extend(self._row(index, widths))
             if index == 0:
-                rows.append(tuple(_joined([[("─" * cells, "line")] for cells in widths])))
+                rows.append(TableLine(tuple(_joined([[("─" * cells, "line")] for cells in widths]))))
         return rows
 
     def _widest(self) -> list[int]:
@@ -34,31 +46,53 @@ class Table(NamedTuple):
             for column in range(len(self.aligns))
         ]
 
-    def _row(self, row: tuple[Spans, ...], widths: list[int]) -> list[Spans]:
-        wrapped = [wrap(cell, cells) for cell, cells in zip(row, widths, strict=False)]
-        height = max([1, *map(len, wrapped)])
+    def _row(self, index: int, widths: list[int]) -> list[TableLine]:
+        row = self.cells[index]
+        wrapped = [wrap_at(cell, cells) for cell, cells in zip(row, widths, strict=False)]
+        height = max([1, *(len(rows) for rows, _ in wrapped)])
         lines = []
-        for index in range(height):
+        for number in range(height):
             parts = []
+            pieces = []
+            at = offset = 0
             for column, cells in enumerate(widths):
-                spans = wrapped[column][index] if column < len(wrapped) and index < len(wrapped[column]) else ()
-                parts.append(_placed(spans, cells, self.aligns[column], last=column == len(widths) - 1))
-            lines.append(tuple(_joined(parts)))
+                spans: Spans = ()
+                left = 0
+                if column < len(wrapped) and number < len(wrapped[column][0]):
+                    rows, starts = wrapped[column]
+                    spans = rows[number]
+                    left = _left(spans, cells, self.aligns[column])
+                    if length := len(text_of(spans)):
+                        pieces.append((at + left, offset + starts[number], length))
+                parts.append(_placed(spans, cells, left, last=column == len(widths) - 1))
+                at += len(text_of(parts[-1])) + len(_BETWEEN)
+                offset += len(text_of(row[column])) + len(_BETWEEN) if column < len(row) else 0
+            lines.append(TableLine(tuple(_joined(parts)), index, tuple(pieces)))
         return lines
 
-    def _as_list(self, width: int) -> list[Spans]:
+    def _as_list(self, width: int) -> list[TableLine]:
         header, *body = self.cells
-        rows: list[Spans] = []
-        for number, row in enumerate(body):
-            if number:
-                rows.append(())
+        lines: list[TableLine] = []
+        for number, row in enumerate(body, 1):
+            if number > 1:
+                lines.append(TableLine(()))
+            offset = 0
             for index, cell in enumerate(row):
-                label = header[index] if index < len(header) else ()
-                rows.extend(wrap((*label, (": ", "faint"), *cell) if label else cell, width))
+                label = (*header[index], (": ", "faint")) if index < len(header) and header[index] else ()
+                named = len(text_of(label))
+                for spans, start in zip(*wrap_at((*label, *cell), width), strict=True):
+                    skipped = max(0, named - start)
+                    length = len(text_of(spans)) - skipped
+                    pieces = ((skipped, offset + start + skipped - named, length),) if length > 0 else ()
+                    lines.append(TableLine(spans, number, pieces))
+                offset += len(text_of(cell)) + len(_BETWEEN)
         if not body:
+            offset = 0
             for label in header:
-                rows.extend(wrap(label, width))
-        return rows
+                for spans, start in zip(*wrap_at(label, width), strict=True):
+                    lines.append(TableLine(spans, 0, ((0, offset + start, len(text_of(spans))),)))
+                offset += len(text_of(label)) + len(_BETWEEN)
+        return lines
 
 
 def _shares(widest: list[int], room: int) -> list[int]:
@@ -82,10 +116,14 @@ def _shares(widest: list[int], room: int) -> list[int]:
     return shares
 
 
-def _placed(spans: Spans, cells: int, align: str, last: bool) -> list[Span]:
+def _left(spans: Spans, cells: int, align: str) -> int:
+    """Cells to leave free at the left."""
     free = cells - width_of(spans)
-    left = free if align == "right" else free // 2 if align == "center" else 0
-    right = 0 if last else free - left
+    return free if align == "right" else free // 2 if align == "center" else 0
+
+
+def _placed(spans: Spans, cells: int, left: int, last: bool) -> list[Span]:
+    right = 0 if last else cells - width_of(spans) - left
     return [*([(" " * left, "text")] if left > 0 else []), *spans, *([(" " * right, "text")] if right > 0 else [])]
 
 
