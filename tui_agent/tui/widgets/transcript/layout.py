@@ -1,6 +1,6 @@
 """Blocks as rows of a given width: what each kind looks like, without any colour."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from tui_agent.text.sanitize import sanitize
@@ -18,7 +18,7 @@ from tui_agent.tui.widgets.transcript.document import (
 from tui_agent.tui.widgets.transcript.lines import EMPTY, Line, Spans, clip, wrap
 from tui_agent.tui.widgets.transcript.markdown import MarkdownText, WrappedMarkdown
 from tui_agent.tui.widgets.transcript.text_rows import duration, first_line, last_lines, wrapped
-from tui_agent.tui.widgets.transcript.tool_rows import tool_rows
+from tui_agent.tui.widgets.transcript.tool_rows import estimated_rows, tool_rows
 
 WIDEST = 120
 """Cells of text on a row, however wide the screen: longer rows are hard to read."""
@@ -81,8 +81,8 @@ def estimated_height(block: Block, width: int) -> int:
             return 1 + block.text.count("\n") + len(block.text) // width
         case ThoughtBlock() if not block.folded:
             return 1 + block.text.newlines + block.text.length // width
-        case ToolBlock() if not block.folded:
-            return 2 + (sum(file.diff.count("\n") for file in block.files) or block.content.count("\n"))
+        case ToolBlock():
+            return estimated_rows(block, width)
         case NoticeBlock():
             return 1 + (1 if block.hint else 0) + len(block.text) // width
         case WelcomeBlock():
@@ -102,7 +102,7 @@ class BlockRows:
         self._block = block
         self._version = -1
         self.width = 0
-        self.lines: list[Line] = []
+        self.lines: Sequence[Line] = []
         self.frozen = 0
         self.strips: dict[tuple[int, bool], object] = {}
         """Painted rows, by row and whether the cursor is on the block; the view's to fill."""
@@ -158,7 +158,7 @@ class BlockRows:
             self.lines = [EMPTY]
 
 
-def rows_of(block: Block, width: int, clock: Callable[[], float]) -> list[Line]:
+def rows_of(block: Block, width: int, clock: Callable[[], float]) -> Sequence[Line]:
     """The rows of any block but an answer."""
     match block:
         case UserBlock():

@@ -10,9 +10,11 @@ from tui_agent.tui.widgets.transcript.layout import WIDEST, Gutter
 from tui_agent.tui.widgets.transcript.lines import Line
 
 _BANDS = {"user": "surface", "code": "surface", "added": "added_background", "removed": "removed_background"}
+_MARKED = {"added": "added_emphasis", "removed": "removed_emphasis"}
 _HEADINGS = {"heading1": "heading", "heading2": "strong", "heading3": "strong"}
 _FLAGS = {
     "b": Style(bold=True),
+    "m": Style(),  # marked on its band
     "i": Style(italic=True),
     "s": Style(strike=True),
     "u": Style(underline=True),
@@ -46,7 +48,7 @@ class Painter:
             for flag in flags:
                 style += _FLAGS[flag]
             if band:
-                style += getattr(self._palette, _BANDS[band])
+                style += getattr(self._palette, (_MARKED if "m" in flags else _BANDS)[band])
             self._styles[role, band] = style
         return style
 

@@ -3,6 +3,9 @@
 from tui_agent.text.sanitize import sanitize
 from tui_agent.tui.widgets.transcript.lines import Line, Spans, clip, width_of, wrap
 
+_ROW = 2_000
+"""More characters than any row shows."""
+
 
 def duration(seconds: float) -> str:
     """A time for people: `12 ms`, `2.1 s`, `43 s`, `2 min 05 s`."""
@@ -34,7 +37,7 @@ def last_lines(text: str, count: int, role: str, width: int) -> list[Line]:
     return [Line(clip(((line.expandtabs(4), role),), width)) for line in lines]
 
 
-def first_line(text: str) -> str:
-    """The first line of foreign text, with a sign that more follows."""
-    first, _, rest = sanitize(text).strip().partition("\n")
-    return first.expandtabs(1) + (" …" if rest else "")
+def first_line(text: str, more: str = " …") -> str:
+    """The first line of foreign text (as much of it as a row can hold), with a sign that more follows."""
+    first, _, rest = text.strip().partition("\n")
+    return sanitize(first[:_ROW]).expandtabs(1) + (more if rest else "")

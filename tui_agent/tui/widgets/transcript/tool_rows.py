@@ -1,29 +1,38 @@
 """A tool call as rows: what it is about and how it went, and under it the diff or the result."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tui_agent.conversation.events import FileDelta
-from tui_agent.text.sanitize import one_line, sanitize
+from tui_agent.text.sanitize import one_line
+from tui_agent.tui.widgets.transcript.diff_rows import DiffRows
 from tui_agent.tui.widgets.transcript.document import ToolBlock
 from tui_agent.tui.widgets.transcript.lines import Line, Spans, clip, width_of, wrap
+from tui_agent.tui.widgets.transcript.long_text import Stacked, text_rows
 from tui_agent.tui.widgets.transcript.text_rows import duration, first_line, last_lines, wrapped
 
 _TAIL_LINES = 5
 
 
-def tool_rows(block: ToolBlock, width: int, clock: Callable[[], float]) -> list[Line]:
+def tool_rows(block: ToolBlock, width: int, clock: Callable[[], float]) -> Sequence[Line]:
+    """The rows of a call; the last ones of an unfolded call are made when they are asked for."""
     row = _tool_row(block, width, clock)
     rows = _with_repairs(row, block, width) if block.repairs else [row]
     if block.note and block.status == "denied":
         rows += wrapped(block.note, "muted", width, (("→ ", "faint"),))
     if not block.folded:
-        return rows + _tool_detail(block, width)
+        return Stacked([rows, *_detail(block, width)])
     if block.status == "running" and block.tail:
         rows += last_lines(block.tail, _TAIL_LINES, "faint", width)
     elif block.status == "failed" and block.exit_code is None and block.content:
-        first = sanitize(block.content.strip().split("\n", 1)[0]).expandtabs(4)
-        rows.append(Line(clip(((first, "error"),), width)))
+        rows.append(Line(clip(((first_line(block.content, ""), "error"),), width)))
     return rows
+
+
+def estimated_rows(block: ToolBlock, width: int) -> int:
+    """About how many rows a call takes."""
+    if block.folded:
+        return 1
+    return 1 + sum(text.count("\n") + len(text) // width for text in _texts(block))
 
 
 def _tool_row(block: ToolBlock, width: int, clock: Callable[[], float]) -> Line:
@@ -79,42 +88,22 @@ def _outcome(block: ToolBlock, clock: Callable[[], float]) -> Spans:
             return (("–", "muted"), (" stopped", "muted"))
 
 
-def _tool_detail(block: ToolBlock, width: int) -> list[Line]:
+def _texts(block: ToolBlock) -> list[str]:
+    return [file.diff for file in block.files if file.diff] or [block.content or block.tail]
+
+
+def _detail(block: ToolBlock, width: int) -> list[Sequence[Line]]:
     diffs = [file for file in block.files if file.diff]
     if diffs:
-        return [line for file in diffs for line in _diff(file, width, named=len(diffs) > 1 or file.created)]
+        return [rows for file in diffs for rows in _diff(file, width, named=len(diffs) > 1 or file.created)]
     if block.content:
-        return wrapped(block.content.rstrip("\n"), "muted", width, hard=True)
-    return last_lines(block.tail, 200, "muted", width)
+        return text_rows(block.content.rstrip("\n"), "muted", width)
+    return [last_lines(block.tail, 200, "muted", width)]
 
 
-def _diff(file: FileDelta, width: int, named: bool) -> list[Line]:
-    rows = [Line(clip(((first_line(file.path), "muted"), ("  new file" if file.created else "", "faint")), width))]
+def _diff(file: FileDelta, width: int, named: bool) -> list[Sequence[Line]]:
+    rows = DiffRows(file.diff.rstrip("\n"), width)
     if not named:
-        rows.clear()
-    in_hunk = False
-    for text in sanitize(file.diff.rstrip("\n")).split("\n"):
-        text = text.expandtabs(4)
-        if text.startswith("@@"):
-            in_hunk = True
-            rows.append(Line(clip(((text, "faint"),), width)))
-        elif not in_hunk and text.startswith(("--- ", "+++ ", "diff ", "index ")):
-            continue
-        elif text.startswith("+"):
-            rows += _diff_line("+", text[1:], "added", width)
-        elif text.startswith("-"):
-            rows += _diff_line("−", text[1:], "removed", width)
-        elif text.startswith("\\"):
-            rows.append(Line(clip(((f"  {text[2:]}", "faint"),), width)))
-        else:
-            rows += _diff_line(" ", text[1:], "", width)
-    return rows
-
-
-def _diff_line(sign: str, text: str, band: str, width: int) -> list[Line]:
-    rows = wrap(((text, "text" if band else "muted"),), width - 2, hard=True)
-    blank = (("  ", "text"),)
-    return [
-        Line(((f"{sign} ", band or "faint"), *row) if index == 0 else (*blank, *row), band)
-        for index, row in enumerate(rows)
-    ]
+        return [rows]
+    name = Line(clip(((first_line(file.path), "muted"), ("  new file" if file.created else "", "faint")), width))
+    return [[name], rows]
