@@ -5,17 +5,18 @@ from abc import abstractmethod
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Final, overload
+from typing import Final, NamedTuple, overload
 
-from tui_agent.text.sanitize import sanitize
+from tui_agent.text.sanitize import is_safe, sanitize
 from tui_agent.tui.widgets.transcript.lines import Line, Spans, clip, text_of, wrap
 
-PLAIN_LIMIT: Final = 8_000_000
-LIMIT: Final = 1_000_000
-"""Characters shown of one text, printable ASCII and other; of longer ones the beginning and the end. It bounds the
-time until the first row, which has to stay within a frame."""
+PLAIN_LIMIT: Final = 2_000_000
+SAFE_LIMIT: Final = 600_000
+LIMIT: Final = 120_000
+"""Characters shown of one text: of printable ASCII, of what needs no sanitising, of any; longer ones show their
+beginning and their end. It bounds the time until the first row, which has to stay within a frame."""
 
-MEASURED: Final = 100_000
+MEASURED: Final = 50_000
 """Characters of wide text wrapped by measuring each; what is beyond is cut by counting, which leaves rows half empty
 where it is not wide after all."""
 
@@ -24,6 +25,24 @@ TAB: Final = 4
 _PLAIN = re.compile(r"[ -~\n\t]*")
 # As many cells as characters: Latin, Greek, Cyrillic, common punctuation, arrows, lines and boxes.
 _ONE_CELL = re.compile("[ -~¡-¬®-˿Ͱ-Ͽ\u0400-\u0482\u048a-\u052f‐-‧←-⇿─-▟✓✗]*")
+
+
+class SourceLine(NamedTuple):
+    """A clean line and the line of the block's source that it stands for, as a `lines.Item`."""
+
+    text: str
+    role: str
+    number: int
+
+    @property
+    def spans(self) -> Spans:
+        """As `lines.Item`."""
+        return ((self.text, self.role),)
+
+    @property
+    def source(self) -> tuple[int, int]:
+        """As `lines.Item`."""
+        return self.number, self.number + 1
 
 
 class Rows(Sequence[Line]):
@@ -116,7 +135,10 @@ class HardWrapped:
 
 def ends_of(text: str) -> tuple[str, str, str]:
     """A text's beginning, its end, and what is said between them; the last two are empty for all but huge texts."""
-    limit = PLAIN_LIMIT if _PLAIN.fullmatch(text[:PLAIN_LIMIT]) else LIMIT
+    if len(text) <= LIMIT:
+        return text, "", ""
+    limit = PLAIN_LIMIT if _PLAIN.fullmatch(text[:PLAIN_LIMIT]) else 0
+    limit = limit or (SAFE_LIMIT if is_safe(text[:SAFE_LIMIT]) else LIMIT)
     if len(text) <= limit:
         return text, "", ""
     head, tail = text[: limit // 2], text[len(text) - limit // 2 :]
@@ -136,21 +158,23 @@ def clean_lines(text: str) -> list[str]:
     return text.expandtabs(TAB).split("\n")
 
 
-def text_rows(text: str, role: str, width: int) -> list[Sequence[Line]]:
-    """Text as rows below each other, cut to the width anywhere."""
+def text_rows(text: str, role: str, width: int, number: int) -> list[Sequence[Line]]:
+    """Text as rows below each other, cut to the width anywhere; its first line is `number` of the block's source."""
     head, tail, said = ends_of(text)
-    rows: list[Sequence[Line]] = [TextRows(clean_lines(head), role, width)]
+    rows: list[Sequence[Line]] = [TextRows(clean_lines(head), role, width, number)]
     if said:
-        rows += [[Line(clip(((said, "faint"),), width))], TextRows(clean_lines(tail), role, width)]
+        number += text.count("\n", 0, len(text) - len(tail))
+        rows += [[Line(clip(((said, "faint"),), width))], TextRows(clean_lines(tail), role, width, number)]
     return rows
 
 
 class TextRows(Rows):
-    """Clean lines in one role."""
+    """Clean lines in one role, the first of them `number` of the block's source."""
 
-    def __init__(self, lines: Sequence[str], role: str, width: int) -> None:
+    def __init__(self, lines: Sequence[str], role: str, width: int, number: int) -> None:
         self._wrapped = HardWrapped(lines, width)
         self._role = role
+        self._number = number
 
     def __len__(self) -> int:
         return len(self._wrapped)
@@ -158,5 +182,6 @@ class TextRows(Rows):
     def row(self, number: int) -> Line:
         """As `Rows`."""
         line, start, end = self._wrapped.find(number)
-        spans: Spans = ((self._wrapped.lines[line][start:end], self._role),)
-        return Line(spans)
+        text = self._wrapped.lines[line]
+        item = SourceLine(text, self._role, self._number + line)
+        return Line(((text[start:end], self._role),), item=item, start=start)

@@ -1,14 +1,13 @@
 """A tool call as rows: what it is about and how it went, and under it the diff or the result."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from tui_agent.conversation.events import FileDelta
-from tui_agent.text.sanitize import one_line
+from tui_agent.text.sanitize import one_line, sanitize
 from tui_agent.tui.widgets.transcript.diff_rows import DiffRows
 from tui_agent.tui.widgets.transcript.document import ToolBlock
-from tui_agent.tui.widgets.transcript.lines import Line, Spans, clip, width_of, wrap
-from tui_agent.tui.widgets.transcript.long_text import Stacked, text_rows
-from tui_agent.tui.widgets.transcript.text_rows import duration, first_line, last_lines, wrapped
+from tui_agent.tui.widgets.transcript.lines import Line, Spans, clip, text_of, width_of, wrap
+from tui_agent.tui.widgets.transcript.long_text import SourceLine, Stacked, text_rows
+from tui_agent.tui.widgets.transcript.text_rows import duration, first_line, wrapped
 
 _TAIL_LINES = 5
 
@@ -22,7 +21,7 @@ def tool_rows(block: ToolBlock, width: int, clock: Callable[[], float]) -> Seque
     if not block.folded:
         return Stacked([rows, *_detail(block, width)])
     if block.status == "running" and block.tail:
-        rows += last_lines(block.tail, _TAIL_LINES, "faint", width)
+        rows += _tail(block, _TAIL_LINES, "faint", width)
     elif block.status == "failed" and block.exit_code is None and block.content:
         rows.append(Line(clip(((first_line(block.content, ""), "error"),), width)))
     return rows
@@ -53,7 +52,10 @@ def _tool_row(block: ToolBlock, width: int, clock: Callable[[], float]) -> Line:
     # What the call is about comes before how it was allowed and how much it changed.
     wanted = width_of(name) + min(width_of(title), max(20, room // 2))
     after = next((rest for rest in ((*counts, *note), counts) if wanted + width_of(rest) <= room), ())
-    return Line((*clip((*name, *title), room - width_of(after)), *after), "", end)
+    shown = clip((*name, *title), room - width_of(after))
+    item = SourceLine(text_of((*name, *title)), "text", 0)
+    same = len(text_of(shown)) - (shown != (*name, *title))
+    return Line((*shown, *after), "", end, item, start=-1, pieces=((0, 0, same),))
 
 
 def _with_repairs(row: Line, block: ToolBlock, width: int) -> list[Line]:
@@ -61,7 +63,7 @@ def _with_repairs(row: Line, block: ToolBlock, width: int) -> list[Line]:
     said: Spans = ((f"repaired: {'; '.join(map(one_line, block.repairs))}", "faint"),)
     beside = (*row.spans, (" · ", "faint"), *said)
     if width_of(beside) + width_of(row.end) + 2 <= width:
-        return [Line(beside, "", row.end)]
+        return [row._replace(spans=beside)]
     rows = [clip(said, width)] if block.folded else wrap(said, width)
     return [row, *map(Line, rows)]
 
@@ -92,18 +94,34 @@ def _texts(block: ToolBlock) -> list[str]:
     return [file.diff for file in block.files if file.diff] or [block.content or block.tail]
 
 
-def _detail(block: ToolBlock, width: int) -> list[Sequence[Line]]:
-    diffs = [file for file in block.files if file.diff]
-    if diffs:
-        return [rows for file in diffs for rows in _diff(file, width, named=len(diffs) > 1 or file.created)]
-    if block.content:
-        return text_rows(block.content.rstrip("\n"), "muted", width)
-    return [last_lines(block.tail, 200, "muted", width)]
+def _detail(block: ToolBlock, width: int) -> Iterator[Sequence[Line]]:
+    """What stands under the row, as `ToolBlock.source` has it: its lines are counted from the one after the title."""
+    number = _head_lines(block)
+    if not any(file.diff for file in block.files):
+        if block.content:
+            yield from text_rows(block.content.rstrip("\n"), "muted", width, number)
+        else:
+            yield _tail(block, 200, "muted", width)
+        return
+    several = sum(bool(file.diff) for file in block.files) > 1
+    for file in block.files:
+        if file.diff:
+            if several or file.created:
+                new = "  new file" if file.created else ""
+                yield [Line(clip(((first_line(file.path), "muted"), (new, "faint")), width))]
+            yield DiffRows(file.diff.rstrip("\n"), width, number)
+            number += file.diff.count("\n") + 1
 
 
-def _diff(file: FileDelta, width: int, named: bool) -> list[Sequence[Line]]:
-    rows = DiffRows(file.diff.rstrip("\n"), width)
-    if not named:
-        return [rows]
-    name = Line(clip(((first_line(file.path), "muted"), ("  new file" if file.created else "", "faint")), width))
-    return [[name], rows]
+def _tail(block: ToolBlock, count: int, role: str, width: int) -> list[Line]:
+    """The last lines of what a running call printed, each clipped to one row."""
+    lines = sanitize(block.tail).rstrip("\n").split("\n")
+    number = _head_lines(block) + max(0, len(lines) - count)
+    items = [SourceLine(line.expandtabs(4), role, number + index) for index, line in enumerate(lines[-count:])]
+    return [Line(clip(item.spans, width), item=item) for item in items]
+
+
+def _head_lines(block: ToolBlock) -> int:
+    """Lines of the block's source above what it gave."""
+    head = f"{block.name} {block.title}".strip()
+    return head.count("\n") + 1 if head else 0
