@@ -154,6 +154,11 @@ class Server:
         sent: tuple[Sent, bytes] = self._pipe.recv()
         return sent
 
+    @property
+    def asked(self) -> bool:
+        """Whether `sent` would answer at once."""
+        return self._pipe.poll()
+
     def close(self) -> None:
         """End the process."""
         self._pipe.close()
