@@ -15,8 +15,10 @@ from tui_agent.tui.widgets.transcript.document import (
     UserBlock,
     WelcomeBlock,
 )
-from tui_agent.tui.widgets.transcript.lines import EMPTY, Line, Spans, clip, wrap
+from tui_agent.tui.widgets.transcript.lines import EMPTY, Line, Spans, clip, text_of, wrap_at
+from tui_agent.tui.widgets.transcript.long_text import SourceLine
 from tui_agent.tui.widgets.transcript.markdown import MarkdownText, WrappedMarkdown
+from tui_agent.tui.widgets.transcript.places import ItemIndex
 from tui_agent.tui.widgets.transcript.text_rows import duration, first_line, last_lines, wrapped
 from tui_agent.tui.widgets.transcript.tool_rows import estimated_rows, tool_rows
 
@@ -96,7 +98,19 @@ class BlockRows:
     An answer keeps its parsed Markdown, so a change of width only wraps again and an appended piece only adds.
     """
 
-    __slots__ = ("_block", "_epoch", "_fed", "_markdown", "_version", "_wrapped", "frozen", "lines", "strips", "width")
+    __slots__ = (
+        "_block",
+        "_epoch",
+        "_fed",
+        "_index",
+        "_markdown",
+        "_version",
+        "_wrapped",
+        "frozen",
+        "lines",
+        "strips",
+        "width",
+    )
 
     def __init__(self, block: Block) -> None:
         self._block = block
@@ -110,6 +124,12 @@ class BlockRows:
         self._wrapped: WrappedMarkdown | None = None
         self._fed = 0
         self._epoch = 0
+        self._index = ItemIndex()
+
+    @property
+    def firsts(self) -> Sequence[int]:
+        """The row with which each item of the block begins."""
+        return self._index.firsts(self.lines)
 
     def update(self, width: int, clock: Callable[[], float]) -> int:
         """Bring the rows up to date; returns their number."""
@@ -125,6 +145,7 @@ class BlockRows:
             self.lines = rows_of(block, width, clock)
             self.frozen = 0
             self.strips.clear()
+            self._index.cut(0)
         return len(self.lines)
 
     def outdate(self) -> None:
@@ -149,6 +170,7 @@ class BlockRows:
         for row in range(self.frozen, len(self.lines)):
             self.strips.pop((row, False), None)
             self.strips.pop((row, True), None)
+        self._index.cut(self.frozen)
         self._wrapped.update()
         self.lines = self._wrapped.lines
         self.frozen = self._wrapped.frozen
@@ -162,21 +184,23 @@ def rows_of(block: Block, width: int, clock: Callable[[], float]) -> Sequence[Li
     """The rows of any block but an answer."""
     match block:
         case UserBlock():
-            return [Line(line.spans, "user") for line in wrapped(block.text, "text", width)]
+            return [line._replace(band="user") for line in wrapped(block.text, "text", width, number=0)]
         case ThoughtBlock():
             return _thought(block, width, clock)
         case ToolBlock():
             return tool_rows(block, width, clock)
         case NoticeBlock():
-            rows = wrapped(block.text, _LEVELS[block.level][1], width)
+            rows = wrapped(block.text, _LEVELS[block.level][1], width, number=0)
             if block.hint:
-                rows += wrapped(block.hint, "muted", width, (("→ ", "faint"),))
+                rows += wrapped(block.hint, "muted", width, (("→ ", "faint"),), number=block.text.count("\n") + 1)
             return rows
         case SwitchBlock():
             label = " · ".join(filter(None, (first_line(block.provider), first_line(block.model))))
-            return [Line(clip(((label, "muted"), ("  answers from here on", "faint")), width))]
+            item = SourceLine(label, "muted", 0)
+            shown = clip(((label, "muted"), ("  answers from here on", "faint")), width)
+            return [Line(shown, item=item, start=-1, pieces=((0, 0, min(len(label), len(text_of(shown)))),))]
         case WelcomeBlock():
-            return [Line(row) for line in block.lines for row in wrap(_clean(line), width)] or [EMPTY]
+            return _welcome(block, width) or [EMPTY]
     return [EMPTY]
 
 
@@ -188,9 +212,20 @@ def _thought(block: ThoughtBlock, width: int, clock: Callable[[], float]) -> lis
         head = f"thought for {duration(block.seconds)}" if block.seconds else "thought"
     rows = [Line(clip(((head, "muted+i"),), width))]
     if not block.folded:
-        return rows + wrapped(str(block.text).strip("\n"), "muted+i", width)
+        text = str(block.text)
+        number = len(text) - len(text.lstrip("\n"))
+        return rows + wrapped(text.strip("\n"), "muted+i", width, number=number)
     if block.streaming:
         return rows + last_lines(_end_of(block.text), _THOUGHT_LINES, "faint+i", width)
+    return rows
+
+
+def _welcome(block: WelcomeBlock, width: int) -> list[Line]:
+    rows = []
+    for number, spans in enumerate(block.lines):
+        shown = _clean(spans)
+        item = SourceLine(text_of(shown), "text", number)
+        rows += [Line(row, item=item, start=at) for row, at in zip(*wrap_at(shown, width), strict=True)]
     return rows
 
 

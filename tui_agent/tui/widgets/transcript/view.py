@@ -14,7 +14,7 @@ from tui_agent.tui.widgets.transcript.document import (
     ToolBlock,
     UserBlock,
 )
-from tui_agent.tui.widgets.transcript.moving import MovingPane
+from tui_agent.tui.widgets.transcript.selecting import SelectingPane
 
 _NAMES: dict[type[Block], str] = {
     UserBlock: "prompt",
@@ -26,13 +26,13 @@ _NAMES: dict[type[Block], str] = {
 }
 
 
-class TranscriptView(MovingPane):
+class TranscriptView(SelectingPane):
     """A document on the screen, for mouse and keys."""
 
     BINDINGS = bindings_for("transcript")
 
     class Copied(Message):
-        """The user copied a block: its source, and what kind of block it was in a word."""
+        """The user copied something: the source, and in a word what it is (empty for a selection)."""
 
         def __init__(self, text: str, what: str) -> None:
             super().__init__()
@@ -53,11 +53,23 @@ class TranscriptView(MovingPane):
             self._toggle(self._cursor_index())
 
     def action_copy(self) -> None:
-        """Copy the source of the block under the cursor."""
-        if len(self._port):
-            block = self.document.blocks[self._cursor_index()]
-            if text := sanitize(block.source):
-                self.post_message(self.Copied(text, _NAMES.get(type(block), "text")))
+        """Copy what is selected and leave it, else the source of the block under the cursor."""
+        if self.copy_selection() or not len(self._port):
+            return
+        block = self.document.blocks[self._cursor_index()]
+        if text := sanitize(block.source):
+            self.post_message(self.Copied(text, _NAMES.get(type(block), "text")))
+
+    def copy_selection(self) -> bool:
+        """Copy what is selected, if something is or the caret is there to select."""
+        if self._selection is None:
+            return False
+        if text := self._selection.text(self._port):
+            self.post_message(self.Copied(text, ""))
+            self._select(None)
+        else:
+            self.notify("nothing is selected yet", timeout=2, markup=False)
+        return True
 
     def _toggle(self, index: int) -> None:
         block = self.document.blocks[index]
@@ -70,7 +82,7 @@ class TranscriptView(MovingPane):
     def on_click(self, event: Click) -> None:
         """A click puts the cursor on a block; on the first row of one that folds it also toggles it."""
         row = self._port.row(self._port.top + event.y)
-        if row is not None:
+        if row is not None and not self.selecting and event.button == 1:
             self._set_cursor(row.place)
             if row.row == 0:
                 self._toggle(row.place)
