@@ -1,6 +1,7 @@
 """The one place where settings, provider, tools, store and session are put together."""
 
 import argparse
+import asyncio
 import os
 import platform
 import time
@@ -39,6 +40,9 @@ FILE_LIST_AGE = 5.0
 """Seconds that a listing of the project's files serves the completion of `@`."""
 
 FILE_LIST_LENGTH = 50_000
+
+SESSION_END = 400
+"""Records of a session that are read before the rest: more than the largest screen shows."""
 
 READING_TOOLS = ("read_file", "list_directory", "glob_files", "grep_search", "update_plan")
 
@@ -100,6 +104,27 @@ async def full_session_id(log: "SessionLog", beginning: str) -> str:
     if len(found) > 1 and beginning not in found:
         raise StoreError(f"{beginning} is the beginning of {len(found)} sessions", ", ".join(found[:5]))
     return found[0] if len(found) == 1 else beginning
+
+
+async def latest_session(log: "SessionLog", directory: Path) -> str:
+    """The id of the latest session of a folder.
+
+    Raises:
+        StoreError: there is none.
+    """
+    rows = await log.sessions(str(directory), limit=1)
+    if not rows:
+        raise StoreError("no earlier session in this folder", "start one: `tui-agent`")
+    return rows[0].id
+
+
+async def session_end(log: "SessionLog", beginning: str) -> "Sequence[Record]":
+    """The last turns of the session whose id begins so, enough to fill a screen.
+
+    Raises:
+        StoreError: there is none, or it cannot be read.
+    """
+    return await log.end(await full_session_id(log, beginning), SESSION_END)
 
 
 def build_executor(
@@ -271,29 +296,38 @@ class Engine:
         """
         from tui_agent.agent.session import standing
 
-        if self._log is None:
-            raise StoreError("sessions are not saved in this run")
-        records = await self._log.read(await full_session_id(self._log, beginning))
-        stand = standing(records)
+        log = self._saved()
+        records = await log.read(await full_session_id(log, beginning))
+        stand = await asyncio.to_thread(standing, records)
         provider, model = self.session.provider, self.session.model
         named = {self.loaded.origins.get(key) for key in ("provider", "model")}
         if "flag" not in named and stand.provider in self.loaded.settings.providers:
             provider, model = self.provider(stand.provider), stand.model
         session = self._session(provider, model, min(stand.mode, self.session.mode, key=MODES.index))
-        session.continue_from(records)
+        session.continue_from(records, stand)
         await self._take(session)
         return records
 
-    async def latest(self) -> str:
-        """The id of the latest session of this folder.
+    async def end_of(self, beginning: str) -> "Sequence[Record]":
+        """The last turns of the session whose id begins so.
 
         Raises:
-            StoreError: there is none.
+            StoreError: there is none, or it cannot be read.
         """
-        rows = await self.sessions(limit=1)
-        if not rows:
-            raise StoreError("no earlier session in this folder", "start one: `tui-agent`")
-        return rows[0].id
+        return await session_end(self._saved(), beginning)
+
+    async def check_log(self) -> str:
+        """What is wrong with the log of the present session; empty when its chain is whole.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        return await self._saved().verify(self.session.id)
+
+    def _saved(self) -> "SessionLog":
+        if self._log is None:
+            raise StoreError("sessions are not saved in this run")
+        return self._log
 
     async def sessions(self, limit: int = 500) -> "list[SessionSummary]":
         """The sessions of this folder, latest first."""
@@ -477,6 +511,11 @@ def _offered(args: argparse.Namespace) -> list[str] | None:
         return []
     named: str | None = getattr(args, "tools", None)
     return None if named is None else named.split(",")
+
+
+def import_store() -> None:
+    """Import what reads sessions; blocks for about 10 ms, so call it in a thread."""
+    import tui_agent.store.sqlite  # noqa: F401 - imported for its effect
 
 
 def import_engine() -> None:

@@ -78,8 +78,12 @@ class Host(Protocol):
         """Continue an earlier session."""
         ...
 
-    async def latest(self) -> str:
-        """The id of the latest session of this folder."""
+    async def end_of(self, beginning: str) -> Sequence[Record]:
+        """The last turns of an earlier session."""
+        ...
+
+    async def check_log(self) -> str:
+        """What is wrong with the log of the session; empty when it is whole."""
         ...
 
     async def sessions(self, limit: int = 500) -> "list[SessionSummary]":
@@ -111,9 +115,9 @@ class Host(Protocol):
 class Launch:
     """How the UI was started.
 
-    `resume` is the session to continue: an id, "latest", or "" for a new one. `open_host` imports and builds the
-    engine; it runs after the first paint. `warm_up` imports the model client, which takes half a second of a thread and
-    25 MB, and so waits until the user begins to type. `reload` reads the settings again.
+    `read_end` reads the last turns of the session to continue; None begins a new one. `open_host` imports and builds
+    the engine; it runs after the first paint. `warm_up` imports the model client, which takes half a second of a thread
+    and 25 MB, and so waits until the user begins to type. `reload` reads the settings again.
     """
 
     loaded: LoadedSettings
@@ -124,4 +128,4 @@ class Launch:
     open_host: "Callable[[Approver], Awaitable[Host]]"
     warm_up: Callable[[], None]
     reload: Callable[[], LoadedSettings]
-    resume: str = ""
+    read_end: Callable[[], Awaitable[Sequence[Record]]] | None = None

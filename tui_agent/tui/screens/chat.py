@@ -6,10 +6,12 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from inspect import isawaitable
 from math import inf
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from textual import events, on, work
@@ -26,6 +28,7 @@ from tui_agent.permissions.approval import ApprovalDecision, ApprovalRequest, De
 from tui_agent.tui.actions import ACTIONS
 from tui_agent.tui.arming import SILENCE
 from tui_agent.tui.bindings import bindings_for, keymap
+from tui_agent.tui.collecting import lasting
 from tui_agent.tui.commands import SlashCommand, completions, find
 from tui_agent.tui.history import PromptHistory
 from tui_agent.tui.host import Host, Launch, Offer
@@ -41,12 +44,12 @@ from tui_agent.tui.widgets.key_footer import KeyFooter
 from tui_agent.tui.widgets.prompt import PromptArea
 from tui_agent.tui.widgets.status_bar import StatusBar, StatusInfo
 from tui_agent.tui.widgets.transcript.document import Document, ThoughtBlock, ToolBlock, WelcomeBlock
-from tui_agent.tui.widgets.transcript.projection import Projector
+from tui_agent.tui.widgets.transcript.projection import Projector, blocks_of
 from tui_agent.tui.widgets.transcript.view import TranscriptView
 from tui_agent.workspace.git import branch
 
 if TYPE_CHECKING:  # what the first paint does not show is imported after it
-    from tui_agent.conversation.events import Event
+    from tui_agent.conversation.events import Event, Record
     from tui_agent.tui.app import TuiAgent
     from tui_agent.tui.widgets.answer_bar import AnswerBar
 
@@ -54,6 +57,9 @@ SETTLING = 0.1
 """Seconds from the first paint to the first work that it did not need."""
 
 MODES: tuple[Mode, ...] = ("plan", "ask", "accept-edits", "auto")
+
+
+_seq = attrgetter("seq")
 
 
 class ChatScreen(Screen[None]):
@@ -77,6 +83,7 @@ class ChatScreen(Screen[None]):
         self._models = Models(self, self._standby, self._settings, self._keys)
         self._offer_seen = -inf
         self._greeting: WelcomeBlock | None = None
+        self._end: asyncio.Task[Sequence[Record]] | None = None
         self._questions = Questions(self, self._questions_changed)
         self._details_folded = True
         self._unopened: TuiAgentError | None = None
@@ -113,7 +120,10 @@ class ChatScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Show where we are; everything that is not needed for the first paint comes after it."""
-        self._welcome()
+        if self._launch.read_end is None:
+            self._welcome()
+        else:
+            self._end = asyncio.create_task(self._look_back(self._launch.read_end))
         self._prompt.focus(scroll_visible=False)
         self.takes_keys = True
         self.app.call_later(self.app.deliver_early_keys)
@@ -139,9 +149,8 @@ class ChatScreen(Screen[None]):
             self._host = host = await self._launch.open_host(self)
             if host.notice is not None:
                 self._projector.apply(host.notice)
-            if self._launch.resume:
-                beginning = await host.latest() if self._launch.resume == "latest" else self._launch.resume
-                await self._show_session(beginning)
+            if self._end is not None and (end := await self._end):
+                await self._take_up(host, end)
         except TuiAgentError as error:
             self._unopened = error
             self.say("error", error.message, error.hint)
@@ -514,26 +523,72 @@ class ChatScreen(Screen[None]):
         chosen = await self.app.push_screen_wait(SessionsScreen(rows, current=host.session.id, symbols=self.symbols))
         if chosen is not None and chosen != host.session.id and not host.session.busy:
             try:
-                await self._show_session(chosen)
+                await self._show_session(host, chosen)
             except TuiAgentError as error:
                 self.say("error", error.message, error.hint)
 
-    async def _show_session(self, beginning: str) -> None:
-        """Continue a session: the transcript shows it whole."""
-        assert self._host is not None
+    async def _show_session(self, host: Host, beginning: str) -> None:
+        """Continue a session."""
         self._opened.clear()  # a prompt sent meanwhile waits for the session it will belong to
         try:
-            records = await self._host.resume(beginning)
+            end = await host.end_of(beginning)
+            await self._show_end(end)
+            await self._take_up(host, end)
         finally:
             self._opened.set()
+
+    async def _look_back(self, read_end: "Callable[[], Awaitable[Sequence[Record]]]") -> "Sequence[Record]":
+        """Show the end of the session to continue, without waiting for the engine; nothing comes back if that fails."""
+        try:
+            end = await read_end()
+        except TuiAgentError as error:
+            self._welcome()
+            self.say("error", error.message, error.hint)
+            return ()
+        await self._show_end(end)
+        return end
+
+    async def _show_end(self, end: "Sequence[Record]") -> None:
+        """Show the last turns of a session, or all of them."""
+        blocks = await asyncio.to_thread(blocks_of, end, self._thoughts_folded)
         self._reset()
-        for record in records:
-            self._projector.apply(record.event)
+        self._document.put_first(blocks)
+        for record in end:
             self._progress.take(record.event, time.monotonic())
         self._progress.activity = Activity()  # a log that was cut ends in the middle of a turn
-        self._projector.close()
         self._view.action_end()
         self._update_status()
+
+    async def _take_up(self, host: Host, end: "Sequence[Record]") -> None:
+        """Let the engine continue the session whose end is shown; what is before that follows when it has been read."""
+        try:
+            with lasting():
+                records = await host.resume(end[0].session)
+        except TuiAgentError:
+            if host.session.records:
+                await self._show_end(host.session.records)
+            else:
+                self._reset()
+                self._welcome()
+            raise
+        for record in records[bisect_right(records, end[-1].seq, key=_seq) :]:  # from another window, just now
+            self.show(record.event)
+        earlier = records[: bisect_left(records, end[0].seq, key=_seq)]
+        # Not `@work`: it makes a text of all arguments, which takes a second here.
+        self.run_worker(self._show_earlier(host, earlier), "earlier", "earlier", exit_on_error=False)
+        self._update_status()
+
+    async def _show_earlier(self, host: Host, records: "Sequence[Record]") -> None:
+        """Put the turns before those that are shown above them, then say what is wrong with the log, if anything is."""
+        with lasting():
+            blocks = await asyncio.to_thread(blocks_of, records, self._thoughts_folded)
+        self._document.put_first(blocks)
+        try:
+            problem = await host.check_log()
+        except TuiAgentError as error:
+            problem = error.message
+        if problem:
+            self.say("warning", f"the log of this session is damaged: {problem}", "what is shown may not be all of it")
 
     @work(exit_on_error=False)
     async def action_new_session(self) -> None:
@@ -553,6 +608,7 @@ class ChatScreen(Screen[None]):
         return Projector(self._document, thoughts_folded=self._thoughts_folded)
 
     def _reset(self) -> None:
+        self.workers.cancel_group(self, "earlier")
         self._document.clear()
         self._greeting = None
         self._projector = self._new_projector()

@@ -1,6 +1,6 @@
 """The conversation as the screen sees it: ordered blocks with ids and versions, and no idea of width or colour."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Literal, TypeVar
@@ -255,6 +255,16 @@ class Document:
             self.blocks.insert(self.index(before.id), block)
             self.on_change(None)
         return block
+
+    def put_first(self, blocks: Iterable[Block]) -> None:
+        """Put blocks of an earlier time above all others; gives them their ids."""
+        above = list(blocks)
+        for block in above:
+            self._last_id += 1
+            block.id = self._last_id
+            self._by_id[block.id] = block
+        self.blocks[:0] = above
+        self.on_change(None)
 
     def remove(self, block: Block) -> None:
         """Take a block out."""
