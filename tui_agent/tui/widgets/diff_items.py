@@ -14,7 +14,8 @@ from textual.strip import Strip
 from tui_agent.tui.theming import UNICODE, Palette, Symbols
 from tui_agent.tui.widgets.diff_syntax import Syntax, Version
 from tui_agent.tui.widgets.diff_text import Breaks, Layer, Shown, cells, is_plain, one_line, segments, show
-from tui_agent.workspace.diff import FileDiff, Hunk, Row, Side, intraline, line_ending
+from tui_agent.workspace.diff import FileDiff, Hunk, Row, Side, line_ending
+from tui_agent.workspace.intraline import intraline
 
 Role = Literal["text", "muted", "faint", "accent", "warning", "error"]
 

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from tui_agent.tui.widgets.transcript.lines import Line, Span, clip, text_of
 from tui_agent.tui.widgets.transcript.long_text import HardWrapped, Rows, SourceLine, clean_lines, ends_of
-from tui_agent.workspace.diff import intraline
+from tui_agent.workspace.intraline import intraline
 
 _HEADERS: Final = ("--- ", "+++ ", "diff ", "index ")
 # Removed lines and the added ones right after them; a note about a missing newline may stand between.
