@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.tui.markdown_texts import SIZES, TEXTS, cut
 from tui_agent.text.sanitize import sanitize
-from tui_agent.tui.widgets.transcript.inline import Framed, Item
+from tui_agent.tui.widgets.transcript.items import Framed, Item
 from tui_agent.tui.widgets.transcript.lines import Line, text_of
 from tui_agent.tui.widgets.transcript.markdown import MarkdownText, parse
 

@@ -161,17 +161,22 @@ def _change(stack: list[str], new_state: Any) -> None:
 
 @lru_cache(64)
 def lexer_for(language: str) -> "Lexer | None":
-    """The lexer of a language as written on a fence or as a file name's ending, or None."""
-    name = language.strip().lower()
+    """The lexer of a language as written on a fence, or None.
+
+    Besides names these are file names' endings, paths, and names with a path behind a colon or in braces.
+    """
+    name = language.strip("{}. ").lower()
     if name in _PLAIN:
         return None
     from pygments.lexers import get_lexer_by_name
     from pygments.util import ClassNotFound
 
-    try:
-        return get_lexer_by_name(name, stripnl=False, ensurenl=False)
-    except ClassNotFound:
-        return None
+    for candidate in dict.fromkeys((name, name.partition(":")[0], name.rpartition(".")[2])):
+        try:
+            return get_lexer_by_name(candidate, stripnl=False, ensurenl=False)
+        except ClassNotFound:
+            continue
+    return None
 
 
 @lru_cache(64)

@@ -1,6 +1,7 @@
 """Blocks as rows of a given width: what each kind looks like, without any colour."""
 
 from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import NamedTuple
 
 from tui_agent.text.sanitize import sanitize
@@ -26,6 +27,9 @@ WIDEST = 120
 """Cells of text on a row, however wide the screen: longer rows are hard to read."""
 
 _THOUGHT_LINES = 3
+
+# Seconds of a frame that reading a long answer may take.
+_READING = 0.015
 
 _LEVELS = {"info": ("·", "muted"), "warning": ("!", "warning"), "error": ("✗", "error")}
 
@@ -106,6 +110,7 @@ class BlockRows:
         "_markdown",
         "_version",
         "_wrapped",
+        "complete",
         "frozen",
         "lines",
         "strips",
@@ -118,6 +123,8 @@ class BlockRows:
         self.width = 0
         self.lines: Sequence[Line] = []
         self.frozen = 0
+        self.complete = True
+        """Whether all of the block was read; if not, there are more rows to come: `read_on`."""
         self.strips: dict[tuple[int, bool], object] = {}
         """Painted rows, by row and whether the cursor is on the block; the view's to fill."""
         self._markdown: MarkdownText | None = None
@@ -140,7 +147,7 @@ class BlockRows:
         self._version = block.version
         self.width = width
         if isinstance(block, AgentBlock):
-            self._update_answer(block, width, rewrapped)
+            self._update_answer(block, width, rewrapped, monotonic() + _READING)
         else:
             self.lines = rows_of(block, width, clock)
             self.frozen = 0
@@ -148,20 +155,26 @@ class BlockRows:
             self._index.cut(0)
         return len(self.lines)
 
+    def read_on(self, until: float) -> bool:
+        """Read the block further, until a moment (monotonic seconds); returns whether it is complete now."""
+        if isinstance(self._block, AgentBlock) and self.width:
+            self._update_answer(self._block, self.width, False, until)
+        return self.complete
+
     def outdate(self) -> None:
         """Time passed: what shows seconds is to be laid out again."""
         self._version = -1
 
-    def _update_answer(self, block: AgentBlock, width: int, rewrapped: bool) -> None:
+    def _update_answer(self, block: AgentBlock, width: int, rewrapped: bool, until: float) -> None:
         markdown = self._markdown
         if markdown is None or self._epoch != block.text.epoch or (markdown.finished and self._fed < block.text.length):
             markdown = self._markdown = MarkdownText()
             self._epoch = block.text.epoch
             self._fed = 0
             rewrapped = True
-        markdown.feed(block.text.since(self._fed))
+        self.complete = markdown.feed(block.text.since(self._fed), until)
         self._fed = block.text.length
-        if not block.streaming:
+        if self.complete and not block.streaming:
             markdown.finish()
         if rewrapped or self._wrapped is None:
             self._wrapped = WrappedMarkdown(markdown, width)
@@ -174,7 +187,7 @@ class BlockRows:
         self._wrapped.update()
         self.lines = self._wrapped.lines
         self.frozen = self._wrapped.frozen
-        if block.note:
+        if block.note and self.complete:
             self.lines = [*self.lines, *wrapped(block.note, "warning", width)]
         if not self.lines:
             self.lines = [EMPTY]

@@ -12,6 +12,9 @@ struck through or underlined: `"text+bi"`."""
 
 Spans = tuple[Span, ...]
 
+Range = tuple[int, int]
+"""First line of a source and the one after the last, from 0; see `Item.source`."""
+
 
 class Item(Protocol):
     """What a row shows a stretch of: a line of a paragraph, a line of code, a row of a table…"""
@@ -21,7 +24,7 @@ class Item(Protocol):
         """The whole of it, not wrapped."""
 
     @property
-    def source(self) -> tuple[int, int]:
+    def source(self) -> Range:
         """First line of the block's source that it came from and the one after the last, from 0; empty: of none.
 
         Lines are those of the text as it was fed, split at line feeds, whatever a terminal would make of it: a carriage
@@ -108,6 +111,32 @@ def clip(spans: Spans, width: int, mark: str = "…") -> Spans:
     room = width - cell_len(mark)
     kept = wrap(spans, room, hard=True)[0] if room > 0 else ()
     return (*kept, (mark, "faint")) if room >= 0 else ()
+
+
+def fit_prefix(prefix: Spans, width: int) -> Spans:
+    """A prefix that leaves at least half of the width to the text."""
+    return clip(prefix, width // 2, mark="") if width_of(prefix) > width // 2 else prefix
+
+
+def flowed(
+    item: Item | None, first: Spans, rest: Spans, spans: Spans, width: int, hard: bool = False, band: str = ""
+) -> list[Line]:
+    """Rows of at most `width` cells that show the spans, which are those of `item`, behind prefixes."""
+    if not first and not rest:
+        if not spans:
+            return [Line((), band, (), item)]
+        rows, starts = wrap_at(spans, width, hard)
+        return [Line(row, band, (), item, 0, start) for row, start in zip(rows, starts, strict=True)]
+    first, rest = fit_prefix(first, width), fit_prefix(rest, width)
+    lead = len(text_of(first))
+    if not spans:
+        return [Line(first, band, (), item, lead)]
+    rows, starts = wrap_at(spans, width - max(width_of(first), width_of(rest)), hard)
+    lines = [Line((*first, *rows[0]), band, (), item, lead)]
+    if len(rows) > 1:
+        lead = len(text_of(rest))
+        lines += [Line((*rest, *rows[at]), band, (), item, lead, starts[at]) for at in range(1, len(rows))]
+    return lines
 
 
 def _cut_narrow(text: str, width: int, hard: bool) -> list[tuple[int, int]]:

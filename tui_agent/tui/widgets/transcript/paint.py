@@ -20,7 +20,7 @@ _FLAGS = {
     "u": Style(underline=True),
 }
 # Our own signs without a namesake among the symbols, and what ASCII terminals get for all of them.
-_ASCII = str.maketrans("▸▾•✓✗→▎▏─›…·−–", ">v*+x>||->~.--")
+_ASCII = str.maketrans("▸▾•☐☑✓✗→▎▏─›…·−–", ">v*ox+x>||->~.--")
 # Roles that only our own signs have when they are one or two characters of text.
 _SIGN_ROLES = frozenset({"accent", "faint", "line", "success", "error", "warning", "muted", "removed"})
 

@@ -1,25 +1,26 @@
 """The transcript as a pane: mounted, scrolled and painted; only rows in view are laid out, whatever the length."""
 
 from asyncio import TimerHandle
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from time import monotonic
 from typing import Any
 
 from rich.console import RenderableType
 from rich.style import Style
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
 from tui_agent.tui.later import later
 from tui_agent.tui.theming import UNICODE, Palette, Symbols
+from tui_agent.tui.widgets.transcript.code import SHARE, colour, coloured
 from tui_agent.tui.widgets.transcript.document import Document
-from tui_agent.tui.widgets.transcript.layout import gutter_for, mark_of
-from tui_agent.tui.widgets.transcript.lines import text_of
+from tui_agent.tui.widgets.transcript.layout import BlockRows, gutter_for, mark_of
+from tui_agent.tui.widgets.transcript.lines import Line, text_of
 from tui_agent.tui.widgets.transcript.overlay import Mark, marked, overlaid
 from tui_agent.tui.widgets.transcript.paint import Painter, text_width
-from tui_agent.tui.widgets.transcript.viewport import Row, Viewport
+from tui_agent.tui.widgets.transcript.viewport import Row, Standing, Viewport
 
 FRAME = 1 / 30
 """Seconds between two repaints while text streams."""
@@ -70,8 +71,10 @@ class TranscriptPane(ScrollView, can_focus=True):
         self._shown: tuple[object, ...] = ()
         self._frame: TimerHandle | None = None
         self._second: TimerHandle | None = None
+        self._idle: TimerHandle | None = None
         self._last_frame = 0.0
         self._cost = 0.0
+        self._until = 0.0
         document.on_change = self._document_changed
 
     @property
@@ -147,6 +150,35 @@ class TranscriptPane(ScrollView, can_focus=True):
             self.refresh()
         if counting and self._second is None:
             self._second = later(self, 1.0, self._second_passed)
+        if port.unread:
+            self._go_on()
+
+    # ---- what takes longer than a frame goes on in slices between frames ----
+
+    def _go_on(self) -> None:
+        if self._idle is None:
+            self._idle = later(self, SHARE, self._slice)
+
+    def _slice(self) -> None:
+        """Read long answers further, then colour the code in view that was painted without its colours."""
+        self._idle = None
+        until = monotonic() + SHARE
+        if self._port.unread:
+            self._port.read_on(until)
+            self._shown = ()
+            self._sync()
+        elif colour(self._lines_in_view(), until):
+            self.refresh()
+        else:
+            self._go_on()
+
+    def _lines_in_view(self) -> Iterator[Line]:
+        port = self._port
+        for number in range(port.top, port.top + self._area.height):
+            row = port.row(number)
+            lines = port.rows_of(row.block).lines if row else ()
+            if row and 0 <= row.row < len(lines):
+                yield lines[row.row]
 
     def _settled(self) -> None:
         """Called when the place is found and before it is shown."""
@@ -205,11 +237,41 @@ class TranscriptPane(ScrollView, can_focus=True):
             port.show(block_id, row, self._area.height // 3)
         self._sync()
 
+    @property
+    def reading(self) -> tuple[int, int, int] | None:
+        """The block at the top of the view and its row there, and the block at the bottom; None when nothing is."""
+        port = self._port
+        if not len(port):
+            return None
+        first, last = port.in_view()
+        row = max(0, port.top - port.first_row(first))
+        return self.document.blocks[first].id, row, self.document.blocks[last].id
+
+    @property
+    def place(self) -> Standing:
+        """Where the view stands; setting it goes back there."""
+        return self._port.standing
+
+    @place.setter
+    def place(self, place: Standing) -> None:
+        self._port.standing = place
+        self._sync()
+
+    def rows_of(self, block_id: int) -> BlockRows | None:
+        """The rows of a block, laid out as the block is now."""
+        block = self.document.get(block_id)
+        return self._port.rows_of(block) if block is not None and self._port.width else None
+
     # ---- painting ----
 
     def render(self) -> RenderableType:
         """Nothing: rows are drawn one by one."""
         return ""
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Paint rows, colouring code for a share of the frame only."""
+        self._until = monotonic() + SHARE
+        return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
         """Paint the row `y` of the view."""
@@ -243,6 +305,11 @@ class TranscriptPane(ScrollView, can_focus=True):
             if len(rows.strips) > _STRIPS:
                 rows.strips.clear()
             mark = mark_of(row.block) if row.row == 0 else None
-            strip = self._painter.strip(rows.lines[row.row], mark, gutter_for(width), width, cursor)
-            rows.strips[row.row, cursor] = strip
+            line = rows.lines[row.row]
+            known = coloured(line, self._until)
+            strip = self._painter.strip(known or line, mark, gutter_for(width), width, cursor)
+            if known is None:
+                self._go_on()
+            else:
+                rows.strips[row.row, cursor] = strip
         return strip

@@ -1,10 +1,14 @@
 """A table fitted to a width: columns shrink and cells wrap; where even that does not fit, a row becomes a list."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from tui_agent.tui.widgets.transcript.lines import Span, Spans, text_of, width_of, wrap_at
 
 _BETWEEN = "  "
+GAP_WIDTH = len(_BETWEEN)
+"""Blanks between two cells."""
+
 _NARROWEST = 4
 
 
@@ -22,14 +26,10 @@ class Table(NamedTuple):
     cells: tuple[tuple[Spans, ...], ...]
     aligns: tuple[str, ...]
 
-    def row_spans(self, row: int) -> Spans:
-        """A row of the table as one text, whatever the width."""
-        return tuple(_joined([list(cell) for cell in self.cells[row]]))
-
     def rows(self, width: int) -> list[TableLine]:
         """Rows of at most `width` cells."""
         columns = len(self.aligns)
-        room = width - len(_BETWEEN) * (columns - 1)
+        room = width - GAP_WIDTH * (columns - 1)
         if room < columns * _NARROWEST and room < sum(self._widest()):
             return self._as_list(width)
         widths = _shares(self._widest(), room)
@@ -65,8 +65,8 @@ class Table(NamedTuple):
                     if length := len(text_of(spans)):
                         pieces.append((at + left, offset + starts[number], length))
                 parts.append(_placed(spans, cells, left, last=column == len(widths) - 1))
-                at += len(text_of(parts[-1])) + len(_BETWEEN)
-                offset += len(text_of(row[column])) + len(_BETWEEN) if column < len(row) else 0
+                at += len(text_of(parts[-1])) + GAP_WIDTH
+                offset += len(text_of(row[column])) + GAP_WIDTH if column < len(row) else 0
             lines.append(TableLine(tuple(_joined(parts)), index, tuple(pieces)))
         return lines
 
@@ -85,14 +85,19 @@ class Table(NamedTuple):
                     length = len(text_of(spans)) - skipped
                     pieces = ((skipped, offset + start + skipped - named, length),) if length > 0 else ()
                     lines.append(TableLine(spans, number, pieces))
-                offset += len(text_of(cell)) + len(_BETWEEN)
+                offset += len(text_of(cell)) + GAP_WIDTH
         if not body:
             offset = 0
             for label in header:
                 for spans, start in zip(*wrap_at(label, width), strict=True):
                     lines.append(TableLine(spans, 0, ((0, offset + start, len(text_of(spans))),)))
-                offset += len(text_of(label)) + len(_BETWEEN)
+                offset += len(text_of(label)) + GAP_WIDTH
         return lines
+
+
+def beside(cells: Iterable[Spans]) -> Spans:
+    """Cells as one text, whatever the width."""
+    return tuple(_joined([list(cell) for cell in cells]))
 
 
 def _shares(widest: list[int], room: int) -> list[int]:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from tui_agent.tui.widgets.transcript.document import Block, Document, ThoughtBlock, ToolBlock
+from tui_agent.tui.widgets.transcript.document import AgentBlock, Block, Document, ThoughtBlock, ToolBlock
 from tui_agent.tui.widgets.transcript.layout import BlockRows, estimated_height, gap_before
 from tui_agent.tui.widgets.transcript.rows import RowIndex
 
@@ -18,6 +18,13 @@ class Row(NamedTuple):
     place: int
     block: Block
     row: int
+
+
+class Standing(NamedTuple):
+    """Where a view stands: whether it follows the end, else the block at the top and its row there with its gap."""
+
+    follow: bool
+    anchor: tuple[int, int] | None
 
 
 class Viewport:
@@ -41,6 +48,8 @@ class Viewport:
         self._rows: dict[int, BlockRows] = {}
         self._heights: dict[int, int] = {}  # exact ones at this width, without the gap above
         self._changed: set[int] = set()
+        self.unread: set[int] = set()
+        """Ids of blocks that were laid out and are too long to be read at once: `read_on`."""
         self._restructured = True
 
     # ---- what happened ----
@@ -137,7 +146,17 @@ class Viewport:
         if rows is None:
             rows = self._rows[block.id] = BlockRows(block)
         rows.update(self.width, self.document.clock)
+        if not rows.complete:
+            self.unread.add(block.id)
         return rows
+
+    def read_on(self, until: float) -> None:
+        """Go on with blocks that are not read to their end, until a moment (monotonic seconds); then `settle`."""
+        for block_id in sorted(self.unread, reverse=True):
+            rows = self._rows.get(block_id)
+            if rows is None or rows.read_on(until):
+                self.unread.discard(block_id)
+            self._changed.add(block_id)
 
     # ---- moving ----
 
@@ -202,6 +221,16 @@ class Viewport:
         self.settle()
         self.follow = self.top >= self.last_top
 
+    @property
+    def standing(self) -> Standing:
+        """The place, to come back to."""
+        return Standing(self.follow, self._anchor)
+
+    @standing.setter
+    def standing(self, standing: Standing) -> None:
+        self.follow, self._anchor = standing
+        self.settle()
+
     def hold(self) -> None:
         """What is at the top stays there, whatever is folded or grows, unless all of it fits anyway."""
         self.follow = False
@@ -244,7 +273,12 @@ class Viewport:
         """Make a block's height exact; returns it with its gap."""
         block = self.document.blocks[index]
         if block.id not in self._heights:
-            height = self._heights[block.id] = len(self.rows_of(block).lines)
+            rows = self.rows_of(block)
+            height = len(rows.lines)
+            if not rows.complete and not (isinstance(block, AgentBlock) and block.streaming):
+                # So that what is below stays where it is when the rest comes.
+                height = max(height, estimated_height(block, self.width))
+            self._heights[block.id] = height
             self._index.set(index, self.gap(index) + height)
         return self._index.height(index)
 
