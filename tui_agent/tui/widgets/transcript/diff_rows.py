@@ -53,6 +53,10 @@ class DiffRows(Rows):
         spans = _marked(body, start, end, self._changed(index))
         return Line((lead, *spans), band, item=item, lead=2, start=start)
 
+    def firsts(self) -> Sequence[int]:
+        """As `Rows`."""
+        return [row for row, sign in zip(self._wrapped.firsts(), self._signs, strict=True) if sign != "…"]
+
     def _changed(self, index: int) -> tuple[tuple[int, int], ...]:
         partner = self._partners.get(index)
         if partner is None:

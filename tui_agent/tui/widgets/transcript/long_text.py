@@ -3,7 +3,7 @@
 import re
 from abc import abstractmethod
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import Final, NamedTuple, overload
 
@@ -45,12 +45,32 @@ class SourceLine(NamedTuple):
         return self.number, self.number + 1
 
 
+def first_rows(lines: Sequence[Line]) -> Iterator[int]:
+    """The rows that do not go on with the item of the rows above."""
+    previous: Line | None = None
+    for row, line in enumerate(lines):
+        if line.item is not None and (previous is None or not goes_on(previous, line)):
+            yield row
+            previous = line
+
+
+def goes_on(line: Line, following: Line) -> bool:
+    """True when both rows show the same item."""
+    if line.item is None or following.item is None:
+        return False
+    return line.item is following.item or (following.start > 0 and line.item.source == following.item.source)
+
+
 class Rows(Sequence[Line]):
     """Rows known by their number; each is made when it is asked for."""
 
     @abstractmethod
     def row(self, number: int) -> Line:
         """One of them, 0 ≤ number < len."""
+
+    @abstractmethod
+    def firsts(self) -> Sequence[int]:
+        """The first row of every item, in order."""
 
     @overload
     def __getitem__(self, index: int) -> Line: ...
@@ -71,6 +91,7 @@ class Stacked(Rows):
     def __init__(self, parts: Sequence[Sequence[Line]]) -> None:
         self._parts = [part for part in parts if len(part)]
         self._ends = list(accumulate(map(len, self._parts)))
+        self._firsts: list[int] = []
 
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
@@ -79,6 +100,14 @@ class Stacked(Rows):
         """As `Rows`."""
         part = bisect_right(self._ends, number)
         return self._parts[part][number - (self._ends[part - 1] if part else 0)]
+
+    def firsts(self) -> Sequence[int]:
+        """As `Rows`."""
+        if not self._firsts:
+            for part, end in zip(self._parts, self._ends, strict=True):
+                firsts = part.firsts() if isinstance(part, Rows) else first_rows(part)
+                self._firsts += [end - len(part) + row for row in firsts]
+        return self._firsts
 
 
 class HardWrapped:
@@ -119,6 +148,10 @@ class HardWrapped:
 
     def __len__(self) -> int:
         return len(self.lines) if self._ends is None else self._ends[-1]
+
+    def firsts(self) -> Sequence[int]:
+        """The first row of every line."""
+        return range(len(self.lines)) if self._ends is None else [0, *self._ends[:-1]]
 
     def find(self, row: int) -> tuple[int, int, int]:
         """The line a row belongs to, and which of its characters stand there."""
@@ -185,3 +218,7 @@ class TextRows(Rows):
         text = self._wrapped.lines[line]
         item = SourceLine(text, self._role, self._number + line)
         return Line(((text[start:end], self._role),), item=item, start=start)
+
+    def firsts(self) -> Sequence[int]:
+        """As `Rows`."""
+        return self._wrapped.firsts()

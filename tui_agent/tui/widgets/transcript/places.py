@@ -7,6 +7,7 @@ from typing import NamedTuple
 from rich.cells import cell_len, split_graphemes
 
 from tui_agent.tui.widgets.transcript.lines import Line, text_of
+from tui_agent.tui.widgets.transcript.long_text import Rows, goes_on
 
 
 class Place(NamedTuple):
@@ -32,24 +33,18 @@ class ItemIndex:
             self._scanned = rows
             del self._firsts[bisect_right(self._firsts, rows - 1) :]
 
-    def firsts(self, lines: Sequence[Line]) -> list[int]:
+    def firsts(self, lines: Sequence[Line]) -> Sequence[int]:
         """The first row of each item. Rows of no item count to the one before."""
-        previous = lines[self._scanned - 1] if self._scanned else None
+        if isinstance(lines, Rows):
+            return lines.firsts()
+        previous = lines[self._firsts[-1]] if self._firsts else None
         for row in range(self._scanned, len(lines)):
             line = lines[row]
-            if line.item is not None and (previous is None or not _goes_on(previous, line)):
+            if line.item is not None and (previous is None or not goes_on(previous, line)):
                 self._firsts.append(row)
-            if line.item is not None:
                 previous = line
         self._scanned = len(lines)
         return self._firsts
-
-
-def _goes_on(line: Line, following: Line) -> bool:
-    """True when both rows show the same item."""
-    if line.item is None or following.item is None:
-        return False
-    return line.item is following.item or (following.start > 0 and line.item.source == following.item.source)
 
 
 def place_at(block: int, lines: Sequence[Line], firsts: Sequence[int], row: int, character: int) -> Place:

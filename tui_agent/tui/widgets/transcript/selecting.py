@@ -20,6 +20,9 @@ from tui_agent.tui.widgets.transcript.viewport import Row
 TWICE = 0.5
 """Seconds in which a second press on the same cell takes the word, a third the line."""
 
+FLASH = 0.8
+"""Seconds that copied code stays marked."""
+
 _DRAGGING = 0.04
 """Seconds between two steps of scrolling while something is dragged beyond an edge."""
 
@@ -32,6 +35,7 @@ class SelectingPane(MovingPane):
     _selection: Selection | None = None
     _caret: Caret | None = None
     _flashed: Span | None = None
+    _flash_end: TimerHandle | None = None
     _pressed: tuple[int, int] | None = None
     _pointer = (0, 0)
     _presses = (0, 0.0, (0, 0))
@@ -51,6 +55,26 @@ class SelectingPane(MovingPane):
         if before != (self.selecting, caret is None):
             self.refresh_bindings()
         self.refresh()
+
+    def _flash(self, span: Span | None, lasting: bool = False) -> None:
+        """Show what something was done with, in view, for a moment unless it is lasting."""
+        if self._flash_end is not None:
+            self._flash_end.cancel()
+            self._flash_end = None
+        self._flashed = span
+        if span is not None:
+            rows = row_number(self._port, span.start), row_number(self._port, span.end)
+            index = self._port.place_of(span.start.block)
+            if None not in rows and index is not None:
+                first, last = (row[0] for row in rows if row)
+                if last < self._port.top or first >= self._port.top + self._area.height:
+                    self.show_row(span.start.block, first - self._port.first_row(index))
+            if not lasting:
+                self._flash_end = later(self, FLASH, self._end_flash)
+        self.refresh()
+
+    def _end_flash(self) -> None:
+        self._flash(None)
 
     def _settled(self) -> None:
         super()._settled()

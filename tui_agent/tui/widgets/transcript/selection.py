@@ -2,13 +2,14 @@
 moves rows: places are items of blocks, not rows."""
 
 import re
-from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple, overload
 
 from tui_agent.text.sanitize import sanitize
 from tui_agent.tui.widgets.transcript.copying import End, copied, fence_around, is_code
 from tui_agent.tui.widgets.transcript.document import Block, ThoughtBlock, ToolBlock, WelcomeBlock
-from tui_agent.tui.widgets.transcript.lines import text_of
+from tui_agent.tui.widgets.transcript.layout import BlockRows
+from tui_agent.tui.widgets.transcript.lines import Item, text_of
 from tui_agent.tui.widgets.transcript.places import (
     Place,
     character_at,
@@ -71,6 +72,28 @@ def row_number(port: Viewport, place: Place) -> tuple[int, int] | None:
     return port.first_row(index) + row, character
 
 
+class Items(Sequence[Item]):
+    """The items of a block, looked up when they are asked for."""
+
+    def __init__(self, rows: BlockRows) -> None:
+        self._lines = rows.lines
+        self._firsts = rows.firsts
+
+    def __len__(self) -> int:
+        return len(self._firsts)
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Item]: ...
+    def __getitem__(self, index: int | slice) -> Item | list[Item]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        item = self._lines[self._firsts[index]].item
+        assert item is not None
+        return item
+
+
 class Selection:
     """From where it was begun (`anchor`) to where it is now (`head`); each is a unit, a word for example."""
 
@@ -113,7 +136,7 @@ def part_of(port: Viewport, block: Block, start: Place | None, end: Place | None
     if start is None and end is None and not folded:
         return sanitize(block.source)
     rows = port.rows_of(block)
-    items = [item for row in rows.firsts if (item := rows.lines[row].item) is not None]
+    items = Items(rows)
     first = End(start.item, start.offset) if start else End(0, 0)
     last = End(end.item, end.offset) if end else End(_END, 0)
     return copied(sanitize(block.source), items, first, last, open_end=folded)
@@ -146,7 +169,7 @@ def stretches(port: Viewport, row: Row, span: Span) -> list[tuple[int, int]]:
 def fences(port: Viewport, block: Block) -> Iterator[tuple[Span, str]]:
     """The pieces of code in a block, in order, each with its source."""
     rows = port.rows_of(block)
-    items = [item for row in rows.firsts if (item := rows.lines[row].item) is not None]
+    items = Items(rows)
     number = 0
     source = ""
     while number < len(items):
