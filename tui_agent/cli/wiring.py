@@ -4,9 +4,8 @@ import argparse
 import asyncio
 import os
 import platform
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,16 +29,15 @@ if TYPE_CHECKING:
     from tui_agent.store.log import SessionLog, SessionSummary
     from tui_agent.store.sqlite import SqliteLog
     from tui_agent.tools.executor import ToolExecutor
+    from tui_agent.tools.project_files import ProjectFiles
     from tui_agent.tui.host import Offer
 
 
 MODES: "tuple[Mode, ...]" = ("plan", "ask", "accept-edits", "auto")
 """From strict to wide."""
 
-FILE_LIST_AGE = 5.0
-"""Seconds that a listing of the project's files serves the completion of `@`."""
-
-FILE_LIST_LENGTH = 50_000
+FILES_OFFERED = 50
+"""Paths offered for the completion of `@`."""
 
 SESSION_END = 400
 """Records of a session that are read before the rest: more than the largest screen shows."""
@@ -203,8 +201,7 @@ class Engine:
         self.trouble: NothingToStart | None = None
         """What was looked for, while there is no provider that answers."""
         self._providers: dict[str, LLMProvider] = {provider.name: provider}
-        self._files: list[str] = []
-        self._files_at = float("-inf")
+        self._files: ProjectFiles | None = None
         self._retired: list[LLMProvider] = []
         self._engine_version = ""
         self.session = self._session(provider, model, loaded.settings.mode)
@@ -422,19 +419,11 @@ class Engine:
 
     async def project_files(self, typed: str) -> list[str]:
         """Paths below the project that contain what was typed, shortest first; ignored and hidden ones left out."""
-        from tui_agent.tools.builtin.finder import list_files
+        from tui_agent.tools.project_files import ProjectFiles
 
-        now = time.monotonic()
-        if now - self._files_at > FILE_LIST_AGE:
-            names: list[str] = []
-            async with aclosing(list_files(self.session.executor.workspace.resolve("."), "*")) as found:
-                async for name in found:
-                    names.append(name)
-                    if len(names) == FILE_LIST_LENGTH:
-                        break
-            self._files, self._files_at = names, time.monotonic()
-        wanted = typed.lower()
-        return sorted((name for name in self._files if wanted in name.lower()), key=lambda name: (len(name), name))[:50]
+        if self._files is None:
+            self._files = ProjectFiles(self.session.executor.workspace.resolve("."))
+        return await self._files.containing(typed, FILES_OFFERED)
 
     def mode_problem(self, mode: "Mode") -> str:
         """Why a mode cannot be chosen; empty when it can."""
@@ -444,6 +433,8 @@ class Engine:
 
     async def aclose(self) -> None:
         """Stop what still runs and close connections and log."""
+        if self._files is not None:
+            await self._files.aclose()
         await self.session.executor.aclose()
         for provider in (*self._providers.values(), *self._retired):
             await provider.aclose()
