@@ -17,7 +17,7 @@ from tui_agent.tui.widgets.diff_view import DiffView
 from tui_agent.workspace.diff import diff_change
 
 THEME = load_themes((Path(__file__).parents[1] / "themes",))[0]["slate"]
-PAGES = 60
+PAGES = 40
 
 
 class DiffApp(App[None]):

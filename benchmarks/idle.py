@@ -10,7 +10,7 @@ from benchmarks.streaming import first_answer
 
 def measure(quick: bool = False) -> list[Row]:
     """One launch, one answer, and silence."""
-    seconds, windows = (4, 2) if quick else (10, 2)
+    seconds, windows = (8, 1) if quick else (10, 2)
     shares = []
     with place() as at, at.opened() as program:
         first_answer(at, program)

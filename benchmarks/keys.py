@@ -8,13 +8,14 @@ import random
 import statistics
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from benchmarks.place import Place, place, prompt_text, submit
 from benchmarks.recording import Failure, Recording, Screen
 from benchmarks.report import Row, alone, compared_to
 from benchmarks.server import text_answer
+from benchmarks.startup import BARE
 from benchmarks.workload import chunks, session
 
 PACE = 0.005
@@ -63,8 +64,8 @@ def turn_wheel(program: Recording, count: int, dice: random.Random) -> list[Sent
     return sent
 
 
-def latencies(program: Recording, sent: Sequence[Sent]) -> list[float]:
-    """Milliseconds from each of them to the screen that shows its effect.
+def latencies(program: Recording, sent: Sequence[Sent], typed: Callable[[Screen], str] = prompt_text) -> list[float]:
+    """Milliseconds from each of them to the screen that shows its effect; `typed` finds the text of the prompt.
 
     Raises:
         Failure: one had none.
@@ -79,7 +80,7 @@ def latencies(program: Recording, sent: Sequence[Sent]) -> list[float]:
             event = sent[len(found)]
             if moment < event.at:
                 break
-            done = prompt_text(screen).startswith(KEY * (event.number + 1)) if event.kind == "key" else now != before
+            done = typed(screen).startswith(KEY * (event.number + 1)) if event.kind == "key" else now != before
             if not done:
                 return
             found.append((moment - event.at) * 1000)
@@ -87,13 +88,28 @@ def latencies(program: Recording, sent: Sequence[Sent]) -> list[float]:
                 break
         before = now
 
-    if sent[0].kind == "key" and prompt_text(program.screen).startswith(KEY):
+    if sent[0].kind == "key" and typed(program.screen).startswith(KEY):
         raise Failure("the prompt was not empty")
     program.moments(look)
     if len(found) < len(sent):
         what = f"{sent[0].kind} {len(found) + 1} of {len(sent)}"
         raise Failure(f"{what} had no effect; the screen:\n{program.screen.text}")
     return found
+
+
+def bare(at: Place, runs: int, keys: int) -> list[list[float]]:
+    """The same keys in the bare Textual app: what the machine and Textual themselves take."""
+    dice = random.Random(4)
+    with Recording(BARE, at.env, str(at.project)) as program:
+        program.quiet(0.8)
+        program.catch_up()
+        found = []
+        for _ in range(runs):
+            found.append(latencies(program, type_keys(program, keys, dice), lambda screen: screen.rows[1].strip(" ▊▎")))
+            program.send(CLEAR)
+            time.sleep(0.2)
+            program.catch_up()
+        return found
 
 
 def p50_p95(times: Sequence[float]) -> tuple[float, float]:
@@ -137,10 +153,14 @@ def batches(at: Place, blocks: int, runs: int, keys: int, turns: int) -> Iterato
 def measure(quick: bool = False) -> list[Row]:
     """All sizes; the budgets are for keys, of which p95 counts."""
     sizes = (0, 5_000) if quick else (0, 500, 5_000)
-    runs, keys, turns = (1, 40, 15) if quick else (3, 60, 25)
+    runs, keys, turns = (1, 30, 10) if quick else (3, 60, 25)
     rows: list[Row] = []
     empty: dict[str, Row] = {}
     with place() as at:
+        times = [p50_p95(batch) for batch in bare(at, runs, keys)]
+        for place_in, percentile in ((0, "p50"), (1, "p95")):
+            samples = tuple(figure[place_in] for figure in times)
+            rows.append(Row(f"key to screen, bare Textual app, {percentile}", samples, "ms"))
         for size in sizes:
             if size:
                 at.log(f"blocks-{size}", session(size // 3 * 4))

@@ -7,6 +7,7 @@ when the first and the last byte of an answer went out. The clock is `time.perf_
 import json
 import multiprocessing
 import queue
+import signal
 import socket
 import threading
 import time
@@ -73,6 +74,7 @@ def _send(handler: BaseHTTPRequestHandler, answer: Answer) -> Sent:
 
 
 def _serve(pipe: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it ends it
     answers: queue.Queue[Answer] = queue.Queue()
 
     class Handler(BaseHTTPRequestHandler):
@@ -121,7 +123,7 @@ def _serve(pipe: Connection) -> None:
     try:
         while True:
             answers.put(pipe.recv())
-    except (EOFError, KeyboardInterrupt):
+    except EOFError:
         pass
 
 

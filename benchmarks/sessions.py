@@ -61,7 +61,7 @@ def name(events: int) -> str:
 
 def measure(quick: bool = False) -> list[Row]:
     """The three kinds of launch in turn."""
-    runs = 2 if quick else 5
+    runs = 1 if quick else 5
     sizes = (0, 100, 10_000)
     with place() as at:
         for size in sizes[1:]:

@@ -27,11 +27,11 @@ def first_key(at: Place, command: tuple[str, ...]) -> float:
         return program.when(shows(KEYS)) - program.started
 
 
-def idle_memory(at: Place, command: tuple[str, ...]) -> tuple[float, float]:
+def idle_memory(at: Place, command: tuple[str, ...], wait: float) -> tuple[float, float]:
     """Resident and proportional MB of a program nobody typed into, once it has done what it does at its start."""
     with Recording(command, at.env, str(at.project)) as program:
-        time.sleep(1.5)
-        program.quiet(1.0)
+        time.sleep(wait)
+        program.quiet(0.6)
         return program.memory, program.own_memory
 
 
@@ -53,14 +53,14 @@ def invoke(at: Place) -> float:
 def measure(quick: bool = False) -> list[Row]:
     """Everything in turn, ours beside the bare ones."""
     runs = 3 if quick else 9
-    few = 1 if quick else 3
+    few, wait = (1, 1.0) if quick else (3, 2.0)
     nothing = (sys.executable, "-c", "pass")
     with place() as at:
         first_key(at, BARE), first_key(at, OURS)  # compiles, and warms the disk cache
         keys = [(first_key(at, BARE), first_key(at, OURS)) for _ in range(runs)]
-        memory = [(idle_memory(at, BARE), idle_memory(at, OURS)) for _ in range(few)]
+        memory = [(idle_memory(at, BARE, wait), idle_memory(at, OURS, wait)) for _ in range(few)]
         alone_ones = [
-            (seconds(at, nothing), seconds(at, (*OURS, "--version")), invoke(at)) for _ in range(runs if quick else 5)
+            (seconds(at, nothing), seconds(at, (*OURS, "--version")), invoke(at)) for _ in range(2 if quick else 5)
         ]
     bare_key, our_key = zip(*keys, strict=True)
     bare = Row("first key on screen, bare Textual app", bare_key, "s")

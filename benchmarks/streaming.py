@@ -77,7 +77,7 @@ def widget(at: Place, pieces: Sequence[str]) -> tuple[float, float]:
 
 def measure(quick: bool = False) -> list[Row]:
     """All sizes at full speed, then paced."""
-    runs = 2 if quick else 5
+    runs = 1 if quick else 5
     sizes = (1_000, 5_000) if quick else (1_000, 5_000, 20_000)
     rows, cost, first = [], [], []
     with place() as at:
@@ -92,7 +92,7 @@ def measure(quick: bool = False) -> list[Row]:
             base = row
         base = None
         for size in (1_000, 5_000):
-            found, begun = launches(at, fence(size), max(2, runs - 2))
+            found, begun = launches(at, fence(size), max(1, runs - 2))
             first += begun
             row = Row(f"open fence of {size:,} lines", tuple(one.seconds for one in found), "s")
             rows.append(row if base is None else compared_to(base, row, 5.5))
