@@ -106,7 +106,29 @@ ACTIONS: tuple[Action, ...] = (
     Action("transcript.previous", "left_square_bracket", "previous_prompt", "previous", "Go to the previous prompt."),
     Action("transcript.next", "right_square_bracket", "next_prompt", "next", "Go to the next prompt."),
     Action("transcript.fold", "enter,space", "fold", "fold", "Fold or unfold the block under the cursor.", footer=True),
-    Action("transcript.copy", "c", "copy", "copy", "Copy the block under the cursor.", footer=True),
+    Action(
+        "transcript.copy",
+        "c",
+        "copy",
+        "copy",
+        "Copy what is selected (as ctrl+c and enter do), else the block under the cursor.",
+        footer=True,
+    ),
+    Action(
+        "transcript.select", "v", "select", "select", "Select by arrow keys, from the cursor's row on.", footer=True
+    ),
+    Action(
+        "transcript.extend",
+        "shift+left,shift+right,shift+up,shift+down",
+        "",
+        "select more",
+        "Select more, by characters and rows; with ctrl by words.",
+        fixed=True,
+    ),
+    Action("transcript.unselect", "escape", "unselect", "end selection", "Select nothing any more.", footer=True),
+    Action("transcript.select_all", "ctrl+a", "select_all", "select all", "Select the whole conversation."),
+    Action("transcript.copy_code", "C", "copy_code", "copy code", "Copy the code in view; again: the next code."),
+    Action("transcript.open", "o", "open_link", "open link", "Open a link of the block under the cursor."),
     Action("approval.allow", "y", "allow", "allow once", "Allow this call.", footer=True),
     Action(
         "approval.session",

@@ -43,6 +43,7 @@ from tui_agent.tui.widgets.activity import Activity, ActivityLine, QueuedLine
 from tui_agent.tui.widgets.key_footer import KeyFooter
 from tui_agent.tui.widgets.prompt import PromptArea
 from tui_agent.tui.widgets.status_bar import StatusBar, StatusInfo
+from tui_agent.tui.widgets.transcript.copying import amount
 from tui_agent.tui.widgets.transcript.document import Document, ThoughtBlock, ToolBlock, WelcomeBlock
 from tui_agent.tui.widgets.transcript.projection import Projector, blocks_of
 from tui_agent.tui.widgets.transcript.view import TranscriptView
@@ -55,6 +56,10 @@ if TYPE_CHECKING:  # what the first paint does not show is imported after it
 
 SETTLING = 0.1
 """Seconds from the first paint to the first work that it did not need."""
+
+SAFE_COPY = 100_000
+LARGEST_COPY = 4_000_000
+"""Bytes that most terminals take into the clipboard, and those that are not even tried."""
 
 MODES: tuple[Mode, ...] = ("plan", "ask", "accept-edits", "auto")
 
@@ -660,8 +665,33 @@ class ChatScreen(Screen[None]):
 
     @on(TranscriptView.Copied)
     def _copied(self, event: TranscriptView.Copied) -> None:
+        size = len(event.text.encode())
+        if size > LARGEST_COPY:
+            said = f"not copied: {size:,} bytes are more than terminals take; select less"
+            self.notify(said, severity="warning", timeout=4, markup=False)
+            return
         self.app.copy_to_clipboard(event.text)
-        self.notify(f"copied {event.what}, {len(event.text):,} characters", timeout=2, markup=False)
+        said = f"copied {amount(event.text, event.what)}"
+        if size > SAFE_COPY:
+            self.notify(f"{said}; many terminals cut so much", severity="warning", timeout=4, markup=False)
+        else:
+            self.notify(said, timeout=2, markup=False)
+
+    def action_copy_text(self) -> None:
+        """ctrl+c where something is selected, in the transcript or elsewhere; else it is for those above."""
+        if not self._view.copy_selection():
+            super().action_copy_text()
+
+    @on(TranscriptView.LinkOpened)
+    @work(exit_on_error=False)
+    async def _open_link(self, event: TranscriptView.LinkOpened) -> None:
+        from tui_agent.tui.opening import open_link
+
+        if await open_link(event.url):
+            self.notify(f"opened {event.url}", timeout=4, markup=False)
+        else:
+            self.app.copy_to_clipboard(event.url)
+            self.notify(f"nothing here opens links; copied {event.url}", timeout=4, markup=False)
 
     # ---- what is shown, and what the models need of it ----
 
