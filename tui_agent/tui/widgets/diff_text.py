@@ -16,6 +16,7 @@ from tui_agent.text.sanitize import sanitize
 
 TAB = 4
 _PLAIN = re.compile(r"[ -~]*")
+_PLAIN_TEXT = re.compile(r"[ -~\n]*")
 _LONG_BLANK = " " * 32
 _CODE = re.compile(r"<U\+([0-9A-F]{4,6})(?: ×(\d+))?>")
 _ONE_CELL = re.compile("[ -~¡-¬®-ʯ‐-―‘-‧→⇥–—…×]*")
@@ -76,8 +77,16 @@ def is_plain(line: str) -> bool:
     return _PLAIN.fullmatch(line) is not None and _LONG_BLANK not in line
 
 
-def show(line: str, tab: str = "→") -> Shown:
-    """How to paint one line without its LF; `tab` is the one-cell mark at the beginning of an expanded tab."""
+def is_plain_text(text: str) -> bool:
+    """True when every line of a text is plain."""
+    return _PLAIN_TEXT.fullmatch(text) is not None and _LONG_BLANK not in text
+
+
+def show(line: str, tab: str = "→", *, inside: bool = False) -> Shown:
+    """How to paint one line without its LF; `tab` is the one-cell mark at the beginning of an expanded tab.
+
+    `inside`: it is the rest of a line, so that blanks at its beginning do not indent.
+    """
     if is_plain(line):
         return Shown(line, ())
     parts: list[str] = []
@@ -90,7 +99,7 @@ def show(line: str, tab: str = "→") -> Shown:
             pieces.append(Piece(raw, raw + 1, shown, shown + width, "tab"))
             raw, shown, column = raw + 1, shown + width, column + width
         # The character before tells the sanitiser that blanks here do not indent.
-        text = sanitize("." + part, "approval")[1:] if index else sanitize(part, "approval")
+        text = sanitize("." + part, "approval")[1:] if index or inside else sanitize(part, "approval")
         text = text.replace("\n", "<U+000A>")
         pieces += _pieces(part, text, raw, shown)
         parts.append(text)
