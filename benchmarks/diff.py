@@ -14,6 +14,7 @@ from benchmarks.report import Row, alone, compared_to
 from tui_agent.config.themes import load_themes
 from tui_agent.tui.theming import Palette, textual_theme
 from tui_agent.tui.widgets.diff_view import DiffView
+from tui_agent.tui.widgets.diff_outline import Outline
 from tui_agent.workspace.diff import diff_change
 
 THEME = load_themes((Path(__file__).parents[1] / "themes",))[0]["slate"]
@@ -49,7 +50,7 @@ async def show(lines: int, edits: int, layout: str) -> dict[str, float]:
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
         start = time.perf_counter()
-        diff = diff_change(prepared)
+        diff = Outline.of(diff_change(prepared))
         compared = time.perf_counter() - start
         app.view.show_diff(diff)
         seen = {app.paint()}
