@@ -51,7 +51,7 @@ def picture(document):
     """What is shown at the end, without ids, versions and times."""
     blocks = []
     for block in document:
-        shown = {name: getattr(block, name) for name in block.__dataclass_fields__ if name not in ("id", "version")}
+        shown = {name: getattr(block, name) for name in block.__struct_fields__ if name not in ("id", "version")}
         if isinstance(shown.get("text"), GrowingText):
             shown["text"] = str(shown["text"])
         blocks.append((type(block).__name__, shown))

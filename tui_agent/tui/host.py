@@ -1,9 +1,10 @@
 """What the terminal face is given: settings before the first paint, and the engine after it."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from tui_agent.config.load import LoadedSettings
 from tui_agent.conversation.events import Mode, Noticed, Record
@@ -17,8 +18,7 @@ if TYPE_CHECKING:  # the engine is imported after the first paint
     from tui_agent.store.log import SessionSummary
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(Struct, frozen=True):
     """A model that runs on this machine without a server, as far as it is there.
 
     `size` is the download's in bytes, of which `here` are on the disk already; `installed` says that the whole is.
@@ -111,8 +111,7 @@ class Host(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Launch:
+class Launch(Struct, frozen=True):
     """How the UI was started.
 
     `read_end` reads the last turns of the session to continue; None begins a new one. `open_host` imports and builds
