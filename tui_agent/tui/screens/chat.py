@@ -52,6 +52,7 @@ from tui_agent.workspace.git import branch
 if TYPE_CHECKING:  # what the first paint does not show is imported after it
     from tui_agent.conversation.events import Event, Record
     from tui_agent.tui.app import TuiAgent
+    from tui_agent.tui.finder import Finder
     from tui_agent.tui.widgets.answer_bar import AnswerBar
 
 SETTLING = 0.1
@@ -90,6 +91,7 @@ class ChatScreen(Screen[None]):
         self._greeting: WelcomeBlock | None = None
         self._end: asyncio.Task[Sequence[Record]] | None = None
         self._questions = Questions(self, self._questions_changed)
+        self._finder: Finder | None = None
         self._details_folded = True
         self._unopened: TuiAgentError | None = None
         self.takes_keys = False
@@ -273,6 +275,8 @@ class ChatScreen(Screen[None]):
         return await self._questions.ask(request, self.query_one("#foot"), self.symbols)
 
     def _questions_changed(self) -> None:
+        if self._finder is not None:
+            self._finder.question = self._questions.first is not None
         if self._questions.first is None:
             if self.focused is None:
                 self._prompt.focus()
@@ -387,6 +391,20 @@ class ChatScreen(Screen[None]):
     def action_focus_transcript(self) -> None:
         """Move into the transcript; escape or typing leads back."""
         self._view.focus()
+
+    async def action_find(self) -> None:
+        """Look for text in the transcript."""
+        if self._finder is None:
+            from tui_agent.tui.finder import Finder
+
+            self._finder = Finder(self, self._view, self.symbols, self.typed_elsewhere)
+            self._finder.question = self._questions.first is not None
+        await self._finder.open(self.query_one("#foot"), above=self._prompt)
+
+    @on(TranscriptView.FoldToggled)
+    def _fold_toggled(self, event: TranscriptView.FoldToggled) -> None:
+        if self._finder is not None:
+            self._finder.keep_fold(event.block_id)
 
     def action_toggle_thoughts(self) -> None:
         """Fold or unfold all thoughts."""

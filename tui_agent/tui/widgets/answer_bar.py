@@ -167,6 +167,9 @@ class AnswerBar(Widget):
         self._timer = None
         if self._request is None or self.has_class("-commenting") or not self.screen.is_current:
             return
+        focused = self.screen.focused
+        if focused is not None and focused.has_class("-keeps-keys"):
+            return  # until it has them no more, which tells `prompt_key`
         if not self.guard.armed(self._clock()):
             self._wait()
             return

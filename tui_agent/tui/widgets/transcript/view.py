@@ -18,9 +18,9 @@ from tui_agent.tui.widgets.transcript.document import (
     ToolBlock,
     UserBlock,
 )
+from tui_agent.tui.widgets.transcript.finding import FindingPane
 from tui_agent.tui.widgets.transcript.links import links_in
 from tui_agent.tui.widgets.transcript.places import Place
-from tui_agent.tui.widgets.transcript.selecting import SelectingPane
 from tui_agent.tui.widgets.transcript.selection import Span, fences, row_number, span_at
 
 _NAMES: dict[type[Block], str] = {
@@ -44,7 +44,7 @@ class Link(NamedTuple):
     url: str
 
 
-class TranscriptView(SelectingPane):
+class TranscriptView(FindingPane):
     """A document on the screen, for mouse and keys."""
 
     BINDINGS = bindings_for("transcript")
@@ -81,12 +81,12 @@ class TranscriptView(SelectingPane):
         """Some keys work only while something is selected, others only while nothing is."""
         match action:
             case "unselect":
-                return self.selecting
+                return self.selecting or self.finding is not None
             case "fold":
                 return not self.selecting
             case "select":
                 return self._caret is None
-        return True
+        return super().check_action(action, parameters)
 
     def on_key(self, event: Key) -> None:
         """Enter opens the link that was gone to, or copies what is selected."""
@@ -100,7 +100,7 @@ class TranscriptView(SelectingPane):
             if link is not None:
                 self.post_message(self.LinkOpened(link.url))
             else:
-                self.copy_selection()
+                self._copy_or_say()
 
     def action_fold(self) -> None:
         """Fold or unfold the block under the cursor."""
@@ -136,22 +136,26 @@ class TranscriptView(SelectingPane):
 
     def action_copy(self) -> None:
         """Copy what is selected and leave it, else the source of the block under the cursor."""
-        if self.copy_selection() or not len(self._port):
+        if self.selecting:
+            self._copy_or_say()
+            return
+        if not len(self._port):
             return
         block = self.document.blocks[self._cursor_index()]
         if text := sanitize(block.source):
             self.post_message(self.Copied(text, _NAMES.get(type(block), "text")))
 
     def copy_selection(self) -> bool:
-        """Copy what is selected; False when there is no selection, and no caret to make one."""
-        if self._selection is None:
-            return False
-        if text := self._selection.text(self._port):
+        """Copy what is selected and leave it; False when that is nothing."""
+        text = self._selection.text(self._port) if self._selection else ""
+        if text:
             self.post_message(self.Copied(text, ""))
             self._select(None)
-        else:
+        return bool(text)
+
+    def _copy_or_say(self) -> None:
+        if not self.copy_selection():
             self.notify("nothing is selected yet", timeout=2, markup=False)
-        return True
 
     def action_copy_code(self) -> None:
         """Copy the code of the block under the cursor that is in view, or nearest; once more, the next one."""
