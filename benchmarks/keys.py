@@ -1,7 +1,8 @@
 """From a key, and from a turn of the wheel, to the screen: under short and long sessions, idle and while text streams.
 
 A session is opened with --resume and an answer streams at 200 chunks a second below it; then again when it is over.
-Keys and turns are sent at a steady pace, whatever the program does, and what the screen showed when is found out later.
+Keys come at a steady pace, whatever the program does, and what the screen showed when is found out later; a turn of the
+wheel waits for the one before it.
 """
 
 import random
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from benchmarks.place import Place, place, prompt_text, submit
-from benchmarks.recording import Failure, Recording, Screen
+from benchmarks.recording import Recording, Screen
 from benchmarks.report import Row, alone, compared_to
 from benchmarks.server import text_answer
 from benchmarks.startup import BARE
@@ -22,7 +23,7 @@ PACE = 0.005
 FIRST_CHUNKS = 3_000
 """At once, so that there is something to scroll."""
 
-KEY_EVERY, TURN_EVERY = 0.045, 0.09
+KEY_EVERY, PAUSE = 0.045, 0.09
 KEY = "x"
 CLEAR = "\x15"  # ctrl+u
 UP = "\x1b[<64;60;15M"
@@ -32,69 +33,55 @@ TRANSCRIPT = slice(2, 30)
 Kind = Literal["key", "wheel"]
 
 
-class Sent(NamedTuple):
-    """One key or turn; `number` counts the keys that were typed before it."""
-
-    kind: Kind
-    at: float
-    number: int
-
-
 def _transcript(screen: Screen) -> tuple[str, ...]:
     return tuple(row[:110] for row in screen.rows[TRANSCRIPT])
 
 
-def type_keys(program: Recording, count: int, dice: random.Random) -> list[Sent]:
-    """Type letters at a steady pace, then take them back."""
+def type_keys(program: Recording, count: int, dice: random.Random) -> list[float]:
+    """Type letters at a steady pace, whatever the program does; the moments."""
     sent = []
-    for number in range(count):
-        sent.append(Sent("key", program.send(KEY), number))
+    for _ in range(count):
+        sent.append(program.send(KEY))
         time.sleep(KEY_EVERY * dice.uniform(0.7, 1.3))
     time.sleep(0.1)
     return sent
 
 
-def turn_wheel(program: Recording, count: int, dice: random.Random) -> list[Sent]:
-    """Turn the wheel up, a notch at a time."""
-    sent = []
+def turn_wheel(program: Recording, count: int, dice: random.Random) -> list[float]:
+    """Turn the wheel up, a notch at a time; milliseconds from each to the transcript that has moved."""
+    times = []
     for _ in range(count):
-        sent.append(Sent("wheel", program.send(UP), 0))
-        time.sleep(TURN_EVERY * dice.uniform(0.7, 1.3))
-    time.sleep(0.1)
-    return sent
+        program.catch_up()
+        times.append(_turn(program))
+        time.sleep(PAUSE * dice.uniform(0.7, 1.3))
+    return times
 
 
-def latencies(program: Recording, sent: Sequence[Sent], typed: Callable[[Screen], str] = prompt_text) -> list[float]:
-    """Milliseconds from each of them to the screen that shows its effect; `typed` finds the text of the prompt.
+def _turn(program: Recording) -> float:
+    before = _transcript(program.screen)
+    sent = program.send(UP)
+    return (program.when(lambda screen: _transcript(screen) != before) - sent) * 1000
+
+
+def latencies(program: Recording, sent: Sequence[float], typed: Callable[[Screen], str] = prompt_text) -> list[float]:
+    """Milliseconds from each key to the screen that shows it; `typed` finds the text of the prompt.
 
     Raises:
-        Failure: one had none.
+        Failure: a key is not shown.
     """
-    found: list[float] = []
-    before = _transcript(program.screen)
+    shown: list[float] = []
 
     def look(moment: float, screen: Screen) -> None:
-        nonlocal before
-        now = _transcript(screen) if sent[0].kind == "wheel" else ()
-        while len(found) < len(sent):
-            event = sent[len(found)]
-            if moment < event.at:
-                break
-            done = typed(screen).startswith(KEY * (event.number + 1)) if event.kind == "key" else now != before
-            if not done:
-                return
-            found.append((moment - event.at) * 1000)
-            if event.kind == "wheel":
-                break
-        before = now
+        text = typed(screen)
+        while len(shown) < len(sent) and text.startswith(KEY * (len(shown) + 1)):
+            shown.append(moment)
 
-    if sent[0].kind == "key" and typed(program.screen).startswith(KEY):
-        raise Failure("the prompt was not empty")
+    if typed(program.screen).startswith(KEY):
+        raise program.failure("the prompt was not empty")
     program.moments(look)
-    if len(found) < len(sent):
-        what = f"{sent[0].kind} {len(found) + 1} of {len(sent)}"
-        raise Failure(f"{what} had no effect; the screen:\n{program.screen.text}")
-    return found
+    if len(shown) < len(sent):
+        raise program.failure(f"key {len(shown) + 1} of {len(sent)} is not shown")
+    return [(then - at) * 1000 for at, then in zip(sent, shown, strict=True)]
 
 
 def bare(at: Place, runs: int, keys: int) -> list[list[float]]:
@@ -131,7 +118,7 @@ def batches(at: Place, blocks: int, runs: int, keys: int, turns: int) -> Iterato
     dice = random.Random(3)
     with at.opened(*words) as program:
         program.quiet(1.0)
-        paced = int(runs * (keys * KEY_EVERY + turns * TURN_EVERY + 0.8) * 1.1 / PACE)
+        paced = int(runs * (keys * KEY_EVERY + turns * (PAUSE + 0.03) + 0.8) * 1.1 / PACE)
         at.server.prepare([text_answer(chunks(FIRST_CHUNKS + paced), PACE, FIRST_CHUNKS)])
         submit(program, "go")
         time.sleep(1.5)
@@ -141,10 +128,10 @@ def batches(at: Place, blocks: int, runs: int, keys: int, turns: int) -> Iterato
                 yield Felt(doing, "key", latencies(program, type_keys(program, keys, dice)))
                 program.send(CLEAR)
                 time.sleep(0.2)
-            turn_wheel(program, 2, dice)  # away from the end, which moves by itself
+            program.send(UP * 2)  # away from the end, which moves by itself
+            time.sleep(0.3)
             for _ in range(runs):
-                program.catch_up()
-                yield Felt(doing, "wheel", latencies(program, turn_wheel(program, turns, dice)))
+                yield Felt(doing, "wheel", turn_wheel(program, turns, dice))
             if doing == "streaming":
                 at.server.sent()
                 program.quiet(0.5)

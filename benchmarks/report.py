@@ -13,6 +13,9 @@ from msgspec import Struct
 REGRESSION = 1.2
 """A median this many times the earlier one is a regression, if no run of now is as good as the worst of then."""
 
+SCATTER = 0.2
+"""How much a figure may scatter of which there is only one run."""
+
 Verdict = Literal["met", "missed", ""]
 
 
@@ -123,7 +126,9 @@ def markdown(report: Report) -> str:
 
 def regressed(now: Row, then: Row) -> bool:
     """Whether the figure is worse by more than 20 % and by more than its runs scatter."""
-    return now.median > then.median * REGRESSION and min(now.samples) > max(then.samples)
+    best = min(now.samples) * (1 - SCATTER if len(now.samples) == 1 else 1)
+    worst = max(then.samples) * (1 + SCATTER if len(then.samples) == 1 else 1)
+    return now.median > then.median * REGRESSION and best > worst
 
 
 def comparison(now: Sequence[Row], then: Sequence[Row]) -> str:

@@ -11,13 +11,14 @@ from typing import NamedTuple
 
 from benchmarks.changes import change
 from benchmarks.place import Place, place, submit
-from benchmarks.recording import Failure, Screen
+from benchmarks.recording import Recording, Screen
 from benchmarks.report import Row, alone, compared_to
 from benchmarks.server import call_answer
 
 PAGE_UP, PAGE_DOWN = "\x1b[5~", "\x1b[6~"
 REVIEW = "\x12"  # ctrl+r
-PAGE_EVERY = 0.09
+PAUSE = 0.09
+"""Seconds after each page, as somebody who looks at it would wait."""
 
 
 class Reviewed(NamedTuple):
@@ -52,26 +53,18 @@ def review(at: Place, lines: int, edits: int, pages: int, depth: int) -> Reviewe
         opened = program.when(lambda screen: screen.has("hunk ") and _has_diff(screen)) - asked
         program.quiet(0.5)
         program.catch_up()
-        turned = [_page(program.send(PAGE_UP if turn // depth % 2 else PAGE_DOWN)) for turn in range(pages)]
-        times: list[float] = []
-        before = program.screen.rows[3:30]
-
-        def look(moment: float, screen: Screen) -> None:
-            nonlocal before
-            now = screen.rows[3:30]
-            if len(times) < len(turned) and moment > turned[len(times)] and now != before:
-                times.append((moment - turned[len(times)]) * 1000)
-            before = now
-
-        program.moments(look)
-        if len(times) < len(turned):
-            raise Failure(f"page {len(times) + 1} was not turned; the screen:\n{program.screen.text}")
+        times = [_turn(program, PAGE_UP if turn // depth % 2 else PAGE_DOWN) for turn in range(pages)]
     return Reviewed(question, opened, statistics.median(times), statistics.quantiles(times, n=20)[18])
 
 
-def _page(sent: float) -> float:
-    time.sleep(PAGE_EVERY)
-    return sent
+def _turn(program: Recording, key: str) -> float:
+    """Milliseconds from the key to a screen with other lines."""
+    before = program.screen.rows[3:30]
+    sent = program.send(key)
+    shown = program.when(lambda screen: screen.rows[3:30] != before)
+    time.sleep(PAUSE)
+    program.catch_up()
+    return (shown - sent) * 1000
 
 
 def _has_diff(screen: Screen) -> bool:

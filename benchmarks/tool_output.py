@@ -9,13 +9,13 @@ import sys
 import time
 from typing import NamedTuple
 
-from benchmarks.place import Place, place, prompt_text, submit
-from benchmarks.recording import Recording, Screen, shows
+from benchmarks.keys import KEY, latencies
+from benchmarks.place import Place, place, submit
+from benchmarks.recording import shows
 from benchmarks.report import Row, alone, compared_to
 from benchmarks.server import call_answer, text_answer
 from benchmarks.workload import SENTINEL
 
-KEY = "x"
 KEY_EVERY = 0.03
 LINE = "src/shop/cart.py:214: a line of output as wide as those of many a build"
 
@@ -66,21 +66,7 @@ def printed(at: Place, command: str) -> Printed:
         cpu = program.cpu - cpu
         program.wait_bytes(SENTINEL.encode(), 20)
         program.quiet(0.5)
-        return Printed(answered.first - asked, cpu, peak - before, program.memory - before, _echoes(program, sent))
-
-
-def _echoes(program: Recording, sent: list[float]) -> list[float]:
-    """Milliseconds from each key to the screen."""
-    shown: list[float] = []
-
-    def look(moment: float, screen: Screen) -> None:
-        while len(shown) < len(sent) and prompt_text(screen).startswith(KEY * (len(shown) + 1)):
-            shown.append(moment)
-
-    program.moments(look)
-    if len(shown) < len(sent):
-        raise program.failure(f"key {len(shown) + 1} of {len(sent)} was not echoed")
-    return [(there - at) * 1000 for at, there in zip(sent, shown, strict=True)]
+        return Printed(answered.first - asked, cpu, peak - before, program.memory - before, latencies(program, sent))
 
 
 def measure(quick: bool = False) -> list[Row]:
