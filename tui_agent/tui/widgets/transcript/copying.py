@@ -1,14 +1,14 @@
 """What copying gives: the source that is behind what is shown, never what was drawn around it."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
 from tui_agent.tui.widgets.transcript.lines import Item, text_of
 
-# Longer lines are not aligned character by character: what is shown of them is copied as it is shown.
-_LONGEST = 40_000
+_STEP = 512
 # How far apart text and source may run at a place where they differ: a link's target, a reference.
 _SEEN = 64
 _AHEAD = 2048
@@ -122,9 +122,10 @@ class _Source:
         begin, stop = self._range(first)
         texts = [text_of(item.spans) for item in self._items[first : last + 1]]
         at = sum(len(text) + 1 for text in texts[: end.item - first]) + end.offset
-        places = aligned("\n".join(texts), self._source[begin:stop])
-        after = begin + places[at] if at < len(places) else stop
-        before = begin + places[at - 1] + 1 if at else begin
+        shown = "\n".join(texts)
+        places = aligned(shown, self._source[begin:stop])
+        after = begin + places.at(at) if at < len(shown) else stop
+        before = begin + places.at(at - 1) + 1 if at else begin
         return after, min(before, after)
 
     def _balanced(self, begin: int, stop: int) -> tuple[int, int]:
@@ -151,9 +152,9 @@ class _Source:
             item = self._items[number]
             text = text_of(item.spans)
             raw = code_source(self._lines[item.source[0]], text, opening)
-            places = [*aligned(text, raw), len(raw)]
-            begin = places[start.offset] if number == start.item else 0
-            stop = places[min(end.offset, len(text))] if number == end.item else len(raw)
+            places = aligned(text, raw)
+            begin = places.at(start.offset) if number == start.item else 0
+            stop = places.at(end.offset) if number == end.item and end.offset < len(text) else len(raw)
             lines.append(raw[begin:stop])
         return "\n".join(lines)
 
@@ -206,35 +207,57 @@ def code_source(line: str, shown: str, fence: str = "") -> str:
     return line[within[-1 if match else 0] :]
 
 
-def aligned(shown: str, source: str) -> Sequence[int]:
-    """For every character of a shown text where it stands in its source: rising, if not strictly.
+class Aligned(NamedTuple):
+    """Where characters of a shown text stand in its source: runs of (shown, source, how many), rising in both."""
 
-    What was added for the screen stands where the text goes on.
-    """
-    if shown == source:
-        return range(len(shown))
-    if len(source) > _LONGEST:
-        return [min(index, len(source)) for index in range(len(shown))]
-    places: list[int] = []
-    at = 0
-    index = 0
-    while index < len(shown):
-        character = shown[index]
-        if at < len(source) and (source[at] == character or (character == " " and source[at] == "\t")):
-            places.append(at)
-            index += 1
-            if source[at] == "\t" and character == " ":
-                # A tab is up to four blanks, to the next column that is a multiple of four.
-                while len(places) % 4 and index < len(shown) and shown[index] == " ":
-                    places.append(at)
-                    index += 1
-            at += 1
-            continue
-        skip_shown, skip_source = _resync(shown, index, source, at)
-        places.extend([at] * skip_shown)
-        index += skip_shown
-        at += skip_source
-    return places
+    runs: Sequence[tuple[int, int, int]]
+
+    def at(self, index: int) -> int:
+        """The character of the source behind a shown one; for one that was only drawn where the text goes on."""
+        number = bisect_right(self.runs, (index, _FAR, 0)) - 1
+        if number < 0:
+            return 0
+        shown, source, count = self.runs[number]
+        return source + min(index - shown, count)
+
+
+def aligned(shown: str, source: str) -> Aligned:
+    """Find a shown text in its source, which has marks and targets in it that are shown in another way or not at all."""
+    runs: list[tuple[int, int, int]] = []
+    index = at = 0
+    while index < len(shown) and at < len(source):
+        if count := _same(shown, index, source, at):
+            runs.append((index, at, count))
+            index += count
+            at += count
+        elif shown[index] == " " and source[at] == "\t":
+            runs.append((index, at, 1))
+            index, at = _after_tab(shown, index), at + 1
+        else:
+            skip_shown, skip_source = _resync(shown, index, source, at)
+            index += skip_shown
+            at += skip_source
+    return Aligned(runs)
+
+
+def _same(one: str, index: int, other: str, at: int) -> int:
+    """How many characters agree."""
+    begin = index
+    while index < len(one) and one[index : index + _STEP] == other[at : at + _STEP]:
+        index, at = index + _STEP, at + _STEP
+    index = min(index, len(one))
+    at = min(at, len(other))
+    while index < len(one) and at < len(other) and one[index] == other[at]:
+        index, at = index + 1, at + 1
+    return index - begin
+
+
+def _after_tab(shown: str, index: int) -> int:
+    """Behind the blanks of a tab, which goes to the next column that is a multiple of four."""
+    index += 1
+    while index % 4 and index < len(shown) and shown[index] == " ":
+        index += 1
+    return index
 
 
 def _resync(shown: str, index: int, source: str, at: int) -> tuple[int, int]:

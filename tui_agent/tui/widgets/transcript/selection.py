@@ -3,6 +3,7 @@ moves rows: places are items of blocks, not rows."""
 
 import re
 from collections.abc import Iterator, Sequence
+from math import inf
 from typing import Literal, NamedTuple, overload
 
 from tui_agent.text.sanitize import sanitize
@@ -136,6 +137,7 @@ def part_of(port: Viewport, block: Block, start: Place | None, end: Place | None
     if start is None and end is None and not folded:
         return sanitize(block.source)
     rows = port.rows_of(block)
+    rows.read_on(inf)  # of a long answer that came just now
     items = Items(rows)
     first = End(start.item, start.offset) if start else End(0, 0)
     last = End(end.item, end.offset) if end else End(_END, 0)
@@ -169,6 +171,7 @@ def stretches(port: Viewport, row: Row, span: Span) -> list[tuple[int, int]]:
 def fences(port: Viewport, block: Block) -> Iterator[tuple[Span, str]]:
     """The pieces of code in a block, in order, each with its source."""
     rows = port.rows_of(block)
+    rows.read_on(inf)
     items = Items(rows)
     number = 0
     source = ""
