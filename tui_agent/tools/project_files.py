@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import defaultdict
 from contextlib import aclosing
 from itertools import islice
 from typing import Final
@@ -68,7 +69,13 @@ class ProjectFiles:
 
 
 def _sorted(names: list[str]) -> list[tuple[str, str]]:
-    names.sort()
-    names.sort(key=len)
-    lower = map(str.lower, names)
-    return [(name, name if name == folded else folded) for name, folded in zip(names, lower, strict=True)]
+    """Shortest first, each with its lower case; in small steps, for one large one would hold up all threads."""
+    by_length: defaultdict[int, list[str]] = defaultdict(list)
+    for name in names:
+        by_length[len(name)].append(name)
+    result = []
+    for _, same in sorted(by_length.items()):
+        for name in sorted(same):
+            lower = name.lower()
+            result.append((name, name if name == lower else lower))
+    return result

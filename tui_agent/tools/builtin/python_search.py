@@ -10,7 +10,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final, NamedTuple, TypedDict
 
@@ -68,13 +68,13 @@ def main() -> int:
     except ValueError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
-    literal = required_text(request["pattern"]).encode() if request["case_sensitive"] else b""
+    may_match = _prefilter(request["pattern"], request["case_sensitive"])
     files: Iterable[tuple[str, int]] = (
         [(request["file"], os.open(".", _DIRECTORY))] if request["file"] else walk(request)
     )
     for path, directory in files:
         data = _read(path.rpartition("/")[2], directory, request["max_bytes"])
-        if data and literal in data and (rows := list(search(path, data, pattern, request))):
+        if data and may_match(data) and (rows := list(search(path, data, pattern, request))):
             found = True
             out.write(b"".join(json.dumps(row).encode() + b"\n" for row in rows))
             out.flush()
@@ -91,12 +91,29 @@ def compile_pattern(pattern: str, case_sensitive: bool) -> re.Pattern[str]:
         raise ValueError(str(error)) from error
 
 
+def _prefilter(pattern: str, case_sensitive: bool) -> Callable[[bytes], bool]:
+    """A test of whole files that is quicker than the pattern and false only where that matches nothing."""
+    text = required_text(pattern).encode()
+    if case_sensitive:
+        return lambda data: text in data
+    if not text.isascii():
+        return lambda data: True
+    lower = text.lower()
+    return lambda data: not data.isascii() or lower in data.lower()  # beyond ASCII there are more cases than two
+
+
 def required_text(pattern: str) -> str:
     """A text that every line that matches has in it, to pass over files quickly; "" when none is plain to see."""
     if re.search(r"[|()\[{\ufffd]|\\[^\WbBdDsSwW]", re.sub(r"\\\W", "", pattern)):  # alternatives, sets, flags, codes
         return ""
-    required = re.split(r"(?:\\.|.)[*?][?+]?|\\\w|[.^$+]", pattern)
-    return max((re.sub(r"\\(.)", r"\1", text) for text in required), key=len)
+    texts = [""]
+    for sign, repeat in re.findall(r"(\\.|.)([*?+][?+]?)?", pattern):
+        plain = sign not in ".^$" and (len(sign) == 1 or not sign[1].isalpha())
+        if plain and repeat[:1] in ("", "+"):
+            texts[-1] += sign[-1]
+        if not plain or repeat:
+            texts.append("")
+    return max(texts, key=len)
 
 
 def walk(request: Request) -> Iterator[tuple[str, int]]:
