@@ -2,6 +2,8 @@
 
 import asyncio
 import sqlite3
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from tui_agent.conversation.events import Record
 from tui_agent.store.sqlite import SqliteLog
 from tui_agent.tui.app import TuiAgent
 from tui_agent.tui.widgets.prompt import PromptArea
+from tui_agent.tui.widgets.transcript.document import Block
 from tui_agent.tui.widgets.transcript.projection import blocks_of
 from tui_agent.tui.widgets.transcript.view import TranscriptView
 
@@ -197,6 +200,14 @@ async def test_another_session_opened_meanwhile_is_not_mixed_with_the_first(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await keep(machine, EVENTS, 60)
+    allowed = threading.Event()
+
+    def when_allowed(records: Sequence[Record], thoughts_folded: bool) -> list[Block]:
+        if len(records) > 1000:
+            allowed.wait(10)
+        return blocks_of(records, thoughts_folded)
+
+    monkeypatch.setattr("tui_agent.tui.screens.chat.blocks_of", when_allowed)
     app = chat_app(machine, monkeypatch, "--resume", LONG)
     async with app.run_test(size=(100, 30)) as pilot:
         await until(pilot, lambda: app.chat._opened.is_set(), "the engine")
@@ -204,10 +215,8 @@ async def test_another_session_opened_meanwhile_is_not_mixed_with_the_first(
         await pilot.pause(0.2)
         await pilot.press("down", "enter")
         other = [block.source for block in blocks_of(await whole(machine, "long-2"))]
-        await until(
-            pilot,
-            lambda: [block.source for block in app.chat.query_one(TranscriptView).document] == other,
-            "the other session alone",
-        )
+        shown = app.chat.query_one(TranscriptView).document
+        await until(pilot, lambda: [block.source for block in shown] == other, "the other session alone")
+        allowed.set()
         await pilot.pause(0.3)
-        assert [block.source for block in app.chat.query_one(TranscriptView).document] == other
+        assert [block.source for block in shown] == other

@@ -326,7 +326,7 @@ class Engine:
             raise StoreError("sessions are not saved in this run")
         return self._log
 
-    async def sessions(self, limit: int = 500) -> "list[SessionSummary]":
+    async def sessions(self, limit: int = 10_000) -> "list[SessionSummary]":
         """The sessions of this folder, latest first."""
         return [] if self._log is None else await self._log.sessions(str(self.directory), limit)
 

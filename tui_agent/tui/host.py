@@ -86,7 +86,7 @@ class Host(Protocol):
         """What is wrong with the log of the session; empty when it is whole."""
         ...
 
-    async def sessions(self, limit: int = 500) -> "list[SessionSummary]":
+    async def sessions(self, limit: int = 10_000) -> "list[SessionSummary]":
         """The sessions of this folder, latest first."""
         ...
 
