@@ -90,10 +90,9 @@ def test_the_parts_of_an_overlong_line_are_all_of_that_line():
 
 def test_a_head_is_not_repeated_for_rows_that_do_not_come():
     row = "| row | 1 |\n"
-    text = "| name | value |\n|---|--:|\n" + row * (8200 // len(row))
-    for cells in range(40):
-        shown = [text_of(line.spans) for item in parse(text + "| " + "x" * cells + " | 2 |") for line in item.lines(80)]
-        assert not shown[-1].startswith("─")
+    text = "| name | value |\n|---|--:|\n" + row * (8192 // len(row)) + "| " + "x" * 1000 + " | 2 |"
+    shown = [text_of(line.spans) for item in parse(text) for line in item.lines(80)]
+    assert shown[-1].startswith("x")
 
 
 def nonempty(items: list[Item]) -> list[tuple[int, int]]:

@@ -16,13 +16,22 @@ if TYPE_CHECKING:
     from markdown_it.rules_block import StateBlock
     from markdown_it.token import Token
 
-_HEADINGS = {"h1": "heading1+b", "h2": "heading2+b"}
+_HEADINGS = {
+    "h1": "heading1+b",
+    "h2": "heading2+b",
+    "h3": "heading1+i",
+    "h4": "heading2+i",
+    "h5": "muted+b",
+    "h6": "muted+i",
+}
 # Deeper than this nothing is to be gained from indenting further.
 _DEEPEST = 12
 # The parser drops what is nested deeper; such a part is shown as it is written.
 _NESTING = 60
 # Every bracket that opens no link costs a look at all that follows.
 _BRACKETS = 300
+# No screen has room for a table of so many columns; each costs as much as a paragraph.
+_PIPES = 300
 _BOXES = {"[ ] ": ("☐ ", "accent"), "[x] ": ("☑ ", "success"), "[X] ": ("☑ ", "success")}
 
 
@@ -61,7 +70,8 @@ def items_of(
     source = "\n".join(lines)
     brackets = source.count("[")
     links = brackets < _BRACKETS or source.count("](") * 2 > brackets
-    tokens = _parser(links).parse(source, {"references": references})
+    tables = all(line.count("|") < _PIPES for line in lines)
+    tokens = _parser(links, tables).parse(source, {"references": references})
     if any(token.level > _NESTING - 4 for token in tokens):
         plain: list[Item] = [
             Flow((), (), ((line.expandtabs(4), "text"),), source=place)
@@ -73,8 +83,8 @@ def items_of(
     return Parsed(walker.items, walker.roomy_before, walker.roomy_after, walker.last_number, walker.open_fence)
 
 
-@lru_cache(2)
-def _parser(links: bool) -> "MarkdownIt":
+@lru_cache(4)
+def _parser(links: bool, tables: bool) -> "MarkdownIt":
     # 40 ms that the first paint need not pay.
     from markdown_it import MarkdownIt
     from markdown_it.rules_block import reference
@@ -84,8 +94,10 @@ def _parser(links: bool) -> "MarkdownIt":
         at = state.bMarks[start] + state.tShift[start]
         return not state.src.startswith("[^", at) and reference(state, start, end, silent)
 
-    parser = MarkdownIt("commonmark", {"html": False, "maxNesting": _NESTING}).enable(["table", "strikethrough"])
+    parser = MarkdownIt("commonmark", {"html": False, "maxNesting": _NESTING}).enable("strikethrough")
     parser.block.ruler.at("reference", no_footnote)
+    if tables:
+        parser.enable("table")
     return parser if links else parser.disable(["link", "image"])
 
 
@@ -119,7 +131,7 @@ class _Walker:
                 self._text(token, heading)
             elif kind == "heading_open":
                 self._space(token, roomy=True)
-                heading = _HEADINGS.get(token.tag, "heading3+b")
+                heading = _HEADINGS[token.tag]
                 self._heading = self._place(token)
             elif kind == "heading_close":
                 heading = ""

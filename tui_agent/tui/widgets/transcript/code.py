@@ -6,7 +6,7 @@ from time import monotonic
 from tui_agent.tui.widgets.transcript.highlight import LineHighlighter
 from tui_agent.tui.widgets.transcript.lines import Line, Range, Span, Spans, flowed, text_of
 
-SHARE = 0.008
+SHARE = 0.012
 """Seconds of a frame that colouring may take."""
 
 # How long each stretch of a line is and its role, one after the other: a fraction of what spans take.
@@ -124,11 +124,12 @@ def coloured(line: Line, until: float) -> Line | None:
             break
         prefix.append(span)
         before -= len(span[0])
-    length = len(text_of(line.spans)) - line.lead
-    if line.start or length < len(item.text):
-        spans = _part(spans, line.start, line.start + length)
-    if len(text_of(spans)) != length:
-        return line
+    shown = text_of(line.spans)[line.lead :]
+    if shown != item.text:
+        spans = _part(spans, line.start, line.start + len(shown))
+        if shown != text_of(spans):
+            # So narrow that a wide character is a dot.
+            return line
     return line._replace(spans=(*prefix, *spans))
 
 

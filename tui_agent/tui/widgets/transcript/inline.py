@@ -91,6 +91,7 @@ def _text_of(token: "Token") -> str:
         return "\n"
     text = token.content
     if token.type == "image":
+        text = "".join(child.content for child in token.children or ())
         text = f"[{text or 'image'}] ({token.attrGet('src') or ''})"
     # Character references can spell what the sanitised source did not hold.
     return sanitize(text).replace("\n", " ").expandtabs(4)

@@ -1,12 +1,13 @@
 """Lines of styled text that know no theme, and wrapping them by terminal cells."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from rich.cells import cell_len, split_graphemes
 
 Span = tuple[str, str]
-"""Text and its role. A role is a colour of the theme (`text`, `muted`, …), `heading1` to `heading3`, `code`,
+"""Text and its role. A role is a colour of the theme (`text`, `muted`, …), `heading1`, `heading2`, `code`,
 `code_inline`, `link` or `syntax.` and the path of a Pygments token type; letters after a `+` make it bold, italic,
 struck through or underlined: `"text+bi"`."""
 
@@ -63,6 +64,7 @@ class Line(NamedTuple):
 
 EMPTY = Line(())
 _START = (0,)
+_FLAG = re.compile("[\U0001f1e6-\U0001f1ff]{2}")
 
 
 def width_of(spans: Iterable[Span]) -> int:
@@ -165,7 +167,7 @@ def _cut_narrow(text: str, width: int, hard: bool) -> list[tuple[int, int]]:
 
 def _cut_cells(text: str, width: int, hard: bool) -> list[tuple[int, int]]:
     """As `_cut_narrow`, by graphemes; a row may also end before or after a wide character."""
-    graphemes, _ = split_graphemes(text)
+    graphemes = _graphemes(text)
     if width == 1:
         graphemes = [(begin, end, min(cells, 1)) for begin, end, cells in graphemes]
     cuts: list[tuple[int, int]] = []
@@ -230,4 +232,21 @@ def _slices(spans: Spans, cuts: Sequence[tuple[int, int]]) -> list[Spans]:
 
 
 def _narrow(text: str) -> str:
-    return "".join("·" if cells > 1 else text[start:end] for start, end, cells in split_graphemes(text)[0])
+    return "".join("·" if cells > 1 else text[start:end] for start, end, cells in _graphemes(text))
+
+
+def _graphemes(text: str) -> list[tuple[int, int, int]]:
+    """Beginning, end and cells of what is one character for people; a flag is two for Rich."""
+    graphemes, _ = split_graphemes(text)
+    if not _FLAG.search(text):
+        return graphemes
+    joined: list[tuple[int, int, int]] = []
+    half = False  # the last one is the first half of a flag
+    for begin, end, cells in graphemes:
+        letter = "\U0001f1e6" <= text[begin] <= "\U0001f1ff"
+        if letter and half:
+            joined[-1] = (joined[-1][0], end, joined[-1][2] + cells)
+        else:
+            joined.append((begin, end, cells))
+        half = letter and not half
+    return joined

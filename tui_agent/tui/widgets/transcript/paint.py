@@ -11,7 +11,7 @@ from tui_agent.tui.widgets.transcript.lines import Line
 
 _BANDS = {"user": "surface", "code": "surface", "added": "added_background", "removed": "removed_background"}
 _MARKED = {"added": "added_emphasis", "removed": "removed_emphasis"}
-_HEADINGS = {"heading1": "heading", "heading2": "strong", "heading3": "strong"}
+_HEADINGS = {"heading1": "heading", "heading2": "strong"}
 _FLAGS = {
     "b": Style(bold=True),
     "m": Style(),  # marked on its band

@@ -157,16 +157,18 @@ class TranscriptPane(ScrollView, can_focus=True):
 
     def _go_on(self) -> None:
         if self._idle is None:
-            self._idle = later(self, SHARE, self._slice)
+            self._idle = later(self, SHARE / 3, self._slice)
 
     def _slice(self) -> None:
         """Read long answers further, then colour the code in view that was painted without its colours."""
         self._idle = None
         until = monotonic() + SHARE
         if self._port.unread:
-            self._port.read_on(until)
-            self._shown = ()
-            self._sync()
+            if self._port.read_on(until):
+                self._shown = ()
+                self._sync()
+            else:
+                self._go_on()
         elif colour(self._lines_in_view(), until):
             self.refresh()
         else:
@@ -246,6 +248,14 @@ class TranscriptPane(ScrollView, can_focus=True):
         first, last = port.in_view()
         row = max(0, port.top - port.first_row(first))
         return self.document.blocks[first].id, row, self.document.blocks[last].id
+
+    def stay(self) -> None:
+        """Follow the end no longer, also when it is in view."""
+        self._port.follow = False
+
+    def let_go(self) -> None:
+        """Follow the end again if it is in view."""
+        self._port.hold()
 
     @property
     def place(self) -> Standing:

@@ -150,13 +150,19 @@ class Viewport:
             self.unread.add(block.id)
         return rows
 
-    def read_on(self, until: float) -> None:
-        """Go on with blocks that are not read to their end, until a moment (monotonic seconds); then `settle`."""
+    def read_on(self, until: float) -> bool:
+        """Go on with blocks that are not read to their end, until a moment (monotonic seconds).
+
+        Returns whether one is complete now, which `settle` takes over.
+        """
+        done = set()
         for block_id in sorted(self.unread, reverse=True):
             rows = self._rows.get(block_id)
             if rows is None or rows.read_on(until):
-                self.unread.discard(block_id)
-            self._changed.add(block_id)
+                done.add(block_id)
+        self.unread -= done
+        self._changed |= done
+        return bool(done)
 
     # ---- moving ----
 
