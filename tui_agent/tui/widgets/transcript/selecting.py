@@ -109,6 +109,7 @@ class SelectingPane(MovingPane):
         self._pointer = event.x, event.y
         if self._pointer != self._pressed:
             self._dragged = True
+            self._presses = self._presses[0], 0.0, self._presses[2]  # what comes next is no second press
         self._drag_here()
 
     def on_mouse_up(self, _event: MouseUp) -> None:
