@@ -30,12 +30,13 @@ SUBJECTS = (
     "review",
     "tool_output",
     "idle",
+    "search",
     "transcript",
     "diff",
     "request_size",
 )
-WITHOUT_TERMINAL = ("transcript", "diff")
-"""Left out of a quick run unless they are named: others measure the same on a pty."""
+SLOW = ("search", "transcript", "diff")
+"""Left out of a quick run unless they are named: they take long, or others measure the same on a pty."""
 SEPARATE = ("embedded_start", "small_model_tasks")
 """Commands of their own, which need a downloaded model."""
 
@@ -58,7 +59,7 @@ def main(words: Sequence[str] | None = None) -> int:
         except (OSError, ValueError) as error:
             parser.exit(2, f"error: {error}\n")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    names = options.only or [name for name in SUBJECTS if not (options.quick and name in WITHOUT_TERMINAL)]
+    names = options.only or [name for name in SUBJECTS if not (options.quick and name in SLOW)]
     try:
         report = run(names, options.quick)
     except KeyboardInterrupt:

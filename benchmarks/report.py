@@ -113,15 +113,14 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def markdown(report: Report) -> str:
-    """The rows as the Markdown table of docs/performance.md."""
-    lines = [
-        f"`{report.command}`, tui-agent {report.version}, {report.date}, {report.machine}, load {report.load:.1f}",
-        "",
-        "| subject | figure | median | spread | ratio | to | budget | |",
-        "| --- | --- | ---: | --- | ---: | --- | --- | --- |",
-    ]
-    lines += ["| " + " | ".join((row.subject, *_cells(row))) + " |" for row in report.rows]
-    return "\n".join(lines)
+    """The rows as the Markdown tables of docs/performance.md."""
+    head = f"`{report.command}`, tui-agent {report.version}, {report.date}, {report.machine}, load {report.load:.1f}"
+    parts = [head]
+    for title, budgeted in (("Figures with a budget:", True), ("Figures without one:", False)):
+        lines = [title, "", "| subject | figure | median | spread | ratio | to | budget | |", "|" + " --- |" * 8]
+        chosen = (row for row in report.rows if bool(row.verdict) is budgeted)
+        parts.append("\n".join([*lines, *("| " + " | ".join((row.subject, *_cells(row))) + " |" for row in chosen)]))
+    return "\n\n".join(parts)
 
 
 def regressed(now: Row, then: Row) -> bool:
