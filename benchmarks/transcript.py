@@ -63,7 +63,7 @@ class Bench(App[None]):
 async def drawn(app: Bench) -> None:
     """Wait until what was asked for is on the screen."""
     painted = asyncio.Event()
-    while app.view._frame is not None:  # noqa: ASYNC110 -- the widget has nothing to wait on
+    while app.view._frame is not None or app.view._port.unread:  # noqa: ASYNC110 -- the widget has nothing to wait on
         await asyncio.sleep(0.001)
     app.view.call_after_refresh(painted.set)
     await painted.wait()

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from tui_agent.text.sanitize import sanitize
-from tui_agent.tui.widgets.transcript.lines import Span, Spans
+from tui_agent.tui.widgets.transcript.lines import Span, Spans, text_of
 from tui_agent.tui.widgets.transcript.links import Link, urls_in
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ def inline_spans(tokens: "list[Token]", base: str) -> tuple[Spans, list[Link]]:
     at = 0
     for token in tokens:
         kind = token.type
-        pieces: tuple[Span, ...] = ()
         if kind in _FLAGS:
             flags.append(_FLAGS[kind])
         elif kind in ("strong_close", "em_close", "s_close"):
@@ -34,23 +33,21 @@ def inline_spans(tokens: "list[Token]", base: str) -> tuple[Spans, list[Link]]:
             links.append((sanitize(str(token.attrGet("href") or "")), len(spans), at))
         elif kind == "link_close":
             target, first, start = links.pop()
-            shown = "".join(text for text, _ in spans[first:])
+            shown = text_of(spans[first:])
             if target and target.removeprefix("mailto:") != shown:
-                pieces = ((f" ({target})" if shown else target, "faint"),)
+                spans.append((f" ({target})" if shown else target, "faint"))
+                at += len(spans[-1][0])
             if target:
-                found.append((start, at + sum(len(text) for text, _ in pieces), target))
-        else:
-            text = _text_of(token)
-            if not text:
-                continue
-            name = "code_inline" if kind == "code_inline" else "link" if links else role
-            pieces = ((text, _with_flags(name, flags)),)
+                found.append((start, at, target))
+        elif text := _text_of(token):
             if kind == "text" and not links and "://" in text:
-                pieces = _with_urls(text, role, flags)
-            elif kind == "image" and not links and (source := sanitize(str(token.attrGet("src") or ""))):
+                spans += _with_urls(text, role, flags)
+            else:
+                name = "code_inline" if kind == "code_inline" else "link" if links else role
+                spans.append((text, _with_flags(name, flags)))
+            if kind == "image" and not links and (source := sanitize(str(token.attrGet("src") or ""))):
                 found.append((at, at + len(text), source))
-        spans += pieces
-        at += sum(len(text) for text, _ in pieces)
+            at += len(text)
     return tuple(spans), found
 
 

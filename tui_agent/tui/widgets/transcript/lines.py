@@ -74,7 +74,7 @@ def width_of(spans: Iterable[Span]) -> int:
 
 def text_of(spans: Iterable[Span]) -> str:
     """The text without roles."""
-    return "".join(text for text, _ in spans)
+    return "".join([text for text, _ in spans])
 
 
 def wrap(spans: Spans, width: int, hard: bool = False) -> list[Spans]:
