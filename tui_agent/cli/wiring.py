@@ -1,7 +1,6 @@
 """The one place where settings, provider, tools, store and session are put together."""
 
 import argparse
-import asyncio
 import os
 import platform
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
@@ -291,6 +290,8 @@ class Engine:
         Raises:
             StoreError: there is none, or it cannot be read.
         """
+        import asyncio
+
         from tui_agent.agent.session import standing
 
         log = self._saved()
