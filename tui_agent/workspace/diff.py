@@ -228,6 +228,7 @@ def line_ending(text: str) -> Literal["", "LF", "CRLF", "mixed"]:
 
 # ---- hunks ----
 
+_HEADING = 200
 _DEFINITION = re.compile(
     r"\s*(?:(?:export|default|public|private|protected|internal|static|abstract|final|pub(?:\(\w+\))?|async|unsafe)\s+)*"
     r"(?:def|class|fn|func|function|impl|struct|enum|trait|interface|namespace|module|mod)\b"
@@ -255,8 +256,8 @@ def _hunks(old: list[str], new: list[str], changes: list[Stretch], context: int)
                 rows += (Row("added", 0, k + 1, new[k]) for k in range(j0, j1))
                 i, j = i1, j1
         while seen < start_old:
-            if _DEFINITION.match(old[seen]):
-                heading = old[seen].strip()[:200]
+            if _DEFINITION.match(old[seen], 0, _HEADING):
+                heading = old[seen][: 2 * _HEADING].strip()[:_HEADING]
             seen += 1
         old_lines = sum(row.side != "added" for row in rows)
         new_lines = sum(row.side != "removed" for row in rows)

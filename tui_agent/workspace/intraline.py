@@ -60,7 +60,8 @@ def _word_changes(old: str, new: str) -> Iterator[Change]:
 
 def _long(old: str, new: str) -> Iterator[Change]:
     """Pieces first, then words in those that differ."""
-    before, after = _PIECE.findall(old), _PIECE.findall(new)
+    # Not `findall`: it would keep the interpreter from everything else for the whole of a line.
+    before, after = ([match[0] for match in _PIECE.finditer(text)] for text in (old, new))
     at_old, at_new = _offsets(before), _offsets(after)
     for i0, i1, j0, j1 in changed_stretches(before, after):
         start_old, end_old, start_new, end_new = at_old[i0], at_old[i1], at_new[j0], at_new[j1]

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -191,7 +192,7 @@ class ApprovalPanel(Widget):
             self._bar.clear()
             self._wants = ("wants to write", one_line(request.title), "")
             self._body.show(lambda width: Laid([[Note(f"comparing{self._symbols.ellipsis}")]]))
-            self._comparing = self.run_worker(self._compare(request, access.plan), exit_on_error=False)
+            self._comparing = self.run_worker(partial(self._compare, request, access.plan), exit_on_error=False)
         self.add_class("-asking")
         self._tell_head()
 

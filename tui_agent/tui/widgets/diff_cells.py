@@ -68,7 +68,7 @@ class Note:
         """As `Item`."""
         style = paint.ground + _role(paint.palette, self.role)
         start, end = self._breaks.piece(max(1, width), index)
-        line = segments(self._shown.text, start, end, style, list(_marks(self._shown, paint.palette)))
+        line = segments(self._shown.text, start, end, style, list(_marks(self._shown, start, end, paint.palette)))
         return Strip(line).adjust_cell_length(width, paint.ground)
 
 
@@ -186,10 +186,10 @@ class Cell:
             room = max(1, width - self.gutter)
             start, end = self.shown.breaks.piece(room, index)
             out = [Segment(gutter, ground + number)]
-            out += segments(self.shown.text, start, end, ground + palette.text, list(self._layers(palette)))
+            out += segments(self.shown.text, start, end, ground + palette.text, list(self._layers(palette, start, end)))
         return list(Strip(out).adjust_cell_length(width, ground))
 
-    def _layers(self, palette: Palette) -> Iterator[Layer]:
+    def _layers(self, palette: Palette, start: int, end: int) -> Iterator[Layer]:
         shown = self.shown
         if self.syntax is not None and not self.start:
             for token in self.syntax.line(self.version, self.line):
@@ -197,7 +197,7 @@ class Cell:
         emphasis = palette.added_emphasis if self.side == "added" else palette.removed_emphasis
         for span in self._changed():
             yield Layer(*shown.span(*span), emphasis)
-        yield from _marks(shown, palette)
+        yield from _marks(shown, start, end, palette)
         if self.tail:
             yield Layer(len(shown.text) - len(self.tail), len(shown.text), palette.faint)
 
@@ -265,8 +265,8 @@ def _role(palette: Palette, role: Role) -> Style:
     return style
 
 
-def _marks(shown: Shown, palette: Palette) -> Iterator[Layer]:
+def _marks(shown: Shown, start: int, end: int, palette: Palette) -> Iterator[Layer]:
     """Tabs are quiet; characters that nobody would see stand out."""
-    for piece in shown.marks:
+    for piece in shown.marks(start, end):
         style = palette.faint if piece.mark == "tab" else palette.warning + Style(reverse=True)
         yield Layer(piece.shown, piece.shown_end, style)

@@ -16,7 +16,7 @@ from tui_agent.tui.widgets.diff_syntax import Syntax, Version
 from tui_agent.tui.widgets.diff_text import is_plain_text
 from tui_agent.workspace.diff import FileDiff, Row
 
-PART: Final = 4_000
+PART: Final = 2_000
 """Characters of a line beyond which it is laid out in parts of about that size, each an item of its own."""
 
 NO_NEWLINE: Final = "  (no newline)"

@@ -219,7 +219,6 @@ class LineView(ScrollView, can_focus=True):
                 self.scroll_target_y = self.scroll_y = top
         finally:
             self._placing = False
-        self.refresh()
         self.post_message(self.Scrolled())
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
@@ -245,6 +244,7 @@ class LineView(ScrollView, can_focus=True):
             self._stand(*self._top)
         else:
             self.go_to(place)
+        self.refresh()
 
     def on_mount(self) -> None:
         """Repaint with another theme."""
@@ -257,7 +257,12 @@ class LineView(ScrollView, can_focus=True):
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Wherever the user scrolls to is measured; tell whoever shows how much is out of sight."""
         super().watch_scroll_y(old_value, new_value)
-        if not self._placing:
+        if self._placing or not self._items:
+            return
+        if round(new_value) >= self.max_scroll_y:
+            last = len(self._items) - 1
+            self._stand(last, self._heights.exact(last) - 1)
+        else:
             self._stand(*self._heights.locate(round(new_value)))
 
     # ---- painting ----

@@ -3,9 +3,10 @@
 import itertools
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Literal, NamedTuple
 
 from rich.cells import get_character_cell_size
@@ -61,10 +62,18 @@ class Shown:
             return piece.shown_end
         return piece.shown if piece.mark else piece.shown + raw - piece.raw
 
-    @property
-    def marks(self) -> tuple[Piece, ...]:
-        """What stands for something else than itself."""
-        return tuple(piece for piece in self.pieces if piece.mark)
+    @cached_property
+    def _marks(self) -> tuple[list[Piece], list[int]]:
+        marks = [piece for piece in self.pieces if piece.mark]
+        return marks, [piece.shown_end for piece in marks]
+
+    def marks(self, start: int, end: int) -> Iterator[Piece]:
+        """What stands for something else than itself, in a stretch of what is painted."""
+        marks, ends = self._marks
+        for piece in islice(marks, bisect_right(ends, start), None):
+            if piece.shown >= end:
+                break
+            yield piece
 
     @cached_property
     def breaks(self) -> "Breaks":
@@ -193,21 +202,16 @@ class Layer(NamedTuple):
 
 def segments(text: str, start: int, end: int, base: Style, layers: Sequence[Layer]) -> list[Segment]:
     """The characters `start` to `end` of a text, later layers over earlier ones over `base`."""
-    cuts = {start, end}
-    inside = []
-    for layer in layers:
-        if layer.start < end and layer.end > start:
-            inside.append(layer)
-            cuts.add(max(start, layer.start))
-            cuts.add(min(end, layer.end))
+    inside = [layer for layer in layers if layer.start < end and layer.end > start]
     if not inside:
         return [Segment(text[start:end], base)] if end > start else []
-    ordered = sorted(cuts)
-    out = []
-    for left, right in itertools.pairwise(ordered):
-        style = base
-        for layer in inside:
-            if layer.start <= left and layer.end >= right:
-                style += layer.style
-        out.append(Segment(text[left:right], style))
-    return out
+    edges = {edge for layer in inside for edge in (max(start, layer.start), min(end, layer.end))}
+    cuts = sorted(edges | {start, end})
+    place = {cut: index for index, cut in enumerate(cuts)}
+    styles = [base] * (len(cuts) - 1)
+    for layer in inside:
+        for index in range(place[max(start, layer.start)], place[min(end, layer.end)]):
+            styles[index] += layer.style
+    return [
+        Segment(text[left:right], style) for (left, right), style in zip(itertools.pairwise(cuts), styles, strict=True)
+    ]
