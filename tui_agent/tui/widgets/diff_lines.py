@@ -234,6 +234,8 @@ class LineView(ScrollView, can_focus=True):
     def on_resize(self, event: events.Resize) -> None:
         """Lay out for the new width; what was at the top stays there."""
         width = self.scrollable_content_region.width
+        if width <= 0:
+            return
         place, (_, line) = self.place, self._top
         if width != self._width:
             self._lay_out(width)
