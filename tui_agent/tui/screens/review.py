@@ -145,7 +145,6 @@ class ReviewScreen(Screen[ApprovalDecision | None]):
     ReviewScreen {
         background: $background;
         layout: vertical;
-        overflow: hidden;
         Horizontal { height: 1fr; padding: 1 0 0 0; }
         &.-low Horizontal { padding: 0; }
         DiffView { width: 1fr; height: 1fr; padding: 0 0 0 2; overflow-y: scroll; }
