@@ -52,7 +52,7 @@ def invoke(at: Place) -> float:
 
 def measure(quick: bool = False) -> list[Row]:
     """Everything in turn, ours beside the bare ones."""
-    runs = 3 if quick else 9
+    runs = 3 if quick else 7
     few, wait = (1, 1.0) if quick else (3, 2.0)
     nothing = (sys.executable, "-c", "pass")
     with place() as at:

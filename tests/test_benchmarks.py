@@ -160,7 +160,8 @@ def test_what_never_comes_is_told_with_the_screen(tmp_path: Path) -> None:
 
 
 def test_what_a_program_started_ends_with_it(tmp_path: Path) -> None:
-    code = "import subprocess, time; print(subprocess.Popen(['sleep', '60']).pid, 'end'); time.sleep(60)"
+    child_of = "subprocess.Popen(['sleep', '60'], start_new_session=True)"  # as the program starts tools
+    code = f"import subprocess, time; print({child_of}.pid, 'end'); time.sleep(60)"
     with Recording(python(code), {}, str(tmp_path)) as program:
         program.when(shows("end"))
         child = int(program.screen.rows[0].split()[0])
