@@ -15,7 +15,8 @@ from tui_agent.text.sanitize import sanitize
 from tui_agent.tui.theming import Palette
 from tui_agent.tui.widgets.transcript import long_text
 from tui_agent.tui.widgets.transcript.document import ToolBlock
-from tui_agent.tui.widgets.transcript.layout import Gutter, estimated_height, rows_of
+from tui_agent.tui.widgets.transcript.heights import estimated_height
+from tui_agent.tui.widgets.transcript.layout import Gutter, rows_of
 from tui_agent.tui.widgets.transcript.lines import Line, text_of
 from tui_agent.tui.widgets.transcript.paint import Painter
 

@@ -21,7 +21,7 @@ from tui_agent.tui.widgets.transcript.long_text import SourceLine
 from tui_agent.tui.widgets.transcript.markdown import MarkdownText, WrappedMarkdown
 from tui_agent.tui.widgets.transcript.places import ItemIndex
 from tui_agent.tui.widgets.transcript.text_rows import duration, first_line, last_lines, wrapped
-from tui_agent.tui.widgets.transcript.tool_rows import estimated_rows, tool_rows
+from tui_agent.tui.widgets.transcript.tool_rows import tool_rows
 
 WIDEST = 120
 """Cells of text on a row, however wide the screen: longer rows are hard to read."""
@@ -76,24 +76,6 @@ def gap_before(previous: Block | None, block: Block) -> int:
     if isinstance(previous, ThoughtBlock):
         return 0 if isinstance(block, AgentBlock | ToolBlock | ThoughtBlock) else 1
     return 0 if isinstance(previous, ToolBlock) and isinstance(block, ToolBlock | ThoughtBlock) else 1
-
-
-def estimated_height(block: Block, width: int) -> int:
-    """About how many rows a block takes, without laying it out."""
-    match block:
-        case AgentBlock():
-            return max(1, block.text.newlines + block.text.length // width)
-        case UserBlock():
-            return 1 + block.text.count("\n") + len(block.text) // width
-        case ThoughtBlock() if not block.folded:
-            return 1 + block.text.newlines + block.text.length // width
-        case ToolBlock():
-            return estimated_rows(block, width)
-        case NoticeBlock():
-            return 1 + (1 if block.hint else 0) + len(block.text) // width
-        case WelcomeBlock():
-            return len(block.lines)
-    return 1
 
 
 class BlockRows:

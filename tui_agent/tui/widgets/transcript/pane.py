@@ -1,6 +1,7 @@
 """The transcript as a pane: mounted, scrolled and painted; only rows in view are laid out, whatever the length."""
 
 from asyncio import TimerHandle
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from time import monotonic
 from typing import Any
@@ -25,8 +26,8 @@ from tui_agent.tui.widgets.transcript.viewport import Row, Standing, Viewport
 FRAME = 1 / 30
 """Seconds between two repaints while text streams."""
 
-# Painted rows to keep of one block: a few screens, a strip is some kilobytes.
-_STRIPS = 400
+# Painted rows to keep in all: some screens, a strip is some kilobytes.
+_STRIPS = 1_000
 
 Marks = Callable[[int, int], Sequence[Mark]]
 """What is to be highlighted on a row, by the id of its block and its number in the block; asked at every painting."""
@@ -73,6 +74,7 @@ class TranscriptPane(ScrollView, can_focus=True):
         self._second: TimerHandle | None = None
         self._idle: TimerHandle | None = None
         self._last_frame = 0.0
+        self._painted: deque[tuple[int, tuple[int, bool]]] = deque()
         self._cost = 0.0
         self._until = 0.0
         document.on_change = self._document_changed
@@ -312,8 +314,6 @@ class TranscriptPane(ScrollView, can_focus=True):
         cursor = row.block.id == self.cursor and self.has_focus
         strip = rows.strips.get((row.row, cursor))
         if not isinstance(strip, Strip) or strip.cell_length != width:
-            if len(rows.strips) > _STRIPS:
-                rows.strips.clear()
             mark = mark_of(row.block) if row.row == 0 else None
             line = rows.lines[row.row]
             known = coloured(line, self._until)
@@ -322,4 +322,12 @@ class TranscriptPane(ScrollView, can_focus=True):
                 self._go_on()
             else:
                 rows.strips[row.row, cursor] = strip
+                self._keep_painted(row.block.id, (row.row, cursor))
         return strip
+
+    def _keep_painted(self, block_id: int, key: tuple[int, bool]) -> None:
+        """Of the rows that are painted the oldest go when there are too many."""
+        self._painted.append((block_id, key))
+        if len(self._painted) > _STRIPS + self._area.height:
+            block_id, key = self._painted.popleft()
+            self._port.forget_strip(block_id, key)

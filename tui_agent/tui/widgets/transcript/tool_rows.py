@@ -10,6 +10,8 @@ from tui_agent.tui.widgets.transcript.long_text import SourceLine, Stacked, text
 from tui_agent.tui.widgets.transcript.text_rows import duration, first_line, wrapped
 
 _TAIL_LINES = 5
+# Characters whose lines are counted one by one for an estimate.
+_COUNTED = 200_000
 
 
 def tool_rows(block: ToolBlock, width: int, clock: Callable[[], float]) -> Sequence[Line]:
@@ -31,7 +33,13 @@ def estimated_rows(block: ToolBlock, width: int) -> int:
     """About how many rows a call takes."""
     if block.folded:
         return 1
-    return 1 + sum(text.count("\n") + len(text) // width for text in _texts(block))
+    return 1 + sum(_about(text.rstrip("\n"), width) for text in _texts(block))
+
+
+def _about(text: str, width: int) -> int:
+    if len(text) > _COUNTED:
+        return text.count("\n") + len(text) // width
+    return sum((length - 1) // width + 1 if length else 1 for length in map(len, text.split("\n")))
 
 
 def _tool_row(block: ToolBlock, width: int, clock: Callable[[], float]) -> Line:

@@ -3,11 +3,14 @@
 from typing import NamedTuple
 
 from tui_agent.tui.widgets.transcript.document import AgentBlock, Block, Document, ThoughtBlock, ToolBlock
-from tui_agent.tui.widgets.transcript.layout import BlockRows, estimated_height, gap_before
+from tui_agent.tui.widgets.transcript.heights import estimated_height
+from tui_agent.tui.widgets.transcript.layout import BlockRows, gap_before
+from tui_agent.tui.widgets.transcript.places import Place, place_at, row_of
 from tui_agent.tui.widgets.transcript.rows import RowIndex
 
-# Laid-out blocks to keep, around the view.
-_KEPT = 300
+# Laid-out blocks and rows to keep, around the view; a row takes about a kilobyte. When there are more, half are kept.
+_BLOCKS = 600
+_ROWS = 8_000
 # Only the last blocks can still be at work.
 _AT_WORK = 20
 
@@ -43,6 +46,7 @@ class Viewport:
         self.follow = True
         self.top = 0
         self._anchor: tuple[int, int] | None = None  # block id and row in it (with its gap)
+        self._reading: Place | None = None  # what the top row began with, since the width changed and until a move
         self._index = RowIndex()
         self._place: dict[int, int] = {}
         self._rows: dict[int, BlockRows] = {}
@@ -64,6 +68,8 @@ class Viewport:
     def resize(self, width: int, height: int) -> None:
         """The window has another size."""
         if width != self.width:
+            if self._reading is None:
+                self._reading = self._place_at_top()
             self._heights.clear()
             self._restructured = True
         self.width = width
@@ -80,6 +86,11 @@ class Viewport:
         """Painted rows are worth nothing any more."""
         for rows in self._rows.values():
             rows.strips.clear()
+
+    def forget_strip(self, block_id: int, key: tuple[int, bool]) -> None:
+        """A painted row is not to be kept."""
+        if rows := self._rows.get(block_id):
+            rows.strips.pop(key, None)
 
     # ---- what is asked ----
 
@@ -187,6 +198,9 @@ class Viewport:
             self.top = self.last_top
         else:
             index, row = self._place.get(self._anchor[0], count - 1), self._anchor[1]
+            if self._reading is not None and self._reading.block == self._anchor[0]:
+                rows = self.rows_of(self.document.blocks[index])
+                row = self.gap(index) + row_of(self._reading, rows.lines, rows.firsts)[0]
             row = min(row, self._lay_out(index) - 1)
             found = self._lay_out_down(index, row + 2 * self.height)
             missing = max(0, row + self.height - found)
@@ -201,6 +215,7 @@ class Viewport:
         """The user wants this row at the top."""
         if not len(self._index):
             return
+        self._reading = None
         top = max(0, min(top, self.last_top))
         self.follow = top >= self.last_top
         index, row = self._index.locate(top)
@@ -209,6 +224,7 @@ class Viewport:
 
     def to_end(self) -> None:
         """The user wants to be at the end and stay there."""
+        self._reading = None
         self.follow = True
         self.settle()
 
@@ -218,6 +234,7 @@ class Viewport:
         index = self._place.get(block_id)
         if index is None:
             return
+        self._reading = None
         row += self.gap(index) - above
         while row < 0 and index:
             index -= 1
@@ -235,15 +252,27 @@ class Viewport:
     @standing.setter
     def standing(self, standing: Standing) -> None:
         self.follow, self._anchor = standing
+        self._reading = None
         self.settle()
 
     def hold(self) -> None:
         """What is at the top stays there, whatever is folded or grows, unless all of it fits anyway."""
+        self._reading = None
         self.follow = False
         self.settle()
         self.follow = self.top >= self.last_top
 
     # ---- inside ----
+
+    def _place_at_top(self) -> Place | None:
+        """What the row at the top begins with; None for the air above a block, and while the end is followed."""
+        if self.follow or self._anchor is None or (index := self._place.get(self._anchor[0])) is None:
+            return None
+        block, row = self.document.blocks[index], self._anchor[1] - self.gap(index)
+        rows = self._rows.get(block.id)
+        if row <= 0 or rows is None or row >= len(rows.lines):
+            return None
+        return place_at(block.id, rows.lines, rows.firsts, row, 0)
 
     def _restructure(self) -> None:
         self._restructured = False
@@ -301,9 +330,17 @@ class Viewport:
         return found
 
     def _forget(self) -> None:
-        """Keep the rows near the view only; heights stay known."""
-        if len(self._rows) <= 2 * _KEPT:
+        """Keep rows near the view only, up to a budget over all blocks; heights stay known."""
+        if len(self._rows) <= _BLOCKS and sum(len(rows.lines) for rows in self._rows.values()) <= _ROWS:
             return
-        middle, _ = self._index.locate(self.top)
-        near = {block.id for block in self.document.blocks[max(0, middle - _KEPT // 2) : middle + _KEPT // 2]}
-        self._rows = {block_id: rows for block_id, rows in self._rows.items() if block_id in near}
+        first, last = self.in_view()
+        middle = (first + last) // 2
+        left = _ROWS // 2
+        kept: dict[int, BlockRows] = {}
+        for block_id in sorted(self._rows, key=lambda block_id: abs(self._place.get(block_id, -_BLOCKS) - middle)):
+            rows = self._rows[block_id]
+            left -= len(rows.lines)
+            # One beside the view may be long; to lay it out again at every step to and fro would be felt.
+            if first - 1 <= self._place.get(block_id, -2) <= last + 1 or (left > 0 and len(kept) < _BLOCKS // 2):
+                kept[block_id] = rows
+        self._rows = kept
