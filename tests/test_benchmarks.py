@@ -211,3 +211,12 @@ def test_a_subject_that_fails_is_named_and_does_not_stop_the_others(
     said = capsys.readouterr()
     assert "first key" in said.out
     assert "idle: nothing on the screen" in said.err
+
+
+def test_the_documentation_knows_every_subject_and_option(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "docs" / "performance.md").read_text()
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    options = set(re.findall(r"--[a-z]+", capsys.readouterr().out)) - {"--help"}
+    for name in (*SUBJECTS, *SEPARATE, *options):
+        assert re.search(rf"(`|\.|benchmarks ){name}\b", page), name
