@@ -319,11 +319,12 @@ def test_the_nearest_hit_is_known_long_before_the_last() -> None:
 
 def test_what_is_nearest() -> None:
     document = long_talk(20, 500)
+    document.fold_all(ToolBlock, False)
     ids = [block.id for block in document]
 
     def first(wanted: str, block: int, line: int = 0, bottom: int | None = None) -> Hit | None:
         view = View(Hit(ids[block], line, 0, 0), ids[block if bottom is None else bottom])
-        found = Found(document, {}, Pattern(wanted), view)
+        found = Found(document, {}, Pattern(wanted, "|" in wanted), view)
         while found.work(0.0):
             pass
         return found.present
@@ -334,6 +335,9 @@ def test_what_is_nearest() -> None:
     assert first("line 10 ", 10, 99, 12) == Hit(ids[10], 7, 0, 8), "just above the view"
     assert first("run", 10, 99, 12) == Hit(ids[11], 0, 0, 3), "in view before just above it"
     assert first("nothing", 10) is None
+    document.fold_all(ToolBlock, True)
+    assert first("l|run", 10, 1, 12) == Hit(ids[11], 0, 0, 3), "what can be seen first"
+    assert first("line 12 ", 10, 1, 12) == Hit(ids[12], 1, 0, 8)
 
 
 def test_steps_go_round_the_ends_and_wait_for_what_is_not_searched_yet() -> None:

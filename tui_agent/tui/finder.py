@@ -27,6 +27,8 @@ PAUSE = 0.1
 _LOOKUPS = 100
 """Blocks of which the rows are remembered line by line."""
 
+_NOWHERE = View(Hit(0, 0, 0, 0), 0)
+
 
 class Finder:
     """One search at a time. `on` is true from the first key in the bar until the marks are taken off."""
@@ -44,7 +46,7 @@ class Finder:
         self._lookups: dict[int, Lookup] = {}
         self._home: Standing | None = None  # where the view stood
         self._came_from: Widget | None = None
-        self._begin: Hit | None = None  # where to look first
+        self._begin = _NOWHERE  # where to look first
         self._wanted = ("", False)
         self._problem = ""
         self._unfolded: int | None = None  # the block that was unfolded for the present hit
@@ -86,7 +88,7 @@ class Finder:
             self._came_from = self._screen.focused
         if not self._bar.has_keys:
             self._home = self._view.place
-            self._begin = None
+            self._begin = self._reader()
         self._bar.open()
         self._wanted = ("", False)
         self.look_for(self._bar.text, self._bar.regular)
@@ -106,7 +108,7 @@ class Finder:
             except BadPattern as error:
                 self._problem = f"no expression: {error}"
             else:
-                self._found = Found(self._document, self._texts, pattern, self._reader())
+                self._found = Found(self._document, self._texts, pattern, self._begin)
         self._work()
 
     def step(self, ways: int) -> None:
@@ -114,7 +116,7 @@ class Finder:
         if self._found is not None:
             self._found.step(ways)
             self._work()
-            self._begin = self._found.present
+            self._begin = self._reader()
 
     def keep(self) -> None:
         """As `Finding`; without a hit the bar closes."""
@@ -125,8 +127,7 @@ class Finder:
         self._unfolded = None
         self._view.focus(scroll_visible=False)
         if self._found.present is not None:
-            self._begin = self._found.present
-            self._view.point_at(self._begin.block_id)
+            self._view.point_at(self._found.present.block_id)
 
     def give_up(self) -> None:
         """As `Finding`: fold and scroll back."""
@@ -136,9 +137,16 @@ class Finder:
         self._close()
 
     def stop(self) -> None:
-        """Take the marks off and stay."""
+        """As `Steps`: take the marks off and stay."""
         self._unfolded = None
+        self._view.let_go()
         self._close()
+
+    def resized(self) -> None:
+        """As `Steps`: the present hit stays in view."""
+        if self._shown is not None and (row := self._row_of(self._shown)) is not None:
+            self._view.show_row(self._shown.block_id, row)
+            self._view.stay()
 
     def keep_fold(self, block_id: int) -> None:
         """The user folded or unfolded a block, which settles it."""
@@ -153,7 +161,7 @@ class Finder:
         if self._timer is not None:
             self._timer.cancel()
         self._document.on_change = self._document_changed
-        self._found = self._timer = self._shown = self._begin = None
+        self._found = self._timer = self._shown = None
         self._texts.clear()
         self._lookups.clear()
         self._view.finding = None
@@ -174,18 +182,17 @@ class Finder:
                 self._timer = later(self._view, PAUSE, self._work)
 
     def _reader(self) -> View:
-        """What is before the user's eyes, or the hit they went to."""
+        """What is before the user's eyes, from the hit they went to on, if they did."""
         reading = self._view.reading
         if reading is None:
-            return View(Hit(0, 0, 0, 0), 0)
+            return _NOWHERE
         block_id, row, bottom = reading
-        if self._begin is not None:
-            return View(self._begin, bottom)
-        rows = self._view.rows_of(block_id)
-        line = -1
-        if rows is not None and (lookup := self._lookup(block_id)) is not None:
-            while row < len(rows.lines) and (line := lookup.line_at(rows, row)) < 0:
-                row += 1
+        if self._found is not None and self._found.present is not None:
+            return View(self._found.present, bottom)
+        rows, lookup, line = self._view.rows_of(block_id), self._lookup(block_id), -1
+        while rows is not None and lookup is not None and line < 0 and row < len(rows.lines):
+            line = lookup.line_at(rows, row)
+            row += 1
         return View(Hit(block_id, max(0, line), 0, 0), bottom)
 
     def _work(self) -> None:
@@ -264,6 +271,9 @@ class Finder:
             self._unfolded = hit.block_id
             row = self._row_of(hit)
         self._view.show_row(hit.block_id, row or 0)
+        self._view.stay()
+        if self._view.has_focus:
+            self._view.point_at(hit.block_id)
 
     def _row_of(self, hit: Hit) -> int | None:
         rows, lookup = self._view.rows_of(hit.block_id), self._lookup(hit.block_id)

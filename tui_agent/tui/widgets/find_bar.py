@@ -48,7 +48,7 @@ class FindInput(Input, inherit_bindings=False):
         event.prevent_default()
         text = sanitize(event.text[: 10 * LONGEST].replace("\r", "\n"))
         line = next((line for line in text.split("\n") if line.strip()), "")
-        self.insert_text_at_cursor(line.expandtabs(4)[:LONGEST])
+        self.replace(line.expandtabs(4)[:LONGEST], *self.selection)
 
 
 class FindBar(Horizontal):

@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+from textual.geometry import Size
+
 from tui_agent.tui.widgets.transcript.selecting import SelectingPane
 
 
@@ -14,6 +16,9 @@ class Steps(Protocol):
     def stop(self) -> None:
         """Take the marks off."""
 
+    def resized(self) -> None:
+        """The rows are others."""
+
 
 class FindingPane(SelectingPane):
     """A pane in which one can go from hit to hit; `finding` is None while nothing is looked for."""
@@ -25,6 +30,13 @@ class FindingPane(SelectingPane):
         if action in ("find_next", "find_previous"):
             return self.finding is not None
         return super().check_action(action, parameters)
+
+    def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
+        before = self._area
+        resized = super()._size_updated(size, virtual_size, container_size, layout)
+        if self._area != before and self.finding is not None:
+            self.finding.resized()
+        return resized
 
     def action_find_next(self) -> None:
         """To the next hit."""

@@ -5,7 +5,7 @@ from bisect import bisect_left, bisect_right
 from time import perf_counter
 from typing import NamedTuple
 
-from tui_agent.tui.widgets.transcript.document import Document
+from tui_agent.tui.widgets.transcript.document import Document, ThoughtBlock, ToolBlock
 from tui_agent.tui.widgets.transcript.find import Pattern
 from tui_agent.tui.widgets.transcript.shown import Shown
 
@@ -196,12 +196,12 @@ class Found:
         self._choose()
 
     def _nearest_first(self) -> tuple[list[int], int]:
-        """Ids of all blocks, those in view first, and how many these are."""
+        """Ids of all blocks, those in view first and twice, and how many these are."""
         blocks = [block.id for block in self._document.blocks]
         places = {block_id: place for place, block_id in enumerate(blocks)}
         top = places.get(self._view.top.block_id, len(blocks) - 1)
         bottom = max(top, places.get(self._view.bottom, top))
-        order = blocks[max(0, top) : bottom + 1]
+        order = blocks[max(0, top) : bottom + 1] * 2
         for distance in range(1, len(blocks)):
             if bottom + distance < len(blocks):
                 order.append(blocks[bottom + distance])
@@ -289,15 +289,22 @@ class Found:
         known = self._blocks.get(block_id)
         hit = None
         if known is not None and known.count:
-            if block_id == top.block_id:
-                hit = known.hit(known.before(top))
-            else:
-                above = look >= self._in_view and self._is_above(block_id)
-                hit = known.hit(known.count - 1 if above else 0)
-        if hit is None and look + 1 == self._in_view and (known := self._blocks.get(top.block_id)) is not None:
+            if look >= 2 * self._in_view:
+                return known.hit(known.count - 1 if self._is_above(block_id) else 0)
+            hit = known.hit(known.before(top) if block_id == top.block_id else 0)
+            # What can be seen comes before what is hidden in a folded block.
+            if hit is not None and look < self._in_view and self._is_hidden(hit):
+                hit = None
+        if hit is None and look + 1 == 2 * self._in_view and (known := self._blocks.get(top.block_id)) is not None:
             # Nothing from the top of the view on: what is just above it is nearest.
             hit = known.hit(known.before(top) - 1)
         return hit
+
+    def _is_hidden(self, hit: Hit) -> bool:
+        block = self._document.get(hit.block_id)
+        if isinstance(block, ToolBlock):
+            return block.folded and hit.line > 0
+        return isinstance(block, ThoughtBlock) and block.folded
 
     def _is_above(self, block_id: int) -> bool:
         return self._document.index(block_id) < self._document.index(self._order[0])
