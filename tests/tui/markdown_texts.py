@@ -12,6 +12,7 @@ PIECES = [
     "https://z.invalid/b, ", "~~gone~~ ", "<b>html</b>\n", "[^1] ", "[^1]: note\n", "  hard\\\n",
     "日本語のテキスト", "👩\u200d💻 ", "🇩🇪🇫🇷", "👍🏽 ", "❤\ufe0f", "e\u0301 ", "שלום ", "\ttab\n", "    indented\n",
     "![alt](pic.png) ", "&#27;&#8238;&lt;", "\x1b[31mred\n", "a\r\n", "\u2028", "over\rwritten\n", "\x0b\x85", "\u202e",
+    "&#x2067;x&#x85;", "[a](b\u2066c) ", "<https://x.invalid/\u202e> ", "```\u202epy\n",
 ]  # fmt: skip
 TEXTS = st.lists(st.sampled_from(PIECES), max_size=25).map("".join)
 SIZES = st.lists(st.integers(1, 12), min_size=1, max_size=6)

@@ -4,7 +4,7 @@ from math import inf
 from time import monotonic
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.tui.markdown_texts import SIZES, TEXTS, cut
@@ -50,6 +50,7 @@ def test_any_way_of_cutting_gives_the_same_colours(text, sizes, width, every):
 
 
 @given(TEXTS, st.integers(1, 50))
+@example("```python\n日本", 1)
 @settings(max_examples=100, deadline=None)
 def test_colours_change_no_character_and_no_prefix(text, width):
     for item in parse(text):
@@ -108,6 +109,9 @@ def test_a_growing_fence_costs_each_line_little_more_than_once(lexed, fence):
     wrapped.update()
     painted(wrapped.lines)
     assert 50 <= len(lexed) <= 3 * 50
+    lexed.clear()
+    painted(wrapped.lines)
+    assert lexed == []
 
 
 def test_a_fence_in_a_list_item_goes_on_where_the_item_is_cut():
@@ -219,10 +223,12 @@ async def test_what_is_below_a_long_answer_stays_in_its_place_while_that_is_read
         before = shown()
         assert before[-1].endswith("line 14")
         assert app.view._port.unread
+        estimated = app.view._port.total
         while app.view._idle is not None:
             await pilot.pause(0)
             assert shown() == before
         assert shown() == before
+        assert 0.5 < estimated / app.view._port.total < 2
 
 
 def test_reading_in_slices_gives_what_reading_at_once_gives(monkeypatch):

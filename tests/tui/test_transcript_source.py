@@ -1,5 +1,6 @@
 """Every item knows the lines of the source it came from, and every row the stretch of its item that it shows."""
 
+import re
 from itertools import pairwise
 
 import pytest
@@ -8,7 +9,8 @@ from hypothesis import strategies as st
 
 from tests.tui.markdown_texts import SIZES, TEXTS, cut
 from tui_agent.text.sanitize import sanitize
-from tui_agent.tui.widgets.transcript.items import Framed, Item
+from tui_agent.tui.widgets.transcript.code import CodeLine
+from tui_agent.tui.widgets.transcript.items import Flow, Framed, Item
 from tui_agent.tui.widgets.transcript.lines import Line, text_of
 from tui_agent.tui.widgets.transcript.markdown import MarkdownText, parse
 
@@ -116,11 +118,15 @@ def test_ranges_rise_and_stay_within_the_text(text):
 def test_a_line_of_code_is_its_line_of_the_source(text):
     lines = text.split("\n")
     for item in parse(text):
-        if not isinstance(item, Framed) and getattr(item, "band", "") == "code":
+        if isinstance(item, CodeLine):
             (source,) = lines[slice(*item.source)]
-            shown = text_of(item.spans)
-            # The whole line without indent and quote bars; of the line that opens a fence only the language.
-            assert sanitize(source).expandtabs(4).rstrip().endswith(shown.strip()) or shown.strip() in source
+            source, shown = ("".join(part.split()) for part in (sanitize(source), item.text))
+            # The whole line, but for indent, quote bars and list marks.
+            assert source.endswith(shown)
+            assert set(source.removesuffix(shown)) <= set(">-+*.)0123456789")
+        elif isinstance(item, Flow) and item.band == "code":
+            (source,) = lines[slice(*item.source)]
+            assert re.search(rf"(```|~~~) *{re.escape(text_of(item.spans))}", sanitize(source))
 
 
 @given(TEXTS, SIZES)
@@ -138,7 +144,7 @@ def test_what_is_complete_keeps_its_source_while_more_is_fed(text, sizes):
 
 @given(TEXTS, st.integers(3, 70))
 @settings(max_examples=200, deadline=None)
-@example("| a | b |\n|---|--:|\n| one 日本 two | three four |\n", 9)
+@example("| a | b |\n|---|--:|\n| one 日本 two | three four |\n", 12)
 @example("| a | b |\n|---|--:|\n| one 日本 two | three four |\n", 4)
 def test_rows_rebuild_the_text_of_their_items(text, width):
     shown: dict[int, list[str]] = {}

@@ -125,15 +125,18 @@ def flowed(
 ) -> list[Line]:
     """Rows of at most `width` cells that show the spans, which are those of `item`, behind prefixes."""
     if not first and not rest:
-        if not spans:
-            return [Line((), band, (), item)]
+        if not spans or (len(spans) == 1 and len(spans[0][0]) <= width and spans[0][0].isascii()):
+            return [Line(spans, band, (), item)]
         rows, starts = wrap_at(spans, width, hard)
         return [Line(row, band, (), item, 0, start) for row, start in zip(rows, starts, strict=True)]
-    first, rest = fit_prefix(first, width), fit_prefix(rest, width)
+    taken = max(width_of(first), 0 if rest is first else width_of(rest))
+    if taken > width // 2:
+        first, rest = fit_prefix(first, width), fit_prefix(rest, width)
+        taken = max(width_of(first), width_of(rest))
     lead = len(text_of(first))
     if not spans:
         return [Line(first, band, (), item, lead)]
-    rows, starts = wrap_at(spans, width - max(width_of(first), width_of(rest)), hard)
+    rows, starts = wrap_at(spans, width - taken, hard)
     lines = [Line((*first, *rows[0]), band, (), item, lead)]
     if len(rows) > 1:
         lead = len(text_of(rest))

@@ -1,7 +1,10 @@
 """A table fitted to a width: columns shrink and cells wrap; where even that does not fit, a row becomes a list."""
 
 from collections.abc import Iterable
+from itertools import accumulate
 from typing import NamedTuple
+
+from rich.cells import cell_len
 
 from tui_agent.tui.widgets.transcript.lines import Span, Spans, text_of, width_of, wrap_at
 
@@ -30,9 +33,10 @@ class Table(NamedTuple):
         """Rows of at most `width` cells."""
         columns = len(self.aligns)
         room = width - GAP_WIDTH * (columns - 1)
-        if room < columns * _NARROWEST and room < sum(self._widest()):
+        widest = self._widest()
+        if room < columns * _NARROWEST and room < sum(widest):
             return self._as_list(width)
-        widths = _shares(self._widest(), room)
+        widths = _shares(widest, room)
         rows: list[TableLine] = []
         for index in range(len(self.cells)):
             rows.extend(self._row(index, widths))
@@ -50,24 +54,34 @@ class Table(NamedTuple):
         row = self.cells[index]
         wrapped = [wrap_at(cell, cells) for cell, cells in zip(row, widths, strict=False)]
         height = max([1, *(len(rows) for rows, _ in wrapped)])
+        last = len(widths) - 1
+        begins = [0, *accumulate(len(text_of(cell)) + GAP_WIDTH for cell in row)]
         lines = []
         for number in range(height):
-            parts = []
+            line: list[Span] = []
             pieces = []
-            at = offset = 0
+            at = 0
             for column, cells in enumerate(widths):
                 spans: Spans = ()
-                left = 0
+                left = length = 0
+                free = cells
                 if column < len(wrapped) and number < len(wrapped[column][0]):
                     rows, starts = wrapped[column]
                     spans = rows[number]
-                    left = _left(spans, cells, self.aligns[column])
-                    if length := len(text_of(spans)):
-                        pieces.append((at + left, offset + starts[number], length))
-                parts.append(_placed(spans, cells, left, last=column == len(widths) - 1))
-                at += len(text_of(parts[-1])) + GAP_WIDTH
-                offset += len(text_of(row[column])) + GAP_WIDTH if column < len(row) else 0
-            lines.append(TableLine(tuple(_joined(parts)), index, tuple(pieces)))
+                    text = text_of(spans)
+                    length = len(text)
+                    free -= cell_len(text)
+                    left = _left(free, self.aligns[column])
+                    if length:
+                        pieces.append((at + left, begins[column] + starts[number], length))
+                if left:
+                    line.append((" " * left, "text"))
+                line += spans
+                right = 0 if column == last else free - left + GAP_WIDTH
+                if right:
+                    line.append((" " * right, "text"))
+                at += left + length + right
+            lines.append(TableLine(tuple(line), index, tuple(pieces)))
         return lines
 
     def _as_list(self, width: int) -> list[TableLine]:
@@ -121,15 +135,9 @@ def _shares(widest: list[int], room: int) -> list[int]:
     return shares
 
 
-def _left(spans: Spans, cells: int, align: str) -> int:
-    """Cells to leave free at the left."""
-    free = cells - width_of(spans)
+def _left(free: int, align: str) -> int:
+    """How many of the free cells stand at the left."""
     return free if align == "right" else free // 2 if align == "center" else 0
-
-
-def _placed(spans: Spans, cells: int, left: int, last: bool) -> list[Span]:
-    right = 0 if last else cells - width_of(spans) - left
-    return [*([(" " * left, "text")] if left > 0 else []), *spans, *([(" " * right, "text")] if right > 0 else [])]
 
 
 def _joined(parts: list[list[Span]]) -> list[Span]:
