@@ -7,8 +7,6 @@ import sys
 from collections.abc import Mapping
 from typing import Final
 
-from tui_agent.sandbox.environment import command_environment
-
 SCHEMES: Final = ("http://", "https://", "mailto:")
 """What may be opened; a file or another scheme could start a program."""
 
@@ -47,6 +45,8 @@ async def open_link(url: str, environ: Mapping[str, str] = os.environ) -> bool:
     program = opener(environ)
     if program is None or not url.lower().startswith(SCHEMES):
         return False
+    from tui_agent.sandbox.environment import command_environment
+
     desktop = {name: environ[name] for name in _DESKTOP if name in environ}
     try:
         process = await asyncio.create_subprocess_exec(

@@ -45,6 +45,7 @@ from tui_agent.tui.widgets.prompt import PromptArea
 from tui_agent.tui.widgets.status_bar import StatusBar, StatusInfo
 from tui_agent.tui.widgets.transcript.copying import amount
 from tui_agent.tui.widgets.transcript.document import Document, ThoughtBlock, ToolBlock, WelcomeBlock
+from tui_agent.tui.widgets.transcript.layout import prepare
 from tui_agent.tui.widgets.transcript.projection import Projector, blocks_of
 from tui_agent.tui.widgets.transcript.view import TranscriptView
 from tui_agent.workspace.git import branch
@@ -292,6 +293,7 @@ class ChatScreen(Screen[None]):
     def _prompt_key(self) -> None:
         if not self._warm and self._opened.is_set():
             self._warm = True
+            self.run_worker(prepare, thread=True, exit_on_error=False)
             self.run_worker(self._launch.warm_up, thread=True, exit_on_error=False)
 
     def typed_elsewhere(self) -> None:
@@ -574,6 +576,7 @@ class ChatScreen(Screen[None]):
     async def _show_end(self, end: "Sequence[Record]") -> None:
         """Show the last turns of a session, or all of them."""
         blocks = await asyncio.to_thread(blocks_of, end, self._thoughts_folded)
+        await asyncio.to_thread(prepare)
         self._reset()
         self._document.put_first(blocks)
         for record in end:

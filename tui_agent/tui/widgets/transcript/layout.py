@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from time import monotonic
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tui_agent.text.sanitize import sanitize
 from tui_agent.tui.widgets.transcript.document import (
@@ -18,10 +18,12 @@ from tui_agent.tui.widgets.transcript.document import (
 )
 from tui_agent.tui.widgets.transcript.lines import EMPTY, Line, Spans, clip, text_of, wrap_at
 from tui_agent.tui.widgets.transcript.long_text import SourceLine
-from tui_agent.tui.widgets.transcript.markdown import MarkdownText, WrappedMarkdown
 from tui_agent.tui.widgets.transcript.places import ItemIndex
 from tui_agent.tui.widgets.transcript.text_rows import duration, first_line, last_lines, wrapped
 from tui_agent.tui.widgets.transcript.tool_rows import tool_rows
+
+if TYPE_CHECKING:  # the first paint has no answer
+    from tui_agent.tui.widgets.transcript.markdown import MarkdownText, WrappedMarkdown
 
 WIDEST = 120
 """Cells of text on a row, however wide the screen: longer rows are hard to read."""
@@ -148,6 +150,8 @@ class BlockRows:
         self._version = -1
 
     def _update_answer(self, block: AgentBlock, width: int, rewrapped: bool, until: float) -> None:
+        from tui_agent.tui.widgets.transcript.markdown import MarkdownText, WrappedMarkdown
+
         markdown = self._markdown
         if markdown is None or self._epoch != block.text.epoch or (markdown.finished and self._fed < block.text.length):
             markdown = self._markdown = MarkdownText()
@@ -173,6 +177,12 @@ class BlockRows:
             self.lines = [*self.lines, *wrapped(block.note, "warning", width)]
         if not self.lines:
             self.lines = [EMPTY]
+
+
+def prepare() -> None:
+    """Import what lays out answers and changes; blocks for about 10 ms, so call it in a thread before it is needed."""
+    import tui_agent.tui.widgets.transcript.diff_rows
+    import tui_agent.tui.widgets.transcript.markdown  # noqa: F401 - imported for its effect
 
 
 def rows_of(block: Block, width: int, clock: Callable[[], float]) -> Sequence[Line]:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from tui_agent.text.sanitize import one_line, sanitize
-from tui_agent.tui.widgets.transcript.diff_rows import DiffRows
 from tui_agent.tui.widgets.transcript.document import ToolBlock
 from tui_agent.tui.widgets.transcript.lines import Line, Spans, clip, text_of, width_of, wrap
 from tui_agent.tui.widgets.transcript.long_text import SourceLine, Stacked, text_rows
@@ -111,6 +110,8 @@ def _detail(block: ToolBlock, width: int) -> Iterator[Sequence[Line]]:
         else:
             yield _tail(block, 200, "muted", width)
         return
+    from tui_agent.tui.widgets.transcript.diff_rows import DiffRows  # the first paint has no diff
+
     several = sum(bool(file.diff) for file in block.files) > 1
     for file in block.files:
         if file.diff:
