@@ -203,6 +203,10 @@ class TranscriptPane(ScrollView, can_focus=True):
             self._scroll_update(size)
         if round(self.scroll_y) != port.top or self.scroll_target_y != port.top:
             self.scroll_target_y = self.scroll_y = port.top
+        if port.top < port.last_top:
+            # The thumb is drawn in eighths of a cell: only the end may look like the end.
+            nearly = port.last_top - port.total / (8 * max(1, self._area.height))
+            self.vertical_scrollbar.position = max(0.0, min(float(port.top), nearly))
 
     def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
         resized = super()._size_updated(size, virtual_size, container_size, layout)

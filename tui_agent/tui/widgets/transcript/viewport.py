@@ -46,7 +46,8 @@ class Viewport:
         self.follow = True
         self.top = 0
         self._anchor: tuple[int, int] | None = None  # block id and row in it (with its gap)
-        self._reading: Place | None = None  # what the top row began with, since the width changed and until a move
+        # What the top row began with and the rows of air above it, since the width changed and until a move.
+        self._reading: tuple[Place, int] | None = None
         self._index = RowIndex()
         self._place: dict[int, int] = {}
         self._rows: dict[int, BlockRows] = {}
@@ -198,9 +199,9 @@ class Viewport:
             self.top = self.last_top
         else:
             index, row = self._place.get(self._anchor[0], count - 1), self._anchor[1]
-            if self._reading is not None and self._reading.block == self._anchor[0]:
+            if self._reading is not None and self._reading[0].block == self._anchor[0]:
                 rows = self.rows_of(self.document.blocks[index])
-                row = self.gap(index) + row_of(self._reading, rows.lines, rows.firsts)[0]
+                row = self.gap(index) + row_of(self._reading[0], rows.lines, rows.firsts)[0] - self._reading[1]
             row = min(row, self._lay_out(index) - 1)
             found = self._lay_out_down(index, row + 2 * self.height)
             missing = max(0, row + self.height - found)
@@ -264,15 +265,17 @@ class Viewport:
 
     # ---- inside ----
 
-    def _place_at_top(self) -> Place | None:
-        """What the row at the top begins with; None for the air above a block, and while the end is followed."""
+    def _place_at_top(self) -> tuple[Place, int] | None:
+        """What the row at the top begins with, and the air above that; None while what is there needs no looking for:
+        the end, and the beginning of a block."""
         if self.follow or self._anchor is None or (index := self._place.get(self._anchor[0])) is None:
             return None
         block, row = self.document.blocks[index], self._anchor[1] - self.gap(index)
         rows = self._rows.get(block.id)
         if row <= 0 or rows is None or row >= len(rows.lines):
             return None
-        return place_at(block.id, rows.lines, rows.firsts, row, 0)
+        place = place_at(block.id, rows.lines, rows.firsts, row, 0)
+        return place, max(0, row_of(place, rows.lines, rows.firsts)[0] - row)
 
     def _restructure(self) -> None:
         self._restructured = False
