@@ -10,7 +10,7 @@ from rich.segment import Segment
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.events import Paste
+from textual.events import Key, Paste
 from textual.pilot import Pilot
 
 from tests.fakes.chat_server import ChatServer, reply_calls, reply_text
@@ -20,6 +20,7 @@ from tests.tui.stage import THEMES, Stage
 from tui_agent.conversation.events import AssistantReplied, PromptSubmitted, ToolFinished, TurnEnded
 from tui_agent.conversation.messages import ToolCall, Usage
 from tui_agent.tui.app import TuiAgent
+from tui_agent.tui.arming import SILENCE
 from tui_agent.tui.finder import Finder
 from tui_agent.tui.theming import UNICODE, Palette
 from tui_agent.tui.widgets.find_bar import FindBar, FindInput
@@ -326,3 +327,129 @@ async def test_a_search_in_a_huge_session_never_holds_up_a_key(monkeypatch: pyte
         await pilot.press("down")
         await done(pilot)
         assert max(slices) < 0.05
+
+
+# ---- in the whole program ----
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine.under(tmp_path, {"fake": "http://127.0.0.1:9/v1/"})
+
+
+def serve(machine: Machine, server: ChatServer) -> None:
+    provider = {"base_url": server.url, "default_model": "fake-model", "requires_api_key": False}
+    machine.configure({"provider": "fake", "providers": {"fake": provider}})
+
+
+def says(app: TuiAgent, part: str) -> Callable[[], bool]:
+    return lambda: part in screen_text(app)
+
+
+RUN = reply_calls([("run_command", {"command": "echo yes no"})], answer="I run it, yes.")
+
+
+async def test_what_is_typed_to_find_never_answers_a_question(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ChatServer([RUN, reply_text("Done.")]) as server:
+        serve(machine, server)
+        app = chat_app(machine, monkeypatch)
+        async with app.run_test(size=(100, 30)) as pilot:
+            await submit(pilot, "run it")
+            await pilot.press("ctrl+f")
+            await until(pilot, says(app, "wants to run a command"))
+            bar = app.chat.query_one(FindInput)
+            assert app.chat.focused is bar
+            await until(pilot, says(app, "a question waits: esc"))
+            await pilot.press("y")
+            await pilot.pause(2 * SILENCE)
+            assert not app.chat._questions.armed and app.chat.focused is bar, "the bar keeps the keys however long"
+            await pilot.press("e", "s", "n", "enter")
+            assert bar.value == "yesn" and app.chat._questions.first is not None
+            await pilot.press("backspace")
+            await until(pilot, says(app, "1 of"))
+            await pilot.press("enter")
+            assert app.chat.focused is app.chat.query_one(TranscriptView)
+            await pilot.pause(2 * SILENCE)
+            await pilot.press("n")
+            await pilot.pause()
+            assert app.chat._questions.first is not None, "n goes to the next hit"
+            await pilot.press("escape")
+            assert app.chat._questions.first is not None and not app.chat.query_one(FindBar).display
+            await until(pilot, lambda: app.chat._questions.armed, "armed")
+            await pilot.press("n")
+            await until(pilot, says(app, "denied"))
+
+
+async def test_find_opens_over_an_open_question_and_gives_the_keys_back(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ChatServer([RUN, reply_text("Done.")]) as server:
+        serve(machine, server)
+        app = chat_app(machine, monkeypatch)
+        async with app.run_test(size=(40, 10)) as pilot:
+            await submit(pilot, "run it")
+            await until(pilot, lambda: app.chat._questions.armed, "armed")
+            await pilot.press("ctrl+f", "y", "e", "s")
+            assert app.chat.query_one(FindInput).value == "yes"
+            assert app.chat._questions.first is not None
+            await pilot.press("escape")
+            await until(pilot, lambda: app.chat._questions.armed, "armed again")
+            await pilot.press("y")
+            await until(pilot, says(app, "Done."))
+
+
+async def test_what_is_typed_right_behind_the_key_goes_into_the_bar(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ChatServer([reply_text("A needle.")]) as server:
+        serve(machine, server)
+        app = chat_app(machine, monkeypatch)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await submit(pilot, "hello")
+            await until(pilot, says(app, "A needle."))
+            for key in ("ctrl+f", *"needle"):
+                character = key if len(key) == 1 else None
+                app.post_message(Key(key, character))
+            await until(pilot, says(app, "1 of 1"))
+            assert app.chat.query_one(PromptArea).text == ""
+            assert app.chat.query_one(FindInput).value == "needle"
+
+
+PAST = [
+    PromptSubmitted("where is the needle?"),
+    AssistantReplied(
+        "It is in a **hay**stack:\n\n- the first *needle*\n- the second, of which there is more to be said so that"
+        " the line is wrapped, and a needle\n\n```python\nneedle = find(needle=True)\n```\n\n| needle | size |\n"
+        "|---|---|\n| sewing needle | 3 cm |\n",
+        "",
+        (ToolCall("1", "run_command", '{"command": "grep -n needle hay.txt"}'),),
+        "tool_calls",
+        "fake",
+        "fake-model",
+        Usage(),
+        1.0,
+        0.0,
+    ),
+    ToolFinished(
+        "1", "run_command", "grep -n needle hay.txt", "ok", "12:a needle\n40:another Needle\n", 0.5, exit_code=0
+    ),
+    TurnEnded("done"),
+]
+
+
+def test_what_is_found_looks_as_designed(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, snap_compare: Callable[..., bool]
+) -> None:
+    asyncio.run(keep_session(machine, PAST))
+    app = chat_app(machine, monkeypatch, "--continue")
+
+    async def found(pilot: Pilot[int]) -> None:
+        await until(pilot, says(app, "sewing"))
+        await until(pilot, lambda: app.chat._opened.is_set(), "the engine")
+        await pilot.press("ctrl+f", *"needle", "down", "down")
+        await until(pilot, says(app, " of 10"))
+        await pilot.pause(0.2)
+
+    assert snap_compare(app, terminal_size=(80, 24), run_before=found)

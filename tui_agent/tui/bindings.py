@@ -44,6 +44,9 @@ _ABOVE: Mapping[str, tuple[str, ...]] = {
 LEFT_TO_SCREEN = frozenset({"f6", "f7", "pageup", "pagedown"})
 """Keys of a text area that the prompt does without: nothing in it is longer than a page."""
 
+TAKES_KEYS = frozenset({"chat.find"})
+"""Actions of other places that take the focus: what is typed right behind their keys is meant for where they lead."""
+
 
 def bindings_for(place: str) -> list[BindingType]:
     """The bindings of one place, for the `BINDINGS` of its widget, screen or app; binding ids are action ids.
@@ -65,7 +68,9 @@ def bindings_for(place: str) -> list[BindingType]:
 
 
 async def run_in_order(event: events.Key, widget: Widget, owner: DOMNode) -> bool:
-    """Run the binding of `owner` for a key that reached `widget`, at once and before the next key; False without one.
+    """Run the binding of `owner`, or one that takes the keys, for a key that reached `widget`; False without one.
+
+    It runs at once and before the next key.
 
     A binding that is found by bubbling runs after keys that were typed behind it. A widget that takes text calls
     this first in its key handler.
@@ -74,7 +79,9 @@ async def run_in_order(event: events.Key, widget: Widget, owner: DOMNode) -> boo
         return False
     if widget.screen.focused is widget:
         active = widget.screen.active_bindings.get(event.key)
-        action = active.binding.action if active is not None and active.node is owner and active.enabled else None
+        action = None
+        if active is not None and active.enabled and (active.node is owner or active.binding.id in TAKES_KEYS):
+            action, owner = active.binding.action, active.node
     else:
         action = _own_action(event.key, owner)
     if action is None or not await widget.app.run_action(action, owner):

@@ -119,10 +119,10 @@ class Finder:
             self._begin = self._reader()
 
     def keep(self) -> None:
-        """As `Finding`; without a hit the bar closes."""
+        """As `Finding`; where nothing was found there is nothing to stay at."""
+        if not self._bar.text:
+            self.give_up()
         if self._found is None or not self._found.count:
-            if not self._working:
-                self.give_up()
             return
         self._unfolded = None
         self._view.focus(scroll_visible=False)

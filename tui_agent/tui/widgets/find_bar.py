@@ -83,7 +83,11 @@ class FindBar(Horizontal):
         self._finding = finding
         self._label = Static("find", classes="find--label", markup=False)
         self._input = FindInput(
-            compact=True, max_length=LONGEST, select_on_focus=False, placeholder="in the transcript"
+            compact=True,
+            max_length=LONGEST,
+            select_on_focus=False,
+            placeholder="in the transcript",
+            classes="-keeps-keys",
         )
         self._state = Static(classes="find--state", markup=False)
         self._said = ""

@@ -162,6 +162,13 @@ class PromptArea(TextArea, inherit_bindings=False):
             event.stop()
             event.prevent_default()
             return
+        focused = self.screen.focused
+        if focused is not None and focused is not self and focused.has_class("-keeps-keys"):
+            # Typed behind the key that opened it, and read when it had not got the focus yet.
+            event.stop()
+            event.prevent_default()
+            focused.post_message(events.Key(event.key, event.character))
+            return
         self.post_message(self.KeyPressed())
         if event.key == "shift+\r":  # shift+enter as xterm and tmux send it: CSI 27;2;13~
             event.stop()

@@ -36,7 +36,8 @@ class Painter:
         self.cursor = self.style("accent")
         self.bar = symbols.gutter
         self.selection = palette.selection
-        self.mark = palette.selection
+        # Underlined too: many terminals have no such background, or no colours at all.
+        self.mark = palette.selection + Style(underline=True)
         self.present = Style(reverse=True)
 
     def style(self, role: str, band: str = "") -> Style:
