@@ -30,7 +30,10 @@ LINE_CHARACTERS: Final = 500
 """Of a longer line only the beginning is kept."""
 FIXED_DIRECTORIES: Final = 3
 """So many of the directories that a glob begins with narrow the walk."""
-_READ_BYTES: Final = 1 << 18
+_READ_BYTES: Final = 1 << 16
+LONG_RECORD: Final = 1_000_000
+_SUBMATCHES: Final = b',"submatches":['
+"""Cannot be part of a text in JSON."""
 
 _IGNORE_RULES: Final = ("--no-require-git", "--no-ignore-global", "--no-ignore-exclude", "--no-ignore-dot")
 """Of all the rules that `rg` knows, only those of .gitignore files hold."""
@@ -233,20 +236,32 @@ async def _search(start: Location, arguments: list[str], request: Request, *, in
                 process.kill()
             except ProcessLookupError:
                 pass
-            await process.wait()
+        await process.communicate()  # `wait` alone would not end while there is output that nobody reads
 
 
 async def _blocks(process: Process, end: bytes) -> AsyncGenerator[bytes, None]:
-    """What the process prints, as many whole records at a time as have come; `end` ends each."""
+    """What the process prints, as many whole records at a time as have come; `end` ends each.
+
+    A long row of `rg --json` comes without its `submatches`, which can be fifty times as long as the line.
+    """
     assert process.stdout is not None
-    begun: list[bytes] = []
+    begun = bytearray()
+    cut = False
     while data := await process.stdout.read(_READ_BYTES):
-        cut = data.rfind(end) + 1
         if cut:
-            yield b"".join((*begun, data[:cut]))
-            begun = [data[cut:]]
+            data = data[data.find(end) :] if end in data else b""
+            cut = not data
+        last = data.rfind(end) + 1
+        if last:
+            yield bytes(begun + data[:last])
+            begun = bytearray(data[last:])
         else:
-            begun.append(data)
+            begun += data
+        if len(begun) > LONG_RECORD:
+            at = begun.find(_SUBMATCHES, max(0, len(begun) - len(data) - len(_SUBMATCHES)))
+            if at >= 0:
+                begun[at:] = b"}}"
+                cut = True
 
 
 async def _trouble(process: Process) -> str:
