@@ -293,8 +293,13 @@ class ChatScreen(Screen[None]):
     def _prompt_key(self) -> None:
         if not self._warm and self._opened.is_set():
             self._warm = True
-            self.run_worker(prepare, thread=True, exit_on_error=False)
-            self.run_worker(self._launch.warm_up, thread=True, exit_on_error=False)
+            self.run_worker(self._warm_up, thread=True, exit_on_error=False)
+
+    def _warm_up(self) -> None:
+        """Import in a thread what the first answer needs."""
+        with lasting():
+            prepare()
+            self._launch.warm_up()
 
     def typed_elsewhere(self) -> None:
         """A key went to some other widget than a question: the question waits."""
