@@ -1,5 +1,6 @@
 """Diffs, commands and texts of any size: laid out where somebody looks, exact there, and never answered unseen."""
 
+import re
 import threading
 import time
 from array import array
@@ -17,17 +18,17 @@ from tests.tui.test_diff_view import DiffApp, diff_of
 from tests.tui.test_review import ReviewApp
 from tui_agent.permissions.approval import AllowOnce, WriteAccess
 from tui_agent.tui.theming import ASCII, Palette
+from tui_agent.tui.widgets import diff_excerpts, diff_outline, diff_syntax
 from tui_agent.tui.widgets import diff_items as items_module
-from tui_agent.tui.widgets import diff_syntax
 from tui_agent.tui.widgets.answer_bar import AnswerBar
 from tui_agent.tui.widgets.diff_cells import Cell, Line, Paint, Pair
 from tui_agent.tui.widgets.diff_heights import Heights
 from tui_agent.tui.widgets.diff_items import diff_items, text_items
-from tui_agent.tui.widgets.diff_marks import AT_ONCE
 from tui_agent.tui.widgets.diff_outline import SMALL_LINES, Outline, is_small
 from tui_agent.tui.widgets.diff_syntax import Syntax
 from tui_agent.tui.widgets.diff_text import show
 from tui_agent.workspace.changes import ChangePlan
+from tui_agent.workspace.intraline import intraline
 
 PALETTE = Palette(THEMES["slate"])
 PAINT = Paint(PALETTE, Style(), ASCII)
@@ -69,37 +70,72 @@ def cells_of(outline: Outline, split: bool, width: int) -> Iterator[Cell]:
             yield from (cell for cell in (item.left, item.right) if cell)
 
 
-@given(TEXT, TEXT, st.booleans(), st.integers(20, 70))
-def test_lines_in_parts_are_whole_in_every_layout(before: str, after: str, split: bool, width: int) -> None:
-    outline = diff_of(before, after)
+@given(TEXT, TEXT, st.booleans(), st.integers(20, 70), st.sampled_from([(0, 1), (5, 9), (200, 400)]))
+def test_lines_in_parts_are_whole_but_for_what_is_the_same(
+    before: str, after: str, split: bool, width: int, around: tuple[int, int]
+) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(items_module, "PART", 30)
+        patch.setattr(items_module, "LONG", 30)
+        patch.setattr(diff_outline, "LONG", 30)
+        patch.setattr(diff_excerpts, "AROUND", around[0])
+        patch.setattr(diff_excerpts, "GAP", around[1])
+        outline = diff_of(before, after)
         made = list(cells_of(outline, split, width))
-        places = [item.place for item in diff_items(outline, split, None, width=width)]
+        laid = diff_items(outline, split, None, width=width)
+    places = [item.place for item in laid]
     assert places == sorted(places)
-    shown: dict[tuple[str, int], str] = {}
-    for cell in made:
-        sides = [cell.side] if cell.side != "context" else [cell.version]
-        for side in sides:
-            text = shown.get((side, cell.line), "")
-            assert cell.start == len(text)
-            shown[side, cell.line] = text + cell.source
-    expected: dict[tuple[str, int], str] = {}
-    for hunk in outline.diff.hunks:
+    texts: dict[tuple[str, int], str] = {}
+    left_out: dict[tuple[str, int], list[str]] = {}
+    partners: list[tuple[int, int]] = []
+    for hunk, stretches in zip(outline.diff.hunks, outline.hunks, strict=True):
         for row in hunk.rows:
-            if row.side == "context":
-                expected["new", row.new] = row.text
-                if split:
-                    expected["old", row.old] = row.text
-            else:
-                expected[row.side, row.old or row.new] = row.text
-    assert shown == expected
+            if row.side != "context" or split:
+                texts.update({("old", row.old): row.text} if row.old else {})
+            texts.update({("new", row.new): row.text} if row.new else {})
+        for stretch in stretches:
+            if not stretch.context:
+                partners += [(old.old, new.new) for old, new in zip(stretch.removed, stretch.added, strict=False)]
+    shown: dict[tuple[str, int], int] = {}
+    for cell in made:
+        key = cell.version, cell.line
+        assert cell.first == (key not in shown)
+        end = shown.get(key, 0)
+        assert cell.start >= end
+        left_out.setdefault(key, []).append(texts[key][end : cell.start])
+        assert texts[key][cell.start : cell.start + len(cell.source)] == cell.source
+        shown[key] = cell.start + len(cell.source)
+    assert shown.keys() == texts.keys()
+    for key, end in shown.items():
+        left_out[key].append(texts[key][end:])
+    missing = {key: [part for part in parts if part] for key, parts in left_out.items()}
+    for old, new in partners:
+        assert missing.pop(("old", old)) == missing.pop(("new", new))
+    assert not any(missing.values())
+
+
+@given(st.text("ab;", max_size=60), st.text("ab;", max_size=60), st.integers(0, 9), st.integers(1, 9))
+def test_between_excerpts_both_lines_are_the_same(old: str, new: str, around: int, gap: int) -> None:
+    spans = intraline(old, new)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(diff_excerpts, "AROUND", around)
+        patch.setattr(diff_excerpts, "GAP", gap)
+        made = diff_excerpts.excerpts(spans, len(old), len(new))
+    i = j = 0
+    for excerpt in made:
+        assert excerpt.old_start >= i and excerpt.new_start >= j
+        assert old[i : excerpt.old_start] == new[j : excerpt.new_start]
+        assert excerpt.old_start == i == 0 or excerpt.old_start - i >= gap
+        i, j = excerpt.old_end, excerpt.new_end
+    assert old[i:] == new[j:]
+    for side, (text, low, high) in enumerate([(old, 0, 1), (new, 2, 3)]):
+        for start, end in spans[side]:
+            assert any(excerpt[low] <= start < end <= excerpt[high] for excerpt in made), text
 
 
 @given(st.text(st.sampled_from("ab \t\n\u202e漢"), max_size=200), st.integers(12, 40))
 def test_every_part_of_a_text_is_there(text: str, width: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(items_module, "PART", 20)
+        patch.setattr(items_module, "LONG", 20)
         made = text_items(text, width=width)
     lines: dict[int, str] = {}
     for item in made:
@@ -161,7 +197,7 @@ def test_laying_out_makes_only_what_is_looked_at(
     for item in (*laid[:30], *laid[-30:]):
         item.strip(100, item.height(100) - 1, PAINT)
     assert time.process_time() - began < 0.5  # all of it takes many seconds
-    assert made < 200
+    assert made < (200 if max(before.count("\n"), after.count("\n")) > 1 else 4_000)  # a long line is made in parts
 
 
 async def test_a_new_file_of_megabytes_is_paged_through_to_its_end() -> None:
@@ -208,22 +244,21 @@ async def test_measuring_what_is_out_of_sight_moves_nothing_that_is_in_view() ->
         assert "<2000>" in screen_text(app).split("\n")[0]
 
 
-async def test_marks_in_a_line_of_megabytes_come_when_they_are_known() -> None:
+async def test_of_a_line_of_megabytes_only_the_edits_are_shown_and_marked() -> None:
     old = "".join(f"function a{index}(b){{return b*{index}}};" for index in range(20_000))
     app = DiffApp(diff_of(old, old.replace("a3(", "edited(").replace("a19000(", "late(")))
     emphasis = PALETTE.added_emphasis.bgcolor
-    async with app.run_test(size=(100, 30)) as pilot:
-        app.view.go_to(len(old) + 1)
-        assert len(old) > AT_ONCE
-        await app.workers.wait_for_complete()
+    async with app.run_test(size=(100, 40)) as pilot:
         await pilot.pause()
+        assert app.view.lines < 40
         marked = [
             segment.text
             for strip in app.screen._compositor.render_strips()
             for segment in strip
             if segment.style and segment.style.bgcolor == emphasis
         ]
-        assert "".join(marked) == "edited"
+        assert "".join(marked) == "editedlate"
+        assert re.search(r"… 6\d\d,\d\d\d characters unchanged", screen_text(app))
 
 
 def test_a_lexer_that_takes_too_long_leaves_the_file_plain(monkeypatch: pytest.MonkeyPatch) -> None:

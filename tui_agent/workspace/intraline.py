@@ -7,6 +7,9 @@ from typing import Final
 from tui_agent.workspace.matching import changed_stretches
 
 Span = tuple[int, int]
+Spans = tuple[tuple[Span, ...], tuple[Span, ...]]
+"""What differs in the line before and in the one after."""
+
 Change = tuple[int, int, int, int]
 """Characters that differ: old start, old end, new start, new end."""
 
@@ -24,7 +27,7 @@ _PIECE = re.compile(r"[^;{}]{0,200}[;{}]?")
 _INK = re.compile(r"\w")
 
 
-def intraline(old: str, new: str) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
+def intraline(old: str, new: str) -> Spans:
     """Which characters of two paired lines differ, as (start, end) spans of each; none when little is alike.
 
     What is outside the spans is the same text on both sides. Lines of megabytes take a good part of a second.

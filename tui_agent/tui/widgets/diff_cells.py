@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal, NamedTuple, Protocol
 
 from rich.segment import Segment
@@ -10,10 +10,10 @@ from rich.style import Style
 from textual.strip import Strip
 
 from tui_agent.tui.theming import Palette, Symbols
-from tui_agent.tui.widgets.diff_marks import Marks
 from tui_agent.tui.widgets.diff_syntax import Syntax, Version
 from tui_agent.tui.widgets.diff_text import Breaks, Layer, Shown, cells, is_plain, one_line, segments, show
 from tui_agent.workspace.diff import Hunk, Side
+from tui_agent.workspace.intraline import Spans, intraline
 
 Role = Literal["text", "muted", "faint", "accent", "warning", "error"]
 
@@ -108,12 +108,18 @@ class HunkHead:
 
 
 class Replaced(NamedTuple):
-    """A line that was replaced by another: their numbers and texts."""
+    """A line that was replaced by another: their texts, and what differs where that is known already."""
 
-    old_number: int
-    new_number: int
     old: str
     new: str
+    known: Spans | None
+
+    def spans(self) -> Spans:
+        """What differs."""
+        return _compared(self.old, self.new) if self.known is None else self.known
+
+
+_compared = lru_cache(maxsize=256)(intraline)
 
 
 @dataclass(frozen=True)
@@ -122,7 +128,7 @@ class Cell:
 
     `numbers` are the columns of the gutter, right-aligned to `digits`; a `side` other than "text" has a column for its
     sign. `replaced` tells what the line replaced or what replaced it; `tail` is said after the text. `source` begins
-    with the character `start` of the line; only the part from 0 has numbers and sign.
+    with the character `start` of the line; only the first part of it that is shown has numbers and sign.
     """
 
     side: Side | Literal["text"]
@@ -131,12 +137,12 @@ class Cell:
     source: str
     tail: str = ""
     replaced: Replaced | None = None
-    marks: Marks | None = None
     syntax: Syntax | None = None
     version: Version = "new"
     line: int = 0
     tab: str = "→"
     start: int = 0
+    first: bool = True
 
     @property
     def gutter(self) -> int:
@@ -154,11 +160,11 @@ class Cell:
         return whole if end else Shown(self.tail, ())
 
     def _changed(self) -> Iterator[tuple[int, int]]:
-        """The spans that differ from the other line, as far as they are known."""
-        if self.replaced is None or self.marks is None:
+        """The spans that differ from the other line."""
+        if self.replaced is None:
             return
         end = self.start + len(self.source)
-        for left, right in self.marks.spans(*self.replaced)[self.side == "added"]:
+        for left, right in self.replaced.spans()[self.side == "added"]:
             if left < end and right > self.start:
                 yield max(left, self.start) - self.start, min(right, end) - self.start
 
@@ -180,7 +186,7 @@ class Cell:
         out: list[Segment] = []
         if index < self.height(width):
             gutter = " " * self.gutter
-            if not index and not self.start:
+            if not index and self.first:
                 columns = (f"{value or '':>{self.digits}}" for value in self.numbers)
                 gutter = f"{' '.join(columns)} {sign} "[: self.gutter]
             room = max(1, width - self.gutter)

@@ -3,21 +3,19 @@
 import json
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, zip_longest
 from typing import Any, Final, overload
 
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.diff_cells import Cell, HunkHead, Item, Line, Note, Pair, Replaced, gutter_of, halves
-from tui_agent.tui.widgets.diff_marks import Marks
-from tui_agent.tui.widgets.diff_outline import Outline, Stretch
+from tui_agent.tui.widgets.diff_excerpts import excerpts
+from tui_agent.tui.widgets.diff_outline import LONG, Outline, Stretch
 from tui_agent.tui.widgets.diff_syntax import Syntax, Version
 from tui_agent.tui.widgets.diff_text import is_plain_text
 from tui_agent.workspace.diff import FileDiff, Row
-
-PART: Final = 2_000
-"""Characters of a line beyond which it is laid out in parts of about that size, each an item of its own."""
+from tui_agent.workspace.intraline import Span
 
 NO_NEWLINE: Final = "  (no newline)"
 
@@ -99,12 +97,11 @@ def diff_items(
     symbols: Symbols = UNICODE,
     *,
     width: int = 120,
-    marks: Marks | None = None,
     tail: Sequence[Item] = (),
 ) -> Laid:
     """A whole diff laid out, and `tail` below it; places are the same for both layouts."""
     diff = outline.diff
-    rows = _Rows(outline, split, width, syntax if diff.encoding != "binary" else None, marks or Marks(), symbols.arrow)
+    rows = _Rows(outline, split, width, syntax if diff.encoding != "binary" else None, symbols.arrow)
     said = headline(diff)
     groups: list[Sequence[Item]] = [[Note(", ".join(said), "warning", 0)]] if said else []
     place = seen = 0
@@ -153,7 +150,7 @@ def text_items(text: str, symbols: Symbols = UNICODE, *, width: int = 120, tail:
 
     def make(index: int, start: int) -> Item:
         part = lines[index][start : start + step]
-        cell = Cell("text", (index + 1,), digits, part, tab=symbols.arrow, start=start)
+        cell = Cell("text", (index + 1,), digits, part, tab=symbols.arrow, start=start, first=start == 0)
         return Line(cell, places[index] + start)
 
     height = 1 if longest <= room and is_plain_text(text) else -(step // room) if long else -1
@@ -171,7 +168,7 @@ def json_items(
 
 def _step(room: int) -> int:
     """The length of a part: whole lines of the screen where every character takes a cell."""
-    return max(1, PART // room) * room
+    return max(1, LONG // room) * room
 
 
 @dataclass(slots=True)
@@ -182,7 +179,6 @@ class _Rows:
     split: bool
     width: int
     syntax: Syntax | None
-    marks: Marks
     tab: str
     digits: int = 0
     room: int = 1
@@ -199,78 +195,130 @@ class _Rows:
         self.flat = self.outline.plain is not None and self.outline.plain + len(NO_NEWLINE) <= self.room
 
     def of(self, stretch: Stretch, place: int) -> tuple[list[Sequence[Item]], int]:
-        """The groups of a stretch, and the place after it; a row takes one, where parts are needed one a character."""
+        """The groups of a stretch, and the place after it; a row takes one, where some are long one a character."""
         removed, added = stretch.removed, stretch.added
-        long = stretch.longest > self.step
+        long = stretch.longest > min(LONG, self.step)
         before = _places(removed, place, long)
         after = before if stretch.context else _places(added, before[-1], long)
-        old_sizes, new_sizes = ([len(row.text) for row in rows] if long else [] for rows in (removed, added))
         end = after[-1]
+        if long:
+            return [list(self._excerpts(stretch, before, after))], end
         if stretch.context:
-            same = self._lines(
-                len(added), lambda at, start: self._same(added[at], start, before[at] + start), new_sizes
-            )
-            return [same], end
-        if not self.split:
+            return [self._lines(len(added), lambda at, _: self._whole(added[at], added[at], before[at]))], end
+        if self.split:
 
-            def gone(at: int, start: int) -> Item:
-                return self._single(removed[at], _at(added, at), start, before[at] + start)
+            def pair(at: int, _start: int) -> Item:
+                found = before[at] if at < len(removed) else after[at]
+                return self._whole(_at(removed, at), _at(added, at), found)
 
-            def come(at: int, start: int) -> Item:
-                return self._single(added[at], _at(removed, at), start, after[at] + start)
+            return [self._lines(max(len(removed), len(added)), pair)], end
 
-            return [self._lines(len(removed), gone, old_sizes), self._lines(len(added), come, new_sizes)], end
+        def gone(at: int, _start: int) -> Item:
+            return Line(self._cell(removed[at], _at(added, at), "old"), before[at])
 
-        def pair(at: int, start: int) -> Item:
-            # The longer line may have more characters than there are places before the next.
-            found = min(before[at] + start, before[at + 1] - 1) if at < len(removed) else after[at] + start
-            return self._pair(_at(removed, at), _at(added, at), start, found)
+        def come(at: int, _start: int) -> Item:
+            return Line(self._cell(added[at], _at(removed, at)), after[at])
 
-        sizes = [max(both) for both in zip_longest(old_sizes, new_sizes, fillvalue=0)]
-        return [self._lines(max(len(removed), len(added)), pair, sizes)], end
+        return [self._lines(len(removed), gone), self._lines(len(added), come)], end
 
-    def _lines(self, count: int, make: Callable[[int, int], Item], sizes: Sequence[int]) -> Lines:
-        return Lines(count, make, sizes, self.step, 1 if self.flat else -(self.step // self.room) if sizes else -1)
+    def _lines(self, count: int, make: Callable[[int, int], Item]) -> Lines:
+        return Lines(count, make, (), self.step, 1 if self.flat else -1)
 
-    def _same(self, row: Row, start: int, place: int) -> Item:
-        if not self.split:
-            return Line(self._cell(row, (row.old, row.new), "new", None, start), place)
-        left = self._cell(row, (row.old,), "old", None, start)
-        return Pair(left, self._cell(row, (row.new,), "new", None, start), place)
+    def _whole(self, old: Row | None, new: Row | None, place: int) -> Item:
+        """Short lines beside each other, or the same line on both sides."""
+        return self._item(
+            self._cell(old, new, "old") if old and self.split else None, self._cell(new, old) if new else None, place
+        )
 
-    def _single(self, row: Row, other: Row | None, start: int, place: int) -> Item:
-        numbers = (row.new,) if self.outline.diff.kind == "created" else (row.old, row.new)
-        return Line(self._cell(row, numbers, "old" if row.side == "removed" else "new", other, start), place)
+    def _item(self, old: Cell | None, new: Cell | None, place: int) -> Item:
+        if self.split:
+            return Pair(old, new, place)
+        cell = new or old
+        assert cell is not None
+        return Line(cell, place)
 
-    def _pair(self, old: Row | None, new: Row | None, start: int, place: int) -> Item:
-        left = self._cell(old, (old.old,), "old", new, start) if old and _reaches(old, start) else None
-        right = self._cell(new, (new.new,), "new", old, start) if new and _reaches(new, start) else None
-        return Pair(left, right, place)
+    def _excerpts(self, stretch: Stretch, before: Sequence[int], after: Sequence[int]) -> Iterator[Item]:
+        """Lines of which some are long, in parts; what is the same within replaced ones is left out."""
+        if self.split or stretch.context:
+            for at, (old, new) in enumerate(zip_longest(stretch.removed, stretch.added)):
+                yield from self._parts(old, new, before[at] if old else after[at])
+            return
+        for at, old in enumerate(stretch.removed):
+            yield from self._parts(old, None, before[at], _at(stretch.added, at))
+        for at, new in enumerate(stretch.added):
+            yield from self._parts(None, new, after[at], _at(stretch.removed, at))
+
+    def _parts(self, old: Row | None, new: Row | None, place: int, other: Row | None = None) -> Iterator[Item]:
+        """The parts of a line, or of two beside each other; `other` is what the only one replaced or became."""
+        one, two = old or other, new or other
+        same = one is two
+        known = None if same or not one or not two else self.outline.within.get((one.old, two.new))
+        shown = 0
+        seen = False
+        for excerpt in excerpts(known, *(len(row.text) if row else 0 for row in (one, two))):
+            left, right = excerpt[:2], excerpt[2:]
+            start, end = left if old else right
+            if start > shown:
+                yield _left_out(start - shown, place + shown)
+            longest = max(high - low for row, (low, high) in ((old, left), (new, right)) if row)
+            for at in range(0, max(1, longest), self.step):
+                first = not at and not seen
+                before = self._part(old, new or other, "old", left, at, first)
+                after = self._part(new, old or other, "new", right, at, first)
+                yield self._item(before, after, place + min(start + at, end))
+            shown, seen = end, True
+        line = old or new
+        size = len(line.text) if line else 0
+        if shown < size:
+            yield _left_out(size - shown, place + shown)
+
+    def _part(
+        self, row: Row | None, other: Row | None, version: Version, span: Span, at: int, first: bool
+    ) -> Cell | None:
+        """The part of a line that begins `at` characters after the beginning of the span, if there is one."""
+        start = span[0] + at
+        if row is None or (at and start >= span[1]):
+            return None
+        return self._cell(row, other, version, start, min(start + self.step, span[1]), first)
 
     def _text(self, row: Row) -> str:
         return row.text.removesuffix("\r") if self.outline.hide_cr else row.text
 
-    def _cell(self, row: Row, numbers: tuple[int, ...], version: Version, other: Row | None, start: int) -> Cell:
+    def _cell(
+        self,
+        row: Row,
+        other: Row | None,
+        version: Version = "new",
+        start: int = 0,
+        end: int | None = None,
+        first: bool = True,
+    ) -> Cell:
         text = self._text(row)
         replaced = None
-        if other is not None:
+        if other is not None and other is not row:
             old, new = (row, other) if row.side == "removed" else (other, row)
-            replaced = Replaced(old.old, new.new, self._text(old), self._text(new))
-        last = start + self.step >= len(row.text)
+            replaced = Replaced(self._text(old), self._text(new), self.outline.within.get((old.old, new.new)))
+        number = row.old if version == "old" else row.new
+        both = not self.split and self.outline.diff.kind != "created"
+        last = end is None or end >= len(row.text)
         return Cell(
             row.side,
-            numbers,
+            (row.old, row.new) if both else (number,),
             self.digits,
-            text[start : start + self.step],
-            "" if row.ends or not last else NO_NEWLINE,
+            text[start:end],
+            NO_NEWLINE if last and not row.ends else "",
             replaced,
-            self.marks,
             self.syntax,
             version,
-            row.old if version == "old" else row.new,
+            number,
             self.tab,
             start,
+            first,
         )
+
+
+def _left_out(characters: int, place: int) -> Note:
+    return Note(f"… {characters:,} characters unchanged", "faint", place)
 
 
 def _places(rows: Sequence[Row], first: int, long: bool) -> Sequence[int]:
@@ -282,8 +330,3 @@ def _places(rows: Sequence[Row], first: int, long: bool) -> Sequence[int]:
 
 def _at(rows: Sequence[Row], index: int) -> Row | None:
     return rows[index] if index < len(rows) else None
-
-
-def _reaches(row: Row, start: int) -> bool:
-    """True when a part of the row begins there."""
-    return start == 0 or start < len(row.text)

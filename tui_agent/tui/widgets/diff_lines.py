@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 from textual import events
 from textual.geometry import Size
@@ -16,6 +16,7 @@ from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.diff_cells import Item, Paint
 from tui_agent.tui.widgets.diff_heights import Heights
 from tui_agent.tui.widgets.diff_items import Laid
+from tui_agent.tui.widgets.diff_syntax import Syntax
 
 if TYPE_CHECKING:
     from asyncio import TimerHandle
@@ -37,23 +38,6 @@ PAUSE = 0.012
 
 Build = Callable[[int], Laid]
 """Gives the items for a width."""
-
-
-class Work(Protocol):
-    """Something found out in a thread for the lines in view, see `diff_syntax.Syntax`."""
-
-    @property
-    def wanted(self) -> bool:
-        """True when there is something to do."""
-
-    def next_block(self) -> Any:
-        """What to do next, or None."""
-
-    def work(self, key: Any) -> Any:
-        """Do it, in a thread."""
-
-    def done(self, key: Any, result: Any) -> None:
-        """Take over what `work` returned."""
 
 
 class LineView(ScrollView, can_focus=True):
@@ -91,14 +75,14 @@ class LineView(ScrollView, can_focus=True):
         self._refining: TimerHandle | None = None
         self._strips: OrderedDict[tuple[int, int], Strip] = OrderedDict()
         self._made: OrderedDict[int, Item] = OrderedDict()
-        self._works: Sequence[Work] = ()
-        self._working = False
+        self._syntaxes: Sequence[Syntax] = ()
+        self._highlighting = False
 
     # ---- content ----
 
-    def show(self, build: Build, works: Sequence[Work] = ()) -> None:
-        """Replace the content and go to its beginning; `works` are worked off for the lines in view."""
-        self._build, self._works = build, works
+    def show(self, build: Build, syntaxes: Sequence[Syntax] = ()) -> None:
+        """Replace the content and go to its beginning; `syntaxes` are worked off for the lines in view."""
+        self._build, self._syntaxes = build, syntaxes
         self._lay_out(self._width or self.scrollable_content_region.width)
         self._stand(0, 0)
         self.refresh(layout=True)
@@ -282,7 +266,7 @@ class LineView(ScrollView, can_focus=True):
             strip = self._strips[key] = self._item(key[0]).strip(self._width, key[1], paint)
             if len(self._strips) > KEPT:
                 self._strips.popitem(last=False)
-            self._work_off()
+            self._highlight()
         return strip.adjust_cell_length(self.size.width, ground)
 
     def _item(self, index: int) -> Item:
@@ -293,30 +277,30 @@ class LineView(ScrollView, can_focus=True):
                 self._made.popitem(last=False)
         return item
 
-    # ---- what comes later: colours, marks in long lines ----
+    # ---- highlighting ----
 
-    def _work_off(self) -> None:
-        if not self._working and self.is_attached:
-            self._working = True
+    def _highlight(self) -> None:
+        if not self._highlighting and self.is_attached:
+            self._highlighting = True
             self.run_worker(self._work(), exit_on_error=False)
 
     async def _work(self) -> None:
-        """Find out what the painted lines asked for, in a thread, until nothing is wanted."""
+        """Highlight what the painted lines asked for, in a thread, until nothing is wanted."""
         import asyncio
 
         try:
-            for work in self._wanted():
-                key = work.next_block()
+            for syntax in self._wanted():
+                key = syntax.next_block()
                 if key is not None:
-                    work.done(key, await asyncio.to_thread(work.work, key))
+                    syntax.done(key, await asyncio.to_thread(syntax.work, key))
                     self._strips.clear()
                     self.refresh()
         finally:
-            self._working = False
+            self._highlighting = False
 
-    def _wanted(self) -> Iterator[Work]:
-        while work := next((work for work in self._works if work.wanted), None):
-            yield work
+    def _wanted(self) -> Iterator[Syntax]:
+        while syntax := next((syntax for syntax in self._syntaxes if syntax.wanted), None):
+            yield syntax
 
 
 class _Themed:

@@ -1,13 +1,21 @@
 """A diff made ready to be laid out at any width: all that takes time and no screen, so that a thread can do it."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from threading import Event
 from typing import Final, NamedTuple
 
 from tui_agent.tui.widgets.diff_text import is_plain_text
 from tui_agent.workspace.changes import ChangePlan
 from tui_agent.workspace.diff import FileDiff, Row, diff_change, line_ending
+from tui_agent.workspace.intraline import Spans, intraline
+
+LONG: Final = 2_000
+"""Characters of a line beyond which it is laid out in parts, and unchanged stretches of a replaced one are left out."""
+
+COMPARED: Final = 20_000_000
+"""Characters of long replaced lines that are compared; what is beyond is shown whole and without marks."""
 
 SMALL_BYTES: Final = 100_000
 SMALL_LINES: Final = 2_000
@@ -33,6 +41,8 @@ class Stretch(NamedTuple):
 class Outline(NamedTuple):
     """One file's diff; `hunks` are the stretches of each hunk.
 
+    `within` tells what differs within long replaced lines, by the numbers of the two.
+
     `plain` is the number of cells of the longest line when every line is painted as it is, one cell a character; else
     it is None. `hide_cr`: the carriage returns at the ends of lines are as they were and say nothing.
     """
@@ -41,6 +51,7 @@ class Outline(NamedTuple):
     hunks: tuple[tuple[Stretch, ...], ...]
     plain: int | None
     hide_cr: bool
+    within: Mapping[tuple[int, int], Spans]
 
     @classmethod
     def of(cls, diff: FileDiff) -> "Outline":
@@ -50,7 +61,8 @@ class Outline(NamedTuple):
         plain = None
         if all(map(is_plain_text, texts)):
             plain = max((len(line) for text in texts for line in text.split("\n")), default=0)
-        return cls(diff, tuple(tuple(_stretches(hunk.rows)) for hunk in diff.hunks), plain, hide_cr)
+        hunks = tuple(tuple(_stretches(hunk.rows)) for hunk in diff.hunks)
+        return cls(diff, hunks, plain, hide_cr, dict(_within(hunks)))
 
 
 def is_small(plan: ChangePlan) -> bool:
@@ -91,6 +103,17 @@ def _stretches(rows: Sequence[Row]) -> Iterator[Stretch]:
                 end = _run(rows, middle)
             yield Stretch(rows[start:middle], rows[middle:end], _longest(rows[start:end]))
         start = end
+
+
+def _within(hunks: Sequence[Sequence[Stretch]]) -> Iterator[tuple[tuple[int, int], Spans]]:
+    budget = COMPARED
+    for stretch in itertools.chain.from_iterable(hunks):
+        if stretch.longest > LONG and not stretch.context:
+            for old, new in zip(stretch.removed, stretch.added, strict=False):
+                size = len(old.line) + len(new.line)
+                if max(len(old.line), len(new.line)) > LONG and size <= budget:
+                    budget -= size
+                    yield (old.old, new.new), intraline(old.text, new.text)
 
 
 def _run(rows: Sequence[Row], start: int) -> int:

@@ -10,7 +10,6 @@ from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.diff_cells import Item
 from tui_agent.tui.widgets.diff_items import Laid, diff_items
 from tui_agent.tui.widgets.diff_lines import LineView
-from tui_agent.tui.widgets.diff_marks import Marks
 from tui_agent.tui.widgets.diff_outline import Outline
 from tui_agent.tui.widgets.diff_syntax import Syntax
 
@@ -34,15 +33,15 @@ class DiffView(LineView):
 
     def show_diff(self, outline: Outline, tail: Sequence[Item] = ()) -> None:
         """Show a diff from its beginning, and the items of `tail` below it."""
-        diff, marks = outline.diff, Marks()
+        diff = outline.diff
         syntax = Syntax(diff.name, diff.old_lines, diff.new_lines)
 
         def build(width: int) -> Laid:
             self._split = self._splits(width, diff.kind == "created")
-            return diff_items(outline, self._split, syntax, self._symbols, width=width, marks=marks, tail=tail)
+            return diff_items(outline, self._split, syntax, self._symbols, width=width, tail=tail)
 
         self._hunk = 0
-        self.show(build, [syntax, marks])
+        self.show(build, [syntax])
 
     @property
     def split(self) -> bool:
