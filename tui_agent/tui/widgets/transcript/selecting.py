@@ -92,14 +92,15 @@ class SelectingPane(MovingPane):
         again = monotonic() - when < TWICE and where == at
         count = count % len(_UNITS) + 1 if again else 1
         self._presses = count, monotonic(), at
-        self._pressed = self._pointer = at
-        self._dragged = count > 1
         self._select(None)
         span = self._span_at(at)
-        if span is not None:
-            self._anchor = span
-            if self._dragged:
-                self._select(Selection(span, span))
+        if span is None:
+            return
+        self._pressed = self._pointer = at
+        self._dragged = count > 1
+        self._anchor = span
+        if self._dragged:
+            self._select(Selection(span, span))
         self.capture_mouse()
 
     def on_mouse_move(self, event: MouseMove) -> None:
