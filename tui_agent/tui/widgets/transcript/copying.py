@@ -222,7 +222,7 @@ class Aligned(NamedTuple):
 
 
 def aligned(shown: str, source: str) -> Aligned:
-    """Find a shown text in its source, which has marks and targets in it that are shown in another way or not at all."""
+    """Find a shown text in its source, which has marks and targets that are shown in another way or not at all."""
     runs: list[tuple[int, int, int]] = []
     index = at = 0
     while index < len(shown) and at < len(source):
