@@ -47,6 +47,9 @@ LEFT_TO_SCREEN = frozenset({"f6", "f7", "pageup", "pagedown"})
 TAKES_KEYS = frozenset({"chat.find"})
 """Actions of other places that take the focus: what is typed right behind their keys is meant for where they lead."""
 
+KEEPS_KEYS = "-keeps-keys"
+"""Class of a widget that a question takes the focus from only when it is left."""
+
 
 def bindings_for(place: str) -> list[BindingType]:
     """The bindings of one place, for the `BINDINGS` of its widget, screen or app; binding ids are action ids.
@@ -88,6 +91,17 @@ async def run_in_order(event: events.Key, widget: Widget, owner: DOMNode) -> boo
         return False  # such as ctrl+c with nothing selected, which is for those above
     event.stop()
     event.prevent_default()
+    return True
+
+
+def passed_on(event: events.Key, widget: Widget) -> bool:
+    """Give a key to what keeps the keys now: it was typed behind one that `TAKES_KEYS`, and read by who had them."""
+    focused = widget.screen.focused
+    if focused is None or focused is widget or not focused.has_class(KEEPS_KEYS):
+        return False
+    event.stop()
+    event.prevent_default()
+    focused.post_message(events.Key(event.key, event.character))
     return True
 
 

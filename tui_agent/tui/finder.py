@@ -7,6 +7,7 @@ from time import monotonic
 from textual.screen import Screen
 from textual.widget import Widget
 
+from tui_agent.tui.bindings import KEEPS_KEYS
 from tui_agent.tui.later import later
 from tui_agent.tui.theming import Symbols
 from tui_agent.tui.widgets.find_bar import FindBar
@@ -84,7 +85,7 @@ class Finder:
             self._document.on_change = self._changed
             self._view.finding = self
             self._view.marks = self._marks
-            self._view.add_class("-keeps-keys")
+            self._view.add_class(KEEPS_KEYS)
             self._came_from = self._screen.focused
         if not self._bar.has_keys:
             self._home = self._view.place
@@ -166,7 +167,7 @@ class Finder:
         self._lookups.clear()
         self._view.finding = None
         self._view.marks = None
-        self._view.remove_class("-keeps-keys")
+        self._view.remove_class(KEEPS_KEYS)
         if had_keys:
             there = self._came_from
             self._screen.set_focus(there if there is not None and there.focusable else None, scroll_visible=False)

@@ -8,7 +8,7 @@ from textual.containers import Horizontal
 from textual.widgets import Input, Static
 
 from tui_agent.text.sanitize import sanitize
-from tui_agent.tui.bindings import bindings_for, run_in_order
+from tui_agent.tui.bindings import KEEPS_KEYS, bindings_for, run_in_order
 
 LONGEST = 1_000
 """Characters of what can be looked for."""
@@ -31,7 +31,7 @@ class Finding(Protocol):
 
 
 class FindInput(Input, inherit_bindings=False):
-    """The line to type in; keys of the bar run in the order in which they are typed."""
+    """The line to type in; its keys and those of the bar run in the order in which they are typed."""
 
     BINDINGS = [binding for binding in Input.BINDINGS if not isinstance(binding, tuple) and binding.key != "enter"]
 
@@ -41,7 +41,8 @@ class FindInput(Input, inherit_bindings=False):
 
     async def _on_key(self, event: events.Key) -> None:
         assert self.parent is not None
-        await run_in_order(event, self, self.parent)
+        if not await run_in_order(event, self, self.parent):
+            await run_in_order(event, self, self)
 
     def _on_paste(self, event: events.Paste) -> None:
         event.stop()
@@ -87,7 +88,7 @@ class FindBar(Horizontal):
             max_length=LONGEST,
             select_on_focus=False,
             placeholder="in the transcript",
-            classes="-keeps-keys",
+            classes=KEEPS_KEYS,
         )
         self._state = Static(classes="find--state", markup=False)
         self._said = ""

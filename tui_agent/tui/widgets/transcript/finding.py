@@ -2,8 +2,10 @@
 
 from typing import Protocol
 
+from textual.events import Key
 from textual.geometry import Size
 
+from tui_agent.tui.bindings import TAKES_KEYS, passed_on, run_in_order
 from tui_agent.tui.widgets.transcript.selecting import SelectingPane
 
 
@@ -37,6 +39,11 @@ class FindingPane(SelectingPane):
         if self._area != before and self.finding is not None:
             self.finding.resized()
         return resized
+
+    async def _on_key(self, event: Key) -> None:
+        active = self.screen.active_bindings.get(event.key)
+        if not passed_on(event, self) and active is not None and active.binding.id in TAKES_KEYS:
+            await run_in_order(event, self, self)
 
     def action_find_next(self) -> None:
         """To the next hit."""
