@@ -310,3 +310,15 @@ async def test_a_module_in_the_workspace_is_never_imported(tmp_path: Path, monke
     plant(tmp_path, {"json.py": b"open('ran', 'w')\n", "tui_agent/__init__.py": b"open('ran', 'w')\n"})
     assert (await run(tmp_path, "glob_files", {"pattern": "json.py"})).content == "json.py"
     assert not (tmp_path / "ran").exists()
+
+
+async def test_links_are_neither_listed_nor_searched(
+    engine: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    plant(outside, {"secret.txt": b"word\n"})
+    plant(tmp_path, {"a.txt": b"word\n"})
+    for name, target in (("file.txt", outside / "secret.txt"), ("folder", outside), ("same.txt", Path("a.txt"))):
+        (tmp_path / name).symlink_to(target)
+    assert (await run(tmp_path, "glob_files", {"pattern": "**/*"})).content == "a.txt"
+    assert (await run(tmp_path, "grep_search", {"pattern": "word"})).content == "a.txt:1:word"
