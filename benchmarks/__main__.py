@@ -83,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="smaller sizes and fewer runs: about a minute")
+    parser.add_argument("--quick", action="store_true", help="smaller sizes and fewer runs: a minute or so")
     parser.add_argument("--only", nargs="+", choices=SUBJECTS, metavar="NAME", help="only these subjects (see --list)")
     parser.add_argument("--list", action="store_true", help="say what there is to measure")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results")

@@ -140,7 +140,7 @@ def batches(at: Place, blocks: int, runs: int, keys: int, turns: int) -> Iterato
 def measure(quick: bool = False) -> list[Row]:
     """All sizes; the budgets are for keys, of which p95 counts."""
     sizes = (0, 5_000) if quick else (0, 500, 5_000)
-    runs, keys, turns = (1, 30, 10) if quick else (3, 45, 15)
+    runs, keys, turns = (1, 25, 8) if quick else (3, 45, 15)
     rows: list[Row] = []
     empty: dict[str, Row] = {}
     with place() as at:

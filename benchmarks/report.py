@@ -1,6 +1,7 @@
 """What every benchmark gives back: rows with budgets, printed as a table, kept as JSON, compared with another run."""
 
 import argparse
+import re
 import statistics
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -118,8 +119,11 @@ def markdown(report: Report) -> str:
     parts = [head]
     for title, budgeted in (("Figures with a budget:", True), ("Figures without one:", False)):
         lines = [title, "", "| subject | figure | median | spread | ratio | to | budget | |", "|" + " --- |" * 8]
-        chosen = (row for row in report.rows if bool(row.verdict) is budgeted)
-        parts.append("\n".join([*lines, *("| " + " | ".join((row.subject, *_cells(row))) + " |" for row in chosen)]))
+        for row in report.rows:
+            if bool(row.verdict) is budgeted:
+                cells = (re.sub(r"([*|_])", r"\\\1", cell) for cell in (row.subject, *_cells(row)))
+                lines.append("| " + " | ".join(cells) + " |")
+        parts.append("\n".join(lines))
     return "\n\n".join(parts)
 
 

@@ -74,7 +74,7 @@ def _has_diff(screen: Screen) -> bool:
 
 def measure(quick: bool = False) -> list[Row]:
     """A small and a large change."""
-    runs, pages = (1, 20) if quick else (3, 30)
+    runs, pages = (1, 15) if quick else (3, 30)
     rows: list[Row] = []
     with place() as at:
         sizes = {(1_000, 20): 3, (20_000, 500): pages}

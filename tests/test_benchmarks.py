@@ -45,6 +45,8 @@ def test_the_markdown_has_the_same_figures_in_cells_those_with_a_budget_first() 
     assert "| streaming | 5,000 chunks | 1.50 s |  |  |  | ≤ 1 s | missed |" in lines
     assert lines[-1] == "| startup | first key | 0.250 s | 0.240 … 0.310 |  |  |  |  |"
     assert {line.count("|") for line in lines if line.startswith("|")} == {9}
+    starred = msgspec.structs.replace(REPORT, rows=(Row("**/*.py | all", (1.0,), "s"),))
+    assert r"\*\*/\*.py \| all |" in markdown(starred)
 
 
 def test_only_rows_over_a_budget_are_named() -> None:
