@@ -12,7 +12,7 @@ SPAN = 1 << 14
 LONGEST = 1 << 15
 """Characters of a line that a regular expression sees together; a longer line is cut for it."""
 
-PATIENCE = 0.02
+PATIENCE = 0.01
 """Seconds of CPU that a regular expression gets for a scan before the line it is at is given up."""
 
 _ESCAPED = re.compile(r"\\.", re.DOTALL)

@@ -145,6 +145,11 @@ class Shown:
         else:
             markdown.finish()
         self._take_items()
+        if markdown.finished:
+            # Its items are worth ten times their text.
+            self._markdown = MarkdownText()
+            self._markdown.finish()
+            self._taken = 0
         return not markdown.finished
 
     def _take_items(self) -> None:
