@@ -13,8 +13,8 @@ from benchmarks.changes import change
 from benchmarks.report import Row, alone, compared_to
 from tui_agent.config.themes import load_themes
 from tui_agent.tui.theming import Palette, textual_theme
-from tui_agent.tui.widgets.diff_view import DiffView
 from tui_agent.tui.widgets.diff_outline import Outline
+from tui_agent.tui.widgets.diff_view import DiffView
 from tui_agent.workspace.diff import diff_change
 
 THEME = load_themes((Path(__file__).parents[1] / "themes",))[0]["slate"]
