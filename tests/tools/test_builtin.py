@@ -367,6 +367,7 @@ async def test_a_huge_output_reaches_the_model_bounded(executor: ToolExecutor) -
     assert content.startswith("1\n2\n3\n")
     assert content.endswith("999999\n1000000\n[exit code 0]")
     assert "bytes cut" in content
+    assert "run it again with its output sent to a file" in content
     assert len(content) < 32_000
 
 

@@ -114,6 +114,8 @@ def _report(finished: Finished, limit: float) -> str:
         lines.append("[exit code 0]")
     else:
         lines = ["(no output), exit code 0"]
+    if finished.cut:
+        lines.append("[to read what was cut, run it again with its output sent to a file, and read that]")
     if finished.killed and not finished.timed_out:
         lines.append(
             "[processes it left running were killed; use background: true for something that must go on running]"
