@@ -214,7 +214,7 @@ async def test_the_caret_selects_by_keys():
         await pilot.press("left", "home", "home")
 
 
-async def test_the_caret_is_kept_in_view_and_keeps_its_column():
+async def test_the_caret_is_kept_in_view():
     app = Show()
     async with app.run_test(size=(80, 10)) as pilot:
         talk(app.document, 12)
@@ -225,6 +225,16 @@ async def test_the_caret_is_kept_in_view_and_keeps_its_column():
             app.view.on_key(events.Key(key, None))
             reverse = [segment for y in range(10) for segment in app.view.render_line(y) if segment.style.reverse]
             assert len(reverse) == 1, key
+
+
+async def test_the_caret_comes_back_to_its_column_behind_a_short_line():
+    app = Show()
+    async with app.run_test(size=(90, 10)) as pilot:
+        app.document.add(UserBlock(text="abcdef\nab\nabcdef"))
+        app.view.focus()
+        await settled(pilot)
+        await pilot.press("v", "right", "right", "right", "right", "down", "down")
+        assert await copied(pilot) == "abcdef\nab\nabcd"
 
 
 async def test_what_selecting_offers_is_in_the_footer_and_enter_does_not_fold():
