@@ -258,6 +258,7 @@ async def test_of_a_line_of_megabytes_only_the_edits_are_shown_and_marked() -> N
             if segment.style and segment.style.bgcolor == emphasis
         ]
         assert "".join(marked) == "editedlate"
+        assert "function a18999(b)" in screen_text(app)
         assert re.search(r"… 6\d\d,\d\d\d characters unchanged", screen_text(app))
 
 

@@ -8,7 +8,7 @@ HEAD_BYTES: Final = 10_000
 TAIL_BYTES: Final = 20_000
 PIECE_CHARACTERS: Final = 8_000
 """An output that runs faster than it is told on is told by its newest part only."""
-_PIECE_BYTES: Final = 4 * PIECE_CHARACTERS
+_PIECE_BYTES: Final = 4 * (PIECE_CHARACTERS + 2)  # characters that are cut in two stand outside of the piece
 
 
 class HeadAndTail:
@@ -42,7 +42,8 @@ class HeadAndTail:
             return (self._head + self._tail).decode("utf-8", "replace")
         head = codecs.getincrementaldecoder("utf-8")("replace").decode(bytes(self._head))
         tail = bytes(self._tail[-self._tail_size :])
-        return f"{head}\n… {self.cut:,} bytes cut …\n{tail[_continued(tail) :].decode('utf-8', 'replace')}"
+        start = next((i for i in range(min(4, len(tail))) if tail[i] & 0xC0 != 0x80), 0)
+        return f"{head}\n… {self.cut:,} bytes cut …\n{tail[start:].decode('utf-8', 'replace')}"
 
 
 class Teller:
@@ -58,8 +59,6 @@ class Teller:
         self._waiting += data[-_PIECE_BYTES:]
         if len(data) > _PIECE_BYTES or len(self._waiting) > 2 * _PIECE_BYTES:
             del self._waiting[:-_PIECE_BYTES]
-            self._decoder.reset()
-            del self._waiting[: _continued(self._waiting)]
 
     def flush(self, *, final: bool = False) -> None:
         """Tell what waits, if anything does."""
@@ -67,8 +66,3 @@ class Teller:
         self._waiting.clear()
         if piece:
             self._tell(piece)
-
-
-def _continued(data: bytes | bytearray) -> int:
-    """How many bytes at the beginning belong to a character of UTF-8 that began before."""
-    return next((index for index in range(min(4, len(data))) if data[index] & 0xC0 != 0x80), 0)

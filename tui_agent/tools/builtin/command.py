@@ -108,14 +108,14 @@ def _report(finished: Finished, limit: float) -> str:
     elif finished.exit_code:
         wrong = f"exit code {finished.exit_code}"
     lines = [finished.output.rstrip("\n") or "(no output)"]
+    if finished.cut:
+        lines.append("[to read what was cut, run it again with its output sent to a file, and read that]")
     if wrong:
         lines.insert(0, wrong)
     elif finished.output.strip("\n"):
         lines.append("[exit code 0]")
     else:
         lines = ["(no output), exit code 0"]
-    if finished.cut:
-        lines.append("[to read what was cut, run it again with its output sent to a file, and read that]")
     if finished.killed and not finished.timed_out:
         lines.append(
             "[processes it left running were killed; use background: true for something that must go on running]"
