@@ -42,6 +42,14 @@ def test_much_output_is_told_by_its_end_in_whole_characters(letters: str, count:
     assert told == [text[-PIECE_CHARACTERS:]]
 
 
+def test_a_piece_holds_no_cut_characters_where_all_of_them_are_long() -> None:
+    told: list[str] = []
+    teller = Teller(told.append)
+    teller.feed(("🙂" * 20_000).encode() + "🙂".encode()[:3])
+    teller.flush()
+    assert told == ["🙂" * PIECE_CHARACTERS]
+
+
 def test_a_character_that_is_cut_off_for_good_is_a_replacement() -> None:
     told: list[str] = []
     teller = Teller(told.append)
