@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 AHEAD: Final = 10
 """With so many times the limit found, a search in order is likely to be done soon."""
-TRIAL_SECONDS: Final = 0.1
+TRIAL_SECONDS: Final = 0.05
 """If it takes so much longer than the other one needed to find that much, it is not."""
 
 
