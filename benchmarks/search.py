@@ -1,6 +1,6 @@
 """Searching a large folder: `grep_search` and `glob_files` beside `rg` as a user types it, and completing `@file`.
 
-    python -m benchmarks.search [--files N] [--runs N] [--quick] [--json]
+    python -m benchmarks.search [--files N] [--runs N] [--json]
 
 The tools run through their executor in this process, as `tui-agent tools call` runs them, without the start of an
 interpreter; rg's output goes into a pipe and is read. Both take turns on the same folder, which is in the disk cache.
@@ -32,8 +32,7 @@ from tui_agent.tools.builtin import finder
 from tui_agent.tools.executor import ToolExecutor
 from tui_agent.tools.project_files import ProjectFiles
 
-FILES, RUNS = 50_000, 11
-QUICK_FILES, QUICK_RUNS = 20_000, 5
+FILES, RUNS, QUICK_RUNS = 50_000, 7, 3
 RATIO_LIMIT = 1.3
 COMPLETION_LIMIT, CANCEL_LIMIT = 100, 500
 """Milliseconds."""
@@ -65,7 +64,7 @@ CASES = (
 
 def measure(quick: bool) -> list[Row]:
     """Build the folder and measure everything in it."""
-    return measured(QUICK_FILES, QUICK_RUNS) if quick else measured(FILES, RUNS)
+    return measured(FILES, QUICK_RUNS if quick else RUNS)
 
 
 def measured(files: int, runs: int) -> list[Row]:
@@ -91,7 +90,7 @@ async def _measured(folder: Path, runs: int) -> list[Row]:
         rows.append(_row(f"{case.tool} {case.name}", ours, beside, RATIO_LIMIT))
     with mock.patch.object(finder, "find_rg", lambda workspace: ""):
         for case in CASES:
-            pairs = [(_typed(rg, case, folder), await _called(executor, case)) for _ in range(min(runs, 3))]
+            pairs = [(_typed(rg, case, folder), await _called(executor, case)) for _ in range(runs // 2)]
             beside, ours = zip(*pairs, strict=True)
             rows.append(_row(f"without rg: {case.tool} {case.name}", ours, beside, None))
     return [*rows, *await _completion(executor, runs), await _cancelled(executor, runs)]
@@ -178,15 +177,13 @@ async def _cancelled(executor: ToolExecutor, runs: int) -> Row:
 def main() -> int:
     """Measure and print; 1 when a budget is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--files", type=int, help=f"how many files the folder has (default: {FILES})")
-    parser.add_argument("--runs", type=int, help=f"of each search (default: {RUNS})")
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK_FILES} files, {QUICK_RUNS} runs")
+    parser.add_argument("--files", type=int, default=FILES, help="how many files the folder has (default: %(default)s)")
+    parser.add_argument("--runs", type=int, default=RUNS, help="of each search (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     options = parser.parse_args()
-    files, runs = (QUICK_FILES, QUICK_RUNS) if options.quick else (FILES, RUNS)
     if shutil.which("rg") is None:
         parser.exit(2, "error: there is nothing to compare with: install ripgrep\n")
-    rows = measured(options.files or files, options.runs or runs)
+    rows = measured(options.files, max(2, options.runs))
     print(msgspec.json.encode(rows).decode() if options.json else table(rows))
     if over := missed(rows):
         print("over budget: " + "; ".join(over), file=sys.stderr)

@@ -212,7 +212,7 @@ def _report(files: list[FileRows], name_of: Callable[[str], str], groups: bool) 
 async def _counted(start: Location, glob: str, wanted: Callable[[str], bool]) -> str:
     """How many files there are to search, in words."""
     count = 0
-    async with aclosing(list_files(start, glob or "*", in_order=False)) as blocks:
+    async with aclosing(list_files(start, glob or "*", in_order=True)) as blocks:
         async for names in blocks:
             count += sum(map(wanted, names))
             if count >= FILES_COUNTED:
