@@ -24,7 +24,7 @@ from tui_agent.tui.widgets.status_bar import short_count
 Probe = Callable[[Collection[str]], AsyncIterator[ProbeResult]]
 """Ask the servers of these names; results come in the order of the answers."""
 
-WATCH = 6.0
+WATCH = 8.0
 """Seconds between two looks at the servers of this machine, while the list is open."""
 
 _NOTHING = 0.05  # seconds by which the time to an answer may change without a word
