@@ -4,7 +4,7 @@ import gc
 
 import pytest
 
-from tui_agent.tui.collecting import lasting
+from tui_agent.tui.collecting import Collector, lasting
 
 
 def test_nothing_is_collected_inside_and_what_was_made_is_never_looked_through() -> None:
@@ -20,3 +20,20 @@ def test_collecting_goes_on_after_a_failure() -> None:
     with pytest.raises(ZeroDivisionError), lasting():
         raise ZeroDivisionError
     assert gc.isenabled()
+
+
+def test_full_rounds_are_made_at_quiet_moments_only() -> None:
+    thresholds, collector = gc.get_threshold(), Collector()
+    collector.begin()
+    try:
+        full = gc.get_stats()[2]["collections"]
+        kept = [[number] for number in range(200_000)]
+        collector.between()
+        assert gc.get_stats()[2]["collections"] == full
+        collector.round()
+        assert gc.get_stats()[2]["collections"] == full + 1
+        assert gc.get_freeze_count() >= len(kept)
+    finally:
+        collector.end()
+    assert gc.get_threshold() == thresholds
+    assert gc.get_freeze_count() == 0

@@ -1,7 +1,6 @@
 """The chat: status, transcript, question, prompt; it carries events from the engine to the widgets and answers back."""
 
 import asyncio
-import gc
 import logging
 import os
 import sys
@@ -23,12 +22,12 @@ from textual.worker import Worker, WorkerState
 from tui_agent.config.load import LoadedSettings
 from tui_agent.config.model import Settings
 from tui_agent.conversation.errors import ConfigError, TuiAgentError
-from tui_agent.conversation.events import Level, Mode, Noticed, PromptSubmitted, ToolFinished, TurnEnded
+from tui_agent.conversation.events import Level, Mode, Noticed, PromptSubmitted, RequestStarted, ToolFinished, TurnEnded
 from tui_agent.permissions.approval import ApprovalDecision, ApprovalRequest, Denied
 from tui_agent.tui.actions import ACTIONS
 from tui_agent.tui.arming import SILENCE
 from tui_agent.tui.bindings import bindings_for, keymap
-from tui_agent.tui.collecting import lasting
+from tui_agent.tui.collecting import Collector, lasting
 from tui_agent.tui.commands import SlashCommand, completions, find
 from tui_agent.tui.history import PromptHistory
 from tui_agent.tui.host import Host, Launch, Offer
@@ -55,6 +54,9 @@ if TYPE_CHECKING:  # what the first paint does not show is imported after it
     from tui_agent.tui.app import TuiAgent
     from tui_agent.tui.finder import Finder
     from tui_agent.tui.widgets.answer_bar import AnswerBar
+
+QUIET = 0.5
+"""Seconds from the end of a turn to the first work that nobody waits for."""
 
 SETTLING = 0.1
 """Seconds from the first paint to the first work that it did not need."""
@@ -98,6 +100,7 @@ class ChatScreen(Screen[None]):
         self.takes_keys = False
         self._stopped = False
         self._warm = False
+        self._collector = Collector()
         self._last_state: tuple[object, ...] = ()
         self._branch = ""
         self._context_limit: int | None = None
@@ -137,13 +140,16 @@ class ChatScreen(Screen[None]):
         self.app.call_later(self.app.deliver_early_keys)
         self.call_after_refresh(self._after_first_paint)
 
+    def on_unmount(self) -> None:
+        """Leave the collector as it was."""
+        self._collector.end()
+
     def _after_first_paint(self) -> None:
         # A key typed at launch comes first: imports in a thread would make its echo wait for the interpreter's lock.
         later(self, SETTLING, self._start)
 
     def _start(self) -> None:
-        gc.enable()
-        gc.freeze()
+        self._collector.begin()
         self.run_worker(self._prompt.past.load, thread=True, exit_on_error=False)
         self._open_host()
         self._look_at_branch()
@@ -256,6 +262,9 @@ class ChatScreen(Screen[None]):
         if isinstance(event, TurnEnded):
             self._stopped = event.reason in ("interrupted", "denied")
             self.call_back()
+            later(self, QUIET, self._collector.round)
+        elif isinstance(event, RequestStarted):
+            self._collector.between()
         self._progress_changed()
 
     def _progress_changed(self) -> None:
