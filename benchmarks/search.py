@@ -3,8 +3,8 @@
     python -m benchmarks.search [--files N] [--runs N] [--json]
 
 The tools run through their executor in this process, as `tui-agent tools call` runs them, without the start of an
-interpreter; rg's output goes into a pipe and is read. Both take turns on the same folder, which is in the disk cache.
-The budget is 1.3 × rg; where much is found the tools stop at their limits, which rg does not know. The program that
+interpreter; rg's output goes into a pipe and is read. Both take turns on the same folder, which is in the disk cache;
+the ratio is the median of those of the turns. The budget is 1.3 × rg; where much is found the tools stop at their limits, which rg does not know. The program that
 stands in where there is no rg has no budget.
 """
 
@@ -97,7 +97,7 @@ async def _measured(folder: Path, runs: int) -> list[Row]:
 
 
 def _row(name: str, ours: Sequence[float], beside: Sequence[float], limit: float | None) -> Row:
-    ratio = statistics.median(ours) / statistics.median(beside)
+    ratio = statistics.median(our / its for our, its in zip(ours, beside, strict=True))
     to = f"rg, {statistics.median(beside):.0f} ms"
     return Row(name, tuple(ours), "ms", ratio=ratio, to=to, ratio_limit=limit)
 
