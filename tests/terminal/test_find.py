@@ -32,7 +32,9 @@ def test_what_is_looked_for_is_marked_gone_to_and_left_again(tmp_path: Path) -> 
             terminal.send("\x1b")
             terminal.settle(0.5)
             assert re.search("Paragraph 7 hides", terminal.text) and "find paragraph" not in terminal.text
-            terminal.send("\x06\x15zebra")
+            terminal.send("\x06\x15paragraph 1\\d\x1br")  # alt+r
+            terminal.wait_for(r"regex  \d+ of 10")
+            terminal.send("\x15zebra")
             terminal.wait_for("not found")
             terminal.send("\x1b")
             terminal.settle(0.5)

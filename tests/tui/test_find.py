@@ -329,6 +329,17 @@ async def test_a_search_in_a_huge_session_never_holds_up_a_key(monkeypatch: pyte
         assert max(slices) < 0.05
 
 
+async def test_the_end_of_an_answer_that_is_read_bit_by_bit_is_gone_to() -> None:
+    app = Show()
+    async with app.run_test(size=(80, 24)) as pilot:
+        words = "Some **text** of a long answer, with `code` and a [link](http://there.invalid).\n\n"
+        app.document.add(AgentBlock(text=GrowingText(words * 4_000 + "the needle\n\n" + words * 100)))
+        talk(app.document, 10)
+        await done(pilot)
+        await look_for(pilot, "needle")
+        assert app.present == ["needle"]
+
+
 # ---- in the whole program ----
 
 

@@ -109,6 +109,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("transcript.end", "end,G", "end", "end", "Go to the end and follow."),
     Action("transcript.previous", "left_square_bracket", "previous_prompt", "previous", "Go to the previous prompt."),
     Action("transcript.next", "right_square_bracket", "next_prompt", "next", "Go to the next prompt."),
+    Action("transcript.find_next", "n", "find_next", "next", "Go to the next place that was found.", footer=True),
+    Action("transcript.find_previous", "N", "find_previous", "previous", "Go to the one before it.", footer=True),
     Action("transcript.fold", "enter,space", "fold", "fold", "Fold or unfold the block under the cursor.", footer=True),
     Action(
         "transcript.copy",
@@ -135,8 +137,6 @@ ACTIONS: tuple[Action, ...] = (
     Action("transcript.select_all", "ctrl+a", "select_all", "select all", "Select the whole conversation."),
     Action("transcript.copy_code", "C", "copy_code", "copy code", "Copy the code in view; again: the next code."),
     Action("transcript.open", "o", "open_link", "open link", "Open a link of the block under the cursor."),
-    Action("transcript.find_next", "n", "find_next", "next", "Go to the next place that was found.", footer=True),
-    Action("transcript.find_previous", "N", "find_previous", "previous", "Go to the one before it.", footer=True),
     Action("find.keep", "enter", "keep", "stay", "Stay there and go on in the transcript.", footer=True),
     Action("find.next", "down,ctrl+f", "next", "next", "Go to the next place that was found.", footer=True),
     Action("find.previous", "up,shift+enter", "previous", "previous", "Go to the one before it.", footer=True),

@@ -78,7 +78,7 @@ async def run_in_order(event: events.Key, widget: Widget, owner: DOMNode) -> boo
     A binding that is found by bubbling runs after keys that were typed behind it. A widget that takes text calls
     this first in its key handler.
     """
-    if event.is_printable:
+    if event.is_printable and not event.key.startswith("alt+"):
         return False
     if widget.screen.focused is widget:
         active = widget.screen.active_bindings.get(event.key)

@@ -52,6 +52,7 @@ class Finder:
         self._problem = ""
         self._unfolded: int | None = None  # the block that was unfolded for the present hit
         self._shown: Hit | None = None
+        self._near: int | None = None  # a block that was gone to, and is not read to its end
         self._timer: TimerHandle | None = None
         self._painted = 0.0
         self._working = False
@@ -261,10 +262,17 @@ class Finder:
             return
         block, row = self._document.get(hit.block_id), self._row_of(hit)
         rows = self._view.rows_of(hit.block_id)
-        if row is None and rows is not None and not rows.complete:
-            # The view reads a long answer bit by bit; we shall look again.
-            self._shown = None
-            self._timer = self._timer or later(self._view, PAUSE, self._work)
+        if rows is not None and not rows.complete:
+            # A view reads a long answer bit by bit, and only where it stands.
+            if self._near != hit.block_id:
+                self._near = hit.block_id
+                self._view.show_row(hit.block_id, 0)
+                self._view.stay()
+            if self._view.shows(hit.block_id):
+                self._shown = None
+                self._timer = self._timer or later(self._view, PAUSE, self._work)
+            return
+        self._near = None
         if hit.block_id != self._unfolded:
             self._fold_back()
         if row is None and block is not None and block.foldable:

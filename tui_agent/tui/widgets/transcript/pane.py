@@ -255,6 +255,14 @@ class TranscriptPane(ScrollView, can_focus=True):
         row = max(0, port.top - port.first_row(first))
         return self.document.blocks[first].id, row, self.document.blocks[last].id
 
+    def shows(self, block_id: int) -> bool:
+        """Whether something of a block is in view."""
+        place = self._port.place_of(block_id)
+        if place is None:
+            return False
+        first, last = self._port.in_view()
+        return first <= place <= last
+
     def stay(self) -> None:
         """Follow the end no longer, also when it is in view."""
         self._port.follow = False
@@ -276,7 +284,12 @@ class TranscriptPane(ScrollView, can_focus=True):
     def rows_of(self, block_id: int) -> BlockRows | None:
         """The rows of a block, laid out as the block is now."""
         block = self.document.get(block_id)
-        return self._port.rows_of(block) if block is not None and self._port.width else None
+        if block is None or not self._port.width:
+            return None
+        rows = self._port.rows_of(block)
+        if not rows.complete:
+            self._go_on()
+        return rows
 
     # ---- painting ----
 
