@@ -4,8 +4,8 @@
 
 The tools run through their executor in this process, as `tui-agent tools call` runs them, without the start of an
 interpreter; rg's output goes into a pipe and is read. Both take turns on the same folder, which is in the disk cache;
-the ratio is the median of those of the turns. The budget is 1.3 × rg; where much is found the tools stop at their limits, which rg does not know. The program that
-stands in where there is no rg has no budget.
+the ratio is the median of those of the turns. The budget is 1.3 × rg; where much is found the tools stop at their
+limits, which rg does not know. The program that stands in where there is no rg has no budget.
 """
 
 import argparse
