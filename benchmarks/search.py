@@ -32,7 +32,7 @@ from tui_agent.tools.builtin import finder
 from tui_agent.tools.executor import ToolExecutor
 from tui_agent.tools.project_files import ProjectFiles
 
-FILES, RUNS, QUICK_RUNS = 50_000, 7, 3
+FILES, RUNS, QUICK_RUNS = 50_000, 11, 3
 RATIO_LIMIT = 1.3
 COMPLETION_LIMIT, CANCEL_LIMIT = 100, 500
 """Milliseconds."""
