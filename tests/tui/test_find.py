@@ -340,6 +340,26 @@ async def test_the_end_of_an_answer_that_is_read_bit_by_bit_is_gone_to() -> None
         assert app.present == ["needle"]
 
 
+async def test_another_session_may_come_while_one_looks_for_something() -> None:
+    app = Show()
+    async with app.run_test(size=(80, 24)) as pilot:
+        talk(app.document)
+        await done(pilot)
+        await look_for(pilot, "answer")
+        app.document.clear()
+        assert app.view.reading is None
+        assert app.lines == [""] * app.view.size.height, "painted before the view knows"
+        app.finder.step(1)
+        await done(pilot)
+        assert app.bar.endswith("not found")
+        app.document.add(UserBlock(text="another answer"))
+        await done(pilot)
+        assert app.bar.endswith("1 of 1") and app.present == ["answer"]
+        await pilot.press("escape")
+        await done(pilot)
+        assert any("another answer" in line for line in app.lines)
+
+
 # ---- in the whole program ----
 
 

@@ -249,7 +249,7 @@ class TranscriptPane(ScrollView, can_focus=True):
     def reading(self) -> tuple[int, int, int] | None:
         """The block at the top of the view and its row there, and the block at the bottom; None when nothing is."""
         port = self._port
-        if not len(port):
+        if not len(port) or len(port) > len(self.document):
             return None
         first, last = port.in_view()
         row = max(0, port.top - port.first_row(first))

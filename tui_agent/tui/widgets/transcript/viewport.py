@@ -138,6 +138,8 @@ class Viewport:
         if not 0 <= row < self.total:
             return None
         index, within = self._index.locate(row)
+        if index >= len(self.document.blocks):
+            return None  # blocks went, and the next frame will know
         return Row(index, self.document.blocks[index], within - self.gap(index))
 
     def in_view(self) -> tuple[int, int]:
