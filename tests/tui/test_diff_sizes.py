@@ -192,11 +192,9 @@ def test_laying_out_makes_only_what_is_looked_at(
         original(self, *arguments, **named)
 
     monkeypatch.setattr(Cell, "__init__", counted)
-    began = time.process_time()
     laid = diff_items(outline, split, None, width=100)
     for item in (*laid[:30], *laid[-30:]):
         item.strip(100, item.height(100) - 1, PAINT)
-    assert time.process_time() - began < 0.5  # all of it takes many seconds
     assert made < (200 if max(before.count("\n"), after.count("\n")) > 1 else 4_000)  # a long line is made in parts
 
 
@@ -230,10 +228,11 @@ async def test_measuring_what_is_out_of_sight_moves_nothing_that_is_in_view() ->
     after = "".join(f"<{number}>" + "é" * (number % 40 * 30) + "\n" for number in range(3_000))
     app = DiffApp(diff_of(None, after))
     async with app.run_test(size=(70, 20)) as pilot:
-        view = app.view
+        view, lines = app.view, app.view.lines
+        assert lines > 3_000
         view.go_to(2_000)
         await pilot.pause()
-        before, lines = screen_text(app), view.lines
+        before = screen_text(app)
         while view._refining is not None:
             await pilot.pause(0.02)
         assert view.lines > lines

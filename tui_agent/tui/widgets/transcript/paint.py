@@ -32,6 +32,7 @@ class Painter:
         self._palette = palette
         self._ascii = symbols.folded.isascii()
         self._base = palette.background + palette.text
+        self._blank = Strip([], 0)
         self._styles: dict[tuple[str, str], Style] = {}
         self.cursor = self.style("accent")
         self.bar = symbols.gutter
@@ -65,8 +66,10 @@ class Painter:
         return style if isinstance(style, Style) else palette.text
 
     def blank(self, width: int) -> Strip:
-        """An empty row."""
-        return Strip([Segment(" " * width, self._base)], width)
+        """An empty row, always the same."""
+        if self._blank.cell_length != width:
+            self._blank = Strip([Segment(" " * width, self._base)], width)
+        return self._blank
 
     def strip(self, line: Line, mark: tuple[str, str, str] | None, gutter: Gutter, width: int, cursor: bool) -> Strip:
         """A row of `width` cells; `mark` is what the gutter of a block's first row shows, None on the others."""
@@ -78,8 +81,10 @@ class Painter:
         lead = ""
         # A band is drawn a cell to the left, so that text on it stands in the same column as all other text.
         if band and gutter.width >= 2:
-            lead = segments[-1].text[-1:]
-            segments[-1] = Segment(segments[-1].text[:-1], segments[-1].style)
+            last = segments.pop()
+            lead = last.text[-1:]
+            if last.text[:-1]:
+                segments.append(Segment(last.text[:-1], last.style))
             segments.append(Segment(lead, style("text", band)))
         for text, role in line.spans:
             segments.append(Segment(self._sign(text, role), style(role, band)))

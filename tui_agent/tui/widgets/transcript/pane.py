@@ -15,6 +15,7 @@ from textual.widget import Widget
 
 from tui_agent.tui.later import later
 from tui_agent.tui.theming import UNICODE, Palette, Symbols
+from tui_agent.tui.widgets.plain_lines import plain_lines
 from tui_agent.tui.widgets.transcript.code import SHARE, colour, coloured
 from tui_agent.tui.widgets.transcript.document import Document
 from tui_agent.tui.widgets.transcript.layout import BlockRows, gutter_for, mark_of
@@ -76,6 +77,7 @@ class TranscriptPane(ScrollView, can_focus=True):
         self._last_frame = 0.0
         self._painted: deque[tuple[int, tuple[int, bool]]] = deque()
         self._cost = 0.0
+        self._on_screen: list[Strip | None] = []
         self._until = 0.0
         document.on_change = self._document_changed
 
@@ -149,11 +151,23 @@ class TranscriptPane(ScrollView, can_focus=True):
         counting = port.at_work()
         if shown != self._shown or counting:
             self._shown = shown
-            self.refresh()
+            self._repaint_rows()
         if counting and self._second is None:
             self._second = later(self, 1.0, self._second_passed)
         if port.unread:
             self._go_on()
+
+    def _repaint_rows(self) -> None:
+        """Repaint the rows that differ from what is on the screen: while text streams most do not."""
+        on_screen = self._on_screen
+        if self._overlaid or len(on_screen) != self._area.height:
+            self.refresh()
+            return
+        self._until = monotonic() + SHARE
+        top, width = self._port.top, self.region.width
+        changed = [y for y, painted in enumerate(on_screen) if self._strip(top + y) is not painted]
+        if changed:
+            self.refresh(*(Region(0, y, width, 1) for y in changed))
 
     # ---- what takes longer than a frame goes on in slices between frames ----
 
@@ -214,6 +228,7 @@ class TranscriptPane(ScrollView, can_focus=True):
         area = Size(max(0, inner.width - self.scrollbar_size_vertical), inner.height)
         if area != self._area:
             self._area = area
+            self._on_screen = [None] * area.height
             self._port.resize(text_width(area.width, gutter_for(area.width)) if area.width else 0, area.height)
             self._sync()
         return resized
@@ -300,16 +315,23 @@ class TranscriptPane(ScrollView, can_focus=True):
     def render_lines(self, crop: Region) -> list[Strip]:
         """Paint rows, colouring code for a share of the frame only."""
         self._until = monotonic() + SHARE
-        return super().render_lines(crop)
+        return plain_lines(self, crop, self.render_line)
 
     def render_line(self, y: int) -> Strip:
         """Paint the row `y` of the view."""
         number = self._port.top + y
-        row = self._port.row(number)
-        strip = self._strip(number)
-        if row is None:
-            return strip
-        return overlaid(strip, self._overlays(row))
+        painted = self._on_screen[y] if y < len(self._on_screen) else None
+        # Between a change and the frame that takes it over, rows and places do not belong together.
+        strip = painted if painted is not None and self._port.unsettled else self._strip(number)
+        if y < len(self._on_screen):
+            self._on_screen[y] = strip
+        row = self._port.row(number) if self._overlaid else None
+        return strip if row is None else overlaid(strip, self._overlays(row))
+
+    @property
+    def _overlaid(self) -> bool:
+        """Whether something may lie over painted rows."""
+        return self._marks is not None
 
     def _overlays(self, row: Row) -> Iterable[tuple[int, int, Style]]:
         """Ranges of cells of a row that are painted over in another style."""

@@ -214,10 +214,12 @@ class SelectingPane(MovingPane):
 
     # ---- painting ----
 
+    @property
+    def _overlaid(self) -> bool:
+        return super()._overlaid or self._selection is not None or self._flashed is not None
+
     def _overlays(self, row: Row) -> Iterable[tuple[int, int, Style]]:
         yield from super()._overlays(row)
-        if self._selection is None and self._flashed is None:
-            return
         port = self._port
         text = ""
         for span in (self._selection.range(port) if self._selection else None, self._flashed):

@@ -99,6 +99,11 @@ class Viewport:
         return len(self._index)
 
     @property
+    def unsettled(self) -> bool:
+        """True between a change and `settle`."""
+        return self._restructured or bool(self._changed)
+
+    @property
     def total(self) -> int:
         """Rows in all, some of them estimated."""
         return self._index.total
