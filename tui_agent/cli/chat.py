@@ -40,6 +40,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the UI until the user leaves; returns the exit code."""
     _require_terminal()
+    # Textual paints at most so often and makes a key wait for its turn; what changes often has paces of its own.
+    os.environ.setdefault("TEXTUAL_FPS", "240")
     gc.disable()  # imports make no garbage worth looking for; the UI switches it on again after its first paint
     from tui_agent import __version__
     from tui_agent.cli import wiring

@@ -64,6 +64,18 @@ class Heights:
             item += 1
         return item, line
 
+    def window(self, line: int, count: int) -> list[tuple[int, int]]:
+        """As `locate`, for lines one after another, as many as there are."""
+        found: list[tuple[int, int]] = []
+        if not 0 <= line < self.total:
+            return found
+        item, within = self.locate(line)
+        while len(found) < count and item < len(self._heights):
+            end = min(abs(self._heights[item]), within + count - len(found))
+            found.extend((item, row) for row in range(within, end))
+            item, within = item + 1, 0
+        return found
+
     def measure_down(self, item: int, lines: int) -> int:
         """Make exact what stands on so many lines from the beginning of an item; returns how many are missing."""
         while lines > 0 and item < len(self._heights):

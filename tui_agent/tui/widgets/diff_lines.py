@@ -4,8 +4,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
+from rich.style import Style
 from textual import events
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -17,6 +18,7 @@ from tui_agent.tui.widgets.diff_cells import Item, Paint
 from tui_agent.tui.widgets.diff_heights import Heights
 from tui_agent.tui.widgets.diff_items import Laid
 from tui_agent.tui.widgets.diff_syntax import Syntax
+from tui_agent.tui.widgets.plain_lines import plain_lines
 
 if TYPE_CHECKING:
     from asyncio import TimerHandle
@@ -253,21 +255,30 @@ class LineView(ScrollView, can_focus=True):
 
     # ---- painting ----
 
-    def render_line(self, y: int) -> Strip:
-        """One line of the screen."""
-        ground = self.rich_style
-        line = y + self.scroll_offset.y
-        if line >= self.lines:
-            return Strip.blank(self.size.width, ground)
-        key = self._heights.locate(line)
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Lines of the screen, with what is left of them as padding, without Textual's detour."""
+        ground, left = self.rich_style, self.styles.padding.left
+        keys = self._heights.window(crop.y + self.scroll_offset.y, crop.height)
+        blank = Strip.blank(left + self.size.width, ground)
+
+        def line(y: int) -> Strip:
+            index = y - crop.y
+            return self._painted(keys[index], ground, left) if index < len(keys) else blank
+
+        return plain_lines(self, crop, line)
+
+    def _painted(self, key: tuple[int, int], ground: Style, left: int) -> Strip:
+        width = left + self.size.width
         strip = self._strips.get(key)
-        if strip is None:
+        if strip is None or strip.cell_length != width:
             paint = Paint(cast("_Themed", self.app).palette, ground, self._symbols)
-            strip = self._strips[key] = self._item(key[0]).strip(self._width, key[1], paint)
+            painted = self._item(key[0]).strip(self._width, key[1], paint).adjust_cell_length(width - left, ground)
+            strip = Strip.join([Strip.blank(left, ground), painted]) if left else painted
+            self._strips[key] = strip
             if len(self._strips) > KEPT:
                 self._strips.popitem(last=False)
             self._highlight()
-        return strip.adjust_cell_length(self.size.width, ground)
+        return strip
 
     def _item(self, index: int) -> Item:
         item = self._made.get(index)
