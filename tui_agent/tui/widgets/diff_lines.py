@@ -79,6 +79,7 @@ class LineView(ScrollView, can_focus=True):
         self._made: OrderedDict[int, Item] = OrderedDict()
         self._syntaxes: Sequence[Syntax] = ()
         self._highlighting = False
+        self._plain: set[tuple[int, int]] = set()
 
     # ---- content ----
 
@@ -169,6 +170,7 @@ class LineView(ScrollView, can_focus=True):
         self._heights = Heights(items.heights(), lambda index: items[index].height(width))
         self._heights.measure_down(0, FIRST)
         self._strips.clear()
+        self._plain.clear()
         self._made.clear()
         if self._refining is None and self.is_running:
             self._refining = later(self, PAUSE, self._refine)
@@ -277,7 +279,9 @@ class LineView(ScrollView, can_focus=True):
             self._strips[key] = strip
             if len(self._strips) > KEPT:
                 self._strips.popitem(last=False)
-            self._highlight()
+            if any(syntax.wanted for syntax in self._syntaxes):
+                self._plain.add(key)
+                self._highlight()
         return strip
 
     def _item(self, index: int) -> Item:
@@ -304,10 +308,20 @@ class LineView(ScrollView, can_focus=True):
                 key = syntax.next_block()
                 if key is not None:
                     syntax.done(key, await asyncio.to_thread(syntax.work, key))
-                    self._strips.clear()
-                    self.refresh()
+            self._repaint_plain()
         finally:
             self._highlighting = False
+
+    def _repaint_plain(self) -> None:
+        """Paint the lines anew that were painted before their colours were known."""
+        for key in self._plain:
+            self._strips.pop(key, None)
+        keys = self._heights.window(self.scroll_offset.y, self.size.height)
+        width = self.region.width
+        rows = [Region(0, y, width, 1) for y, key in enumerate(keys) if key in self._plain]
+        self._plain.clear()
+        if rows:
+            self.refresh(*rows)
 
     def _wanted(self) -> Iterator[Syntax]:
         while syntax := next((syntax for syntax in self._syntaxes if syntax.wanted), None):
