@@ -1,8 +1,7 @@
-"""How long a large diff takes to appear and to page through, beside a small one: `python benchmarks/diff.py`."""
+"""A large diff alone, in this process and without a terminal: comparing, first paint, paging, beside a small one."""
 
 import asyncio
 import gc
-import random
 import statistics
 import sys
 import time
@@ -10,14 +9,16 @@ from pathlib import Path
 
 from textual.app import App, ComposeResult
 
+from benchmarks.changes import change
+from benchmarks.report import Row, alone, compared_to
 from tui_agent.config.themes import load_themes
 from tui_agent.tui.theming import Palette, textual_theme
+from tui_agent.tui.widgets.diff_outline import Outline
 from tui_agent.tui.widgets.diff_view import DiffView
-from tui_agent.workspace.changes import FileChange
 from tui_agent.workspace.diff import diff_change
 
 THEME = load_themes((Path(__file__).parents[1] / "themes",))[0]["slate"]
-PAGES = 60
+PAGES = 40
 
 
 class DiffApp(App[None]):
@@ -42,34 +43,14 @@ class DiffApp(App[None]):
         return "\n".join(strip.text for strip in self.screen._compositor.render_strips())
 
 
-def change(lines: int, edits: int) -> FileChange:
-    """A file of code with scattered edits, insertions and removals."""
-    chance = random.Random(7)
-    before = [
-        f"    value_{number} = compute(row[{number % 97}], scale={number})\n" if number % 12 else "\n"
-        for number in range(lines)
-    ]
-    after = list(before)
-    for place in sorted(chance.sample(range(lines), edits), reverse=True):
-        kind = chance.randrange(3)
-        if kind == 0:
-            after[place] = after[place].rstrip("\n") + "  # edited\n"
-        elif kind == 1:
-            after.insert(place, f"    inserted_{place} = None\n")
-        else:
-            del after[place]
-    old, new = "".join(before).encode(), "".join(after).encode()
-    return FileChange("/project/big.py", "big.py", old, new, None)
-
-
-async def measure(lines: int, edits: int, layout: str) -> dict[str, float]:
+async def show(lines: int, edits: int, layout: str) -> dict[str, float]:
     """Seconds for: the comparison, comparison to first paint, a page down (median and p95)."""
     prepared = change(lines, edits)
     app = DiffApp(layout)
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
         start = time.perf_counter()
-        diff = diff_change(prepared)
+        diff = Outline.of(diff_change(prepared))
         compared = time.perf_counter() - start
         app.view.show_diff(diff)
         seen = {app.paint()}
@@ -91,22 +72,30 @@ async def measure(lines: int, edits: int, layout: str) -> dict[str, float]:
     }
 
 
-async def main() -> int:
-    """Print both sizes and their ratios; 1 when a budget is missed."""
-    missed = 0
-    await measure(1_000, 25, "unified")  # imports and caches
+def measure(quick: bool = False) -> list[Row]:
+    """Both layouts, small and large."""
+    asyncio.run(show(1_000, 25, "unified"))  # imports and caches
     gc.freeze()  # as the program does after its first paint
-    for layout in ("unified", "split"):
-        small, large = await measure(1_000, 25, layout), await measure(20_000, 500, layout)
-        print(f"{layout:<10}{'1,000 lines':>14}{'20,000 lines':>14}{'ratio':>8}")
-        for name in small:
-            ratio = large[name] / small[name]
-            print(f"  {name:<18}{small[name] * 1e3:>4.1f} ms{large[name] * 1e3:>11.1f} ms{ratio:>8.1f}")
-        missed += large["first paint"] > 0.3
-        missed += large["page down, p95"] > 0.02
-    print("within the budget" if not missed else "budget missed: first paint 0.3 s, page down 20 ms")
-    return 1 if missed else 0
+    rows: list[Row] = []
+    for layout in ("unified",) if quick else ("unified", "split"):
+        small, large = (
+            [asyncio.run(show(*size, layout)) for _ in range(1 if quick else 3)]
+            for size in ((1_000, 20), (20_000, 500))
+        )
+        for name, scale, unit, limit in (
+            ("compare", 1, "s", None),
+            ("first paint", 1, "s", 0.3),
+            ("page down", 1e3, "ms", None),
+            ("page down, p95", 1e3, "ms", 20.0),
+        ):
+            base, row = (
+                Row(f"{name}, {layout}, {lines} lines", tuple(run[name] * scale for run in runs), unit, limit=limit)
+                for lines, runs in (("1,000", small), ("20,000", large))
+            )
+            rows += [base, compared_to(base, row, to="1,000 lines")]
+    gc.unfreeze()
+    return rows
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    sys.exit(alone(__doc__, measure))

@@ -51,9 +51,13 @@ class Place:
     def opened(self, *words: str) -> Recording:
         """The same, once it takes prompts and has done what it does after its first paint."""
         program = self.launch(*words)
-        program.when(shows(PROMPT))
-        program.quiet(0.6)
-        program.catch_up()
+        try:
+            program.when(shows(PROMPT))
+            program.quiet(0.6)
+            program.catch_up()
+        except BaseException:
+            program.close()
+            raise
         return program
 
     def log(self, name: str, events: Iterable[LoggedEvent]) -> None:

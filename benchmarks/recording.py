@@ -1,6 +1,6 @@
 """A program on a pty whose every byte is kept with the moment it came, to find out later when something was shown.
 
-A thread reads as fast as the program writes, so that neither the parser of the terminal nor whoever measures holds it up.
+A thread reads as fast as the program writes, so that neither the terminal nor whoever measures holds the program up.
 The parser follows on demand, piece by piece: `when` tells the moment after which the screen fulfilled a condition.
 """
 
@@ -121,18 +121,22 @@ class Recording:
             if needle in recent:
                 return
             if not pieces:
-                raise self._failure(f"the bytes {needle!r} were not written")
+                raise self.failure(f"the bytes {needle!r} were not written")
             tail = recent[-len(needle) :]
 
     def quiet(self, seconds: float, timeout: float = 10.0) -> None:
         """Wait until nothing has been written for so many seconds, or for the timeout."""
         deadline = time.perf_counter() + timeout
         while time.perf_counter() < deadline:
-            last = self._pieces[-1][0] if self._pieces else self.started
-            missing = last + seconds - time.perf_counter()
+            missing = seconds - self.idle_for
             if missing <= 0:
                 return
             time.sleep(missing)
+
+    @property
+    def idle_for(self) -> float:
+        """Seconds since the program wrote something."""
+        return time.perf_counter() - (self._pieces[-1][0] if self._pieces else self.started)
 
     def _after(self, place: int, deadline: float) -> list[tuple[float, bytes]]:
         """The pieces from `place` on; waits for one until the deadline; empty when none came."""
@@ -159,7 +163,7 @@ class Recording:
                 if self.screen.finish() and condition(self.screen):
                     return self._pieces[self._parsed - 1][0]
                 if self._ended or time.perf_counter() >= deadline:
-                    raise self._failure("what was waited for is not on the screen")
+                    raise self.failure("what was waited for is not on the screen")
             for moment, data in pieces:
                 self.screen.feed(data)
                 self._parsed += 1
@@ -180,7 +184,8 @@ class Recording:
             self._parsed += 1
             seen(moment, self.screen)
 
-    def _failure(self, problem: str) -> Failure:
+    def failure(self, problem: str) -> Failure:
+        """An error that says what is on the screen."""
         self.catch_up()
         return Failure(f"{problem} (exit code {self.process.poll()}); the screen:\n{self.screen.text}")
 

@@ -1,6 +1,7 @@
 """What every benchmark gives back: rows with budgets, printed as a table, kept as JSON, compared with another run."""
 
 import argparse
+import re
 import statistics
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -12,6 +13,9 @@ from msgspec import Struct
 
 REGRESSION = 1.2
 """A median this many times the earlier one is a regression, if no run of now is as good as the worst of then."""
+
+SCATTER = 0.2
+"""How much a figure may scatter of which there is only one run."""
 
 Verdict = Literal["met", "missed", ""]
 
@@ -110,20 +114,24 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def markdown(report: Report) -> str:
-    """The rows as the Markdown table of docs/performance.md."""
-    lines = [
-        f"`{report.command}`, tui-agent {report.version}, {report.date}, {report.machine}, load {report.load:.1f}",
-        "",
-        "| subject | figure | median | spread | ratio | to | budget | |",
-        "| --- | --- | ---: | --- | ---: | --- | --- | --- |",
-    ]
-    lines += ["| " + " | ".join((row.subject, *_cells(row))) + " |" for row in report.rows]
-    return "\n".join(lines)
+    """The rows as the Markdown tables of docs/performance.md."""
+    head = f"`{report.command}`, tui-agent {report.version}, {report.date}, {report.machine}, load {report.load:.1f}"
+    parts = [head]
+    for title, budgeted in (("Figures with a budget:", True), ("Figures without one:", False)):
+        lines = [title, "", "| subject | figure | median | spread | ratio | to | budget | |", "|" + " --- |" * 8]
+        for row in report.rows:
+            if bool(row.verdict) is budgeted:
+                cells = (re.sub(r"([*|_])", r"\\\1", cell) for cell in (row.subject, *_cells(row)))
+                lines.append("| " + " | ".join(cells) + " |")
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
 
 
 def regressed(now: Row, then: Row) -> bool:
     """Whether the figure is worse by more than 20 % and by more than its runs scatter."""
-    return now.median > then.median * REGRESSION and min(now.samples) > max(then.samples)
+    best = min(now.samples) * (1 - SCATTER if len(now.samples) == 1 else 1)
+    worst = max(then.samples) * (1 + SCATTER if len(then.samples) == 1 else 1)
+    return now.median > then.median * REGRESSION and best > worst
 
 
 def comparison(now: Sequence[Row], then: Sequence[Row]) -> str:

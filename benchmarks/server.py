@@ -5,14 +5,17 @@ when the first and the last byte of an answer went out. The clock is `time.perf_
 """
 
 import json
-import multiprocessing
 import queue
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterable, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing.connection import Connection
+from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
@@ -72,7 +75,10 @@ def _send(handler: BaseHTTPRequestHandler, answer: Answer) -> Sent:
     return Sent(first, time.perf_counter())
 
 
-def _serve(pipe: Connection) -> None:
+def serve(descriptor: int) -> None:
+    """Serve until the other end of the socket is closed: answers come from there, and what was sent when goes there."""
+    pipe = Connection(descriptor)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it ends it
     answers: queue.Queue[Answer] = queue.Queue()
 
     class Handler(BaseHTTPRequestHandler):
@@ -121,7 +127,7 @@ def _serve(pipe: Connection) -> None:
     try:
         while True:
             answers.put(pipe.recv())
-    except (EOFError, KeyboardInterrupt):
+    except EOFError:
         pass
 
 
@@ -129,11 +135,14 @@ class Server:
     """The server, from the side that measures."""
 
     def __init__(self) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
-        self._process.start()
-        theirs.close()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", f"from benchmarks.server import serve; serve({theirs.fileno()})"],
+                pass_fds=[theirs.fileno()],
+                cwd=Path(__file__).parents[1],
+            )
+        self._pipe = Connection(ours.detach())
         if not self._pipe.poll(30):
             raise RuntimeError("the server of the benchmarks did not start")
         self.url = f"http://127.0.0.1:{self._pipe.recv()}/v1/"
@@ -154,11 +163,16 @@ class Server:
         sent: tuple[Sent, bytes] = self._pipe.recv()
         return sent
 
+    @property
+    def asked(self) -> bool:
+        """Whether `sent` would answer at once."""
+        return self._pipe.poll()
+
     def close(self) -> None:
         """End the process."""
         self._pipe.close()
         self._process.terminate()
-        self._process.join()
+        self._process.wait()
 
     def __enter__(self) -> "Server":
         return self

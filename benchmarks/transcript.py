@@ -1,18 +1,13 @@
-"""The transcript at full speed: streaming, an endless code fence, keys while text streams, a long session.
-
-    python -m benchmarks.transcript [--runs N]
+"""The transcript alone, in this process and without a terminal: streaming, an endless fence, keys, a long session.
 
 Runs the widget at 120×40 above a prompt, through everything up to the bytes for the terminal. Every chunk is its own
-turn of the event loop, as it is when chunks come from a socket; the clock stops when the last one is on the screen.
-Budgets are those of the design: 5,000 chunks in 1.0 s, 20,000 in 4.4 times that, a fence of 5,000 lines in 5.5 times
-one of 1,000, a key on the screen within 25 ms (95th percentile) and 1.5 times an empty transcript.
+turn of the event loop, as it is when chunks come from a socket; the clock stops when the last one is painted.
 """
 
-import argparse
 import asyncio
 import gc
-import random
 import statistics
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
@@ -23,8 +18,10 @@ from textual.drivers.headless_driver import HeadlessDriver
 from textual.events import Key
 from textual.widgets import TextArea
 
+from benchmarks.report import Row, alone, compared_to
+from benchmarks.workload import SAMPLE, chunks, fence
 from tui_agent.config.themes import load_themes
-from tui_agent.conversation.events import AssistantReplied, PromptSubmitted, ToolFinished, TurnEnded
+from tui_agent.conversation.events import AssistantReplied, LoggedEvent, PromptSubmitted, ToolFinished, TurnEnded
 from tui_agent.conversation.messages import ToolCall, Usage
 from tui_agent.tui.theming import Palette, textual_theme
 from tui_agent.tui.widgets.transcript.document import AgentBlock, Document, GrowingText, ToolBlock, UserBlock
@@ -32,30 +29,6 @@ from tui_agent.tui.widgets.transcript.projection import Projector
 from tui_agent.tui.widgets.transcript.view import TranscriptView
 
 THEME = load_themes((Path(__file__).parents[1] / "themes",))[0]["slate"]
-
-SAMPLE = """\
-The assertion compares **two lists** in the *wrong* order; `total()` sorts first. See [the docs](https://docs.invalid/).
-
-## What changes
-
-1. `cart.py` keeps the order of what was put in
-2. the test covers the empty cart
-   - and a nested point that is long enough to need a second row on a screen of ordinary width, as they often are
-
-```python
-def total(items: list[Item]) -> int:
-    \"\"\"Sum of the prices, in cents.\"\"\"
-    return sum(item.price for item in items)  # no sort
-```
-
-| case | before | after |
-|------|-------:|:-----:|
-| empty | 1 | 0 |
-| one item | 1 | 1 |
-
-> The order matters here.
-
-"""
 
 
 class Sink(HeadlessDriver):
@@ -87,26 +60,10 @@ class Bench(App[None]):
         yield self.prompt
 
 
-def chunks(count: int) -> list[str]:
-    """Pieces of two to eight characters, about what one token is."""
-    dice = random.Random(1)
-    text, pieces, at = SAMPLE * (count * 5 // len(SAMPLE) + 2), [], 0
-    for _ in range(count):
-        size = dice.randint(2, 8)
-        pieces.append(text[at : at + size])
-        at += size
-    return pieces
-
-
-def fence(lines: int) -> list[str]:
-    """One open code fence, a chunk a line."""
-    return ["```python\n", *(f'    value_{n} = compute({n}, "text")  # note\n' for n in range(lines))]
-
-
 async def drawn(app: Bench) -> None:
     """Wait until what was asked for is on the screen."""
     painted = asyncio.Event()
-    while app.view._frame is not None:  # noqa: ASYNC110 -- the widget has nothing to wait on
+    while app.view._frame is not None or app.view._port.unread:  # noqa: ASYNC110 -- the widget has nothing to wait on
         await asyncio.sleep(0.001)
     app.view.call_after_refresh(painted.set)
     await painted.wait()
@@ -175,7 +132,7 @@ async def session(events: int) -> tuple[float, float, float]:
     gc.collect()
     memory = psutil.Process().memory_info().rss
     call = ToolCall("c", "read_file", '{"file_path": "src/cart.py"}')
-    log = []
+    log: list[LoggedEvent] = []
     for number in range(events // 4):
         log.append(PromptSubmitted(f"question {number}"))
         log.append(AssistantReplied(SAMPLE[:400] + str(number), "", (call,), "stop", "p", "m", Usage(), 1.0))
@@ -197,45 +154,43 @@ async def session(events: int) -> tuple[float, float, float]:
         return projected - began, perf_counter() - projected, (psutil.Process().memory_info().rss - memory) / 1e6
 
 
-def row(label: str, value: float, unit: str, budget: float, base: float = 0.0) -> None:
-    """A line of the table; with a base the budget is for the ratio."""
-    ratio = value / base if base else 0.0
-    over = (ratio if base else value) > budget
-    print(
-        f"{label:44}{value:>9.3f} {unit:<3}{f'{ratio:.2f} ×' if base else '':>10}"
-        f"{f'≤ {budget:g}' + (' ×' if base else ''):>11}{'  over budget' if over else ''}"
+def measure(quick: bool = False) -> list[Row]:
+    """All of it."""
+    runs = 1 if quick else 3
+
+    def streamed(name: str, pieces: Sequence[str], above: int = 0, limit: float | None = None) -> Row:
+        return Row(name, tuple(asyncio.run(stream(pieces, above)) for _ in range(runs)), "s", limit=limit)
+
+    asyncio.run(stream(chunks(100)))
+    thousand = streamed("1,000 chunks", chunks(1_000))
+    five = streamed("5,000 chunks", chunks(5_000), limit=1.0)
+    rows = [thousand, compared_to(thousand, five)]
+    if not quick:
+        rows.append(compared_to(five, streamed("20,000 chunks", chunks(20_000)), 4.4))
+    below = streamed("5,000 chunks below 5,000 blocks", chunks(5_000), 5_000)
+    short, long = (streamed(f"open fence of {lines:,} lines", fence(lines)) for lines in (1_000, 5_000))
+    rows += [compared_to(five, below, 1.5), short, compared_to(short, long, 5.5)]
+    few = 40 if quick else 200
+    empty, full = (
+        Row(
+            f"key to paint, streaming, p95, {above:,} blocks above",
+            tuple(statistics.quantiles(asyncio.run(keys(above, few)), n=20)[18] * 1000 for _ in range(runs)),
+            "ms",
+            limit=25,
+        )
+        for above in (0, 5_000)
     )
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=3)
-    runs = parser.parse_args().runs
-
-    def median(pieces: Sequence[str], above: int = 0) -> float:
-        return statistics.median(asyncio.run(stream(pieces, above)) for _ in range(runs))
-
-    median(chunks(100))
-    print(f"{'':44}{'':>13}{'ratio':>10}{'budget':>11}")
+    rows += [empty, compared_to(empty, full, 1.5, "0 blocks")]
     _, little, _ = asyncio.run(session(80))
-    project, frame, memory = asyncio.run(session(10_000))
-    row("project 10,000 logged events", project, "s", 0.2)
-    row("their first frame, to that of 80 events", frame, "s", 1.3, little)
-    row("their memory", memory, "MB", 60)
-    thousand, five, twenty = (median(chunks(count)) for count in (1_000, 5_000, 20_000))
-    row("1,000 chunks", thousand, "s", 1.0)
-    row("5,000 chunks", five, "s", 1.0)
-    row("20,000 chunks, to 5,000", twenty, "s", 4.4, five)
-    row("5,000 chunks below 5,000 blocks", median(chunks(5_000), 5_000), "s", 1.5, five)
-    short, long = median(fence(1_000)), median(fence(5_000))
-    row("fence of 1,000 lines", short, "s", 1.0)
-    row("fence of 5,000 lines, to 1,000", long, "s", 5.5, short)
-    empty, full = (statistics.quantiles(asyncio.run(keys(above)), n=20)[18] for above in (0, 5_000))
-    row("key to paint, p95", empty * 1000, "ms", 25)
-    row("key to paint below 5,000 blocks, p95", full * 1000, "ms", 25)
-    row("  to an empty transcript", full * 1000, "ms", 1.5, empty * 1000)
+    sessions = [asyncio.run(session(10_000)) for _ in range(runs)]
+    projected, framed, held = zip(*sessions, strict=True)
+    return [
+        *rows,
+        Row("project 10,000 logged events", projected, "s"),
+        compared_to(Row("", (little,), "s"), Row("their first frame", framed, "s"), to="80 events"),
+        Row("their memory, with the log", (max(held),), "MB", limit=60),
+    ]
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(alone(__doc__, measure))

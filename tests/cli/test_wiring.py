@@ -10,6 +10,7 @@ from tests.fakes.chat_server import ChatServer, reply_text
 from tests.project import Machine
 from tui_agent.cli import chat, wiring
 from tui_agent.conversation.errors import ConfigError
+from tui_agent.conversation.events import SessionStarted
 from tui_agent.headless.approver import StandingAnswer
 
 
@@ -92,3 +93,11 @@ async def test_a_provider_taken_out_of_the_settings_leaves_its_client_until_it_i
     machine_of(engine).configure({"provider": "fake", "providers": {"fake": {"base_url": "http://127.0.0.1:9/v1/"}}})
     engine.reconfigure(reloaded(engine))
     assert engine.session.provider is not before
+
+
+async def test_all_sessions_of_a_folder_are_listed_however_many(engine: wiring.Engine) -> None:
+    log = wiring.open_log()
+    for number in range(600):
+        await log.create(f"s{number}", SessionStarted(str(engine.directory), "fake", "m", "ask", "0"), float(number))
+    await log.aclose()
+    assert len(await engine.sessions()) == 600

@@ -72,6 +72,7 @@ class Watched:
 async def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Watched]:
     # Without the regular look at all files, so that what is tested is what the system reports.
     monkeypatch.setattr(watch, "CHECK_MS", 600_000)
+    monkeypatch.setattr(watch, "LOOK_MS", 20)
     monkeypatch.setattr(watch, "DEBOUNCE_MS", 100)
     subject = Watched(tmp_path)
     subject.themes.mkdir(parents=True)

@@ -189,3 +189,38 @@ def test_every_event_survives_encoding(text: str, reasoning: str, calls: list[tu
 
 def test_a_lone_surrogate_becomes_a_replacement_character() -> None:
     assert decode_event(encode_event(PromptSubmitted("a\ud800b"))) == PromptSubmitted("a\ufffdb")
+
+
+@given(sizes=st.lists(st.integers(1, 5), max_size=6), unfinished=st.integers(0, 3), least=st.integers(1, 40))
+@settings(max_examples=30, deadline=None)
+def test_the_end_of_a_session_is_whole_turns_and_no_more_of_them_than_asked_for(
+    tmp_path_factory: pytest.TempPathFactory, sizes: list[int], unfinished: int, least: int
+) -> None:
+    turns: list[list[LoggedEvent]] = [
+        [*(PromptSubmitted(f"{turn}.{n}") for n in range(size)), TurnEnded("done")] for turn, size in enumerate(sizes)
+    ]
+    if unfinished or not turns:
+        turns.append([PromptSubmitted("left open")] * unfinished)
+    turns[0].insert(0, STARTED)
+
+    async def read_end() -> list[LoggedEvent]:
+        log = SqliteLog(tmp_path_factory.mktemp("log") / "s.db")
+        await fill(log, "s1", *[event for turn in turns for event in turn][1:])
+        end, whole = await log.end("s1", least), await log.read("s1")
+        assert end == whole[-len(end) :]
+        await log.aclose()
+        return [record.event for record in end]
+
+    end = asyncio.run(read_end())
+    expected: list[LoggedEvent] = []
+    while turns and len(expected) < least:
+        expected = [*turns.pop(), *expected]
+    assert end == expected
+
+
+async def test_a_session_that_is_not_there_has_no_end(tmp_path: Path) -> None:
+    log = SqliteLog(tmp_path / "s.db")
+    for look in (log.end("nobody", 5), log.read("nobody"), log.verify("nobody")):
+        with pytest.raises(StoreError, match="no session 'nobody'"):
+            await look
+    await log.aclose()

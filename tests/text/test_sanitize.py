@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_agent.text.sanitize import hidden_count, sanitize
+from tui_agent.text.sanitize import hidden_count, is_safe, sanitize
 
 ROWS = [json.loads(line) for line in (Path(__file__).parents[1] / "data" / "terminal.jsonl").read_text().splitlines()]
 MUST = [row for row in ROWS if row["strength"] == "must"]
@@ -66,6 +66,12 @@ def test_approval_never_holds_a_control_or_invisible_character(text):
 def test_sanitising_twice_changes_nothing_more(text, mode):
     once = sanitize(text, mode)
     assert sanitize(once, mode) == once
+
+
+@given(ANY_TEXT)
+def test_safe_is_what_stays_as_it_is(text):
+    assert not is_safe(text) or sanitize(text) == text
+    assert is_safe(sanitize(text))
 
 
 @given(ANY_TEXT)

@@ -59,7 +59,7 @@ def test_the_bounds_are_the_ones_in_force() -> None:
         (search.GLOB_FILES, "files"),
         (search.GREP_MATCHES, "matches"),
         (search.GREP_BYTES, "bytes"),
-        (search.LINE_CHARACTERS, "characters of a line"),
+        (finder.LINE_CHARACTERS, "characters of a line"),
         (search.MAX_CONTEXT, "lines of context"),
         (int(finder.SEARCH_SECONDS), "seconds"),
         (output.TAIL_BYTES, "bytes"),

@@ -45,7 +45,7 @@ def chat_app(machine: Machine, monkeypatch: pytest.MonkeyPatch, *words: str) -> 
             open_host=open_host,
             warm_up=lambda: None,
             reload=lambda: wiring.settings_from(args, directory),
-            resume="latest" if args.latest else args.resume or "",
+            read_end=chat.end_reader(args, directory),
         )
     )
 

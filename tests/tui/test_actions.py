@@ -21,6 +21,7 @@ OWNERS = {
     "prompt": "tui_agent.tui.widgets.prompt",
     "approval": "tui_agent.tui.widgets.answer_bar",
     "transcript": "tui_agent.tui.widgets.transcript.view",
+    "find": "tui_agent.tui.widgets.find_bar",
     "review": "tui_agent.tui.screens.review",
     "picker": "tui_agent.tui.screens.picker",
     "sessions": "tui_agent.tui.screens.sessions",

@@ -15,26 +15,29 @@ from tests.tui.questions import AFTER, BEFORE, change, screen_text
 from tests.tui.stage import THEMES, Stage
 from tui_agent.text.sanitize import sanitize
 from tui_agent.tui.theming import ASCII, Palette
-from tui_agent.tui.widgets.diff_items import Paint, diff_items, text_items
+from tui_agent.tui.widgets.diff_cells import Paint
+from tui_agent.tui.widgets.diff_items import diff_items, text_items
+from tui_agent.tui.widgets.diff_outline import Outline
 from tui_agent.tui.widgets.diff_syntax import BLOCK, Syntax
 from tui_agent.tui.widgets.diff_text import Layer, cells, segments, shortened, show
 from tui_agent.tui.widgets.diff_view import DiffView
-from tui_agent.workspace.diff import FileDiff, diff_change
+from tui_agent.workspace.changes import FileChange
+from tui_agent.workspace.diff import diff_change
 
 PALETTE = Palette(THEMES["slate"])
 ODD = st.text(st.sampled_from("ab <U+202E>\t\u202e\u200b\x1b\x00\r漢字é🙂\u0301"), max_size=60)
 
 
-def diff_of(before: str | None, after: str, name: str = "a.py") -> FileDiff:
-    return diff_change(change(before, after, name))
+def diff_of(before: str | None, after: str, name: str = "a.py") -> Outline:
+    return Outline.of(diff_change(change(before, after, name)))
 
 
-def painted(diff: FileDiff, width: int, split: bool = False) -> list[str]:
+def painted(diff: Outline, width: int, split: bool = False) -> list[str]:
     """Every line of a diff as it is painted."""
     paint = Paint(PALETTE, Style(), ASCII)
     return [
         item.strip(width, index, paint).text
-        for item in diff_items(diff, split, None)
+        for item in diff_items(diff, split, None, width=width)
         for index in range(item.height(width))
     ]
 
@@ -44,7 +47,7 @@ class DiffApp(Stage):
 
     CSS = "DiffView { width: 1fr; height: 1fr; }"
 
-    def __init__(self, diff: FileDiff, theme: str = "slate") -> None:
+    def __init__(self, diff: Outline, theme: str = "slate") -> None:
         super().__init__(theme)
         self.palette = Palette(THEMES[theme])
         self._diff = diff
@@ -133,7 +136,7 @@ def test_all_text_is_there_at_every_width(split: bool, width: int) -> None:
     diff = diff_of(BEFORE, AFTER)
     text = "".join(painted(diff, width, split)).replace(" ", "")
     if not split and width == 160:
-        for hunk in diff.hunks:
+        for hunk in diff.diff.hunks:
             for row in hunk.rows:
                 assert show(row.text).text.replace(" ", "") in text
     lines = painted(diff, width, split)
@@ -181,7 +184,7 @@ def test_changed_line_endings_are_visible_and_unchanged_ones_are_quiet() -> None
 def test_an_overwrite_an_empty_change_and_bytes_say_what_they_are() -> None:
     assert "every line is replaced" in painted(diff_of("a\n", "b\n"), 40)[0]
     assert "nothing changes" in painted(diff_of("a\n", "a\n"), 40)[0]
-    raw = diff_change(change("a\n", "").__class__("/p/x", "x", None, b"\x89PNG\0\xff", None))
+    raw = Outline.of(diff_change(FileChange("/p/x", "x", None, b"\x89PNG\0\xff", None)))
     assert "89 50 4e 47 00 ff" in "".join(painted(raw, 100))
 
 

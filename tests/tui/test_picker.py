@@ -2,10 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from dataclasses import replace
 
 import pytest
-from msgspec.structs import replace as renewed
+from msgspec.structs import replace
 from textual.pilot import Pilot
 
 from tests.tui.stage import Stage
@@ -333,13 +332,13 @@ async def test_only_servers_of_this_machine_are_looked_at_again_and_without_a_wo
         painted: list[object] = []
         app.picker._list.show = lambda *rows: painted.append(rows)  # type: ignore[method-assign]
         servers.results = tuple(
-            renewed(result, latency=result.latency and result.latency * 1.5) for result in servers.results
+            replace(result, latency=result.latency and result.latency * 1.5) for result in servers.results
         )
         await servers.next_round(pilot)
         assert servers.rounds[0] == {"llamacpp", "ollama", "openai", "openrouter", "silent"}
         assert all(names == {"llamacpp", "ollama", "silent"} for names in servers.rounds[1:])
         assert painted == [], "nothing new, nothing painted"
-        servers.results = (renewed(OLLAMA, latency=0.5),)
+        servers.results = (replace(OLLAMA, latency=0.5),)
         await servers.next_round(pilot)
         assert painted, "much slower is new"
         assert "asking" not in str(app.picker._title.render())

@@ -19,9 +19,9 @@ from tui_agent.permissions.approval import (
 from tui_agent.tui.screens.review import ReviewScreen
 from tui_agent.tui.theming import ASCII, Palette
 from tui_agent.tui.widgets.answer_bar import AnswerBar
+from tui_agent.tui.widgets.diff_outline import outlines
 from tui_agent.tui.widgets.diff_view import DiffView
 from tui_agent.workspace.changes import ChangePlan
-from tui_agent.workspace.diff import diff_plan
 
 THREE = ChangePlan(
     (
@@ -247,7 +247,7 @@ async def test_plain_signs_are_plain() -> None:
 
 async def test_it_takes_diffs_and_a_title_too() -> None:
     app = ReviewApp()
-    app.review = ReviewScreen(diff_plan(PLAN), "last turn")
+    app.review = ReviewScreen(outlines(PLAN), "last turn")
     async with app.run_test(size=(100, 20)) as pilot:
         await pilot.pause()
         assert "last turn · src/shop/cart.py" in screen_text(app)

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from textual import events
@@ -32,3 +33,15 @@ def test_any_paste_in_any_pieces_is_one_paste_and_no_key(text: str, places: list
 def test_input_outside_of_pastes_passes_unchanged(text: str, places: list[int]) -> None:
     guard = PasteGuard()
     assert "".join(guard.clean(piece) for piece in cut(text, places)) == text
+
+
+def test_enter_that_was_pressed_before_the_terminal_was_set_up_is_enter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui_agent.tui.terminal_input.waiting_bytes", lambda: len("é\nb\n".encode()))
+    parser = GuardedParser()
+    keys = [
+        message.key
+        for piece in ("é\n", "b\n", "\n")
+        for message in parser.feed(piece)
+        if isinstance(message, events.Key)
+    ]
+    assert keys == ["é", "enter", "b", "enter", "ctrl+j"]

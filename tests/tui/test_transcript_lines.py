@@ -75,9 +75,9 @@ CELLS = st.lists(PLAIN.map(lambda text: ((text, "text"),)), min_size=3, max_size
 @given(st.lists(CELLS, min_size=1, max_size=4).map(tuple), st.integers(1, 60))
 def test_a_table_fits_any_width_and_shows_every_cell(cells, width):
     rows = Table(cells, ("", "right", "center")).rows(width)
-    assert all(width_of(row) <= width for row in rows)
+    assert all(width_of(line.spans) <= width for line in rows)
     if width >= 2:
-        shown = "".join(map(text_of, rows))
+        shown = "".join(text_of(line.spans) for line in rows)
         for row in cells:
             for cell in row:
                 assert set(without_blanks(text_of(cell))) <= set(shown)

@@ -14,6 +14,7 @@ from tui_agent.conversation.events import (
     Noticed,
     PromptSubmitted,
     ReasoningDelta,
+    Record,
     RequestStarted,
     Retrying,
     TextDelta,
@@ -29,7 +30,7 @@ from tui_agent.tui.widgets.transcript.document import (
     ThoughtBlock,
     ToolBlock,
 )
-from tui_agent.tui.widgets.transcript.projection import Projector
+from tui_agent.tui.widgets.transcript.projection import Projector, blocks_of
 
 
 def replied(text="", reasoning="", calls=(), finish="stop"):
@@ -51,7 +52,7 @@ def picture(document):
     """What is shown at the end, without ids, versions and times."""
     blocks = []
     for block in document:
-        shown = {name: getattr(block, name) for name in block.__dataclass_fields__ if name not in ("id", "version")}
+        shown = {name: getattr(block, name) for name in block.__struct_fields__ if name not in ("id", "version")}
         if isinstance(shown.get("text"), GrowingText):
             shown["text"] = str(shown["text"])
         blocks.append((type(block).__name__, shown))
@@ -234,3 +235,32 @@ def test_growing_text_gives_what_came_after_a_length(parts, length):
     assert text.since(length) == whole[length:]
     assert str(text) == whole and text.length == len(whole) and text.newlines == whole.count("\n")
     assert text.since(length) == whole[length:]
+
+
+@given(st.lists(turns(), max_size=4), st.integers(0, 4))
+@settings(max_examples=80, deadline=None)
+def test_a_log_cut_between_two_turns_gives_the_picture_of_the_whole(parts, cut):
+    logged = [
+        Record("s", seq, 0.0, event, "") for seq, event in enumerate(event for turn, _ in parts for event in turn)
+    ]
+    ends = [0, *(place + 1 for place, record in enumerate(logged) if isinstance(record.event, TurnEnded))]
+    at = ends[min(cut, len(ends) - 1)]
+    document = Document()
+    document.put_first(blocks_of(logged[at:]))
+    document.put_first(blocks_of(logged[:at]))
+    assert picture(document) == picture(projected([record.event for record in logged]))
+    assert [document.get(block.id) for block in document] == list(document)
+
+
+def test_a_stopped_turn_says_nothing_of_an_answer_that_an_earlier_turn_cut_off():
+    document = projected(
+        [
+            PromptSubmitted("one"),
+            AssistantReplied("half", "", (), "incomplete", "p", "m", Usage(), 1.0),
+            TurnEnded("error"),
+            PromptSubmitted("two"),
+            TurnEnded("interrupted"),
+        ]
+    )
+    answer = next(block for block in document if isinstance(block, AgentBlock))
+    assert answer.note == "the answer was cut off here"

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import re
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -463,6 +464,9 @@ def test_whatever_happens_the_view_is_full_and_its_heights_are_exact(actions):
             case "height":
                 port.resize(port.width, number)
         port.settle()
+        while port.unread:
+            port.read_on(inf)
+            port.settle()
         assert action == "go" or port.follow == followed
         assert 0 <= port.top <= port.last_top
         if port.follow:

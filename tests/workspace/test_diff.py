@@ -16,7 +16,6 @@ from tui_agent.workspace.diff import (
     diff_texts,
     file_delta,
     hex_dump,
-    intraline,
     split_lines,
     unified,
 )
@@ -202,28 +201,6 @@ def test_the_delta_for_the_log_has_counts_and_can_be_stored() -> None:
 def test_a_plan_keeps_the_order_of_its_files() -> None:
     plan = ChangePlan((change(None, b"", "b"), change(None, b"", "a")))
     assert [diff.name for diff in diff_plan(plan)] == ["b", "a"]
-
-
-@given(st.text(max_size=40), st.text(max_size=40))
-def test_outside_the_changed_spans_two_lines_are_equal(old: str, new: str) -> None:
-    gone, come = intraline(old, new)
-    if (gone, come) == ((), ()):
-        return
-    assert cut(old, gone) == cut(new, come)
-
-
-def cut(text: str, spans: tuple[tuple[int, int], ...]) -> str:
-    for start, end in reversed(spans):
-        assert 0 <= start < end <= len(text)
-        text = text[:start] + text[end:]
-    return text
-
-
-def test_changed_words_inside_a_line_are_found() -> None:
-    assert intraline("total = price * 2", "total = price * 3") == (((16, 17),), ((16, 17),))
-    assert intraline("alpha", "something else") == ((), ())
-    long = "x " * 50_000
-    assert intraline(long + "a" + long, long + "b" + long) == (((100_000, 100_001),), ((100_000, 100_001),))
 
 
 @settings(max_examples=20)

@@ -118,8 +118,8 @@ class Session(Journal):
         """True while a turn runs."""
         return self._turn is not None and not self._turn.ended
 
-    def continue_from(self, records: Sequence[Record]) -> None:
-        """Take up an earlier session where it stood.
+    def continue_from(self, records: Sequence[Record], stand: Standing | None = None) -> None:
+        """Take up an earlier session where it stood, which is `stand` if the caller knows.
 
         Where its model or mode were others than those in force now, the next turn says so in the log first.
 
@@ -130,7 +130,7 @@ class Session(Journal):
             raise StoreError("the session is empty")
         self._records = list(records)
         self.id = records[-1].session
-        stand = standing(records)
+        stand = stand or standing(records)
         if (stand.provider, stand.model) != (self.provider.name, self.model):
             self._unsaid.append(ModelSwitched(self.provider.name, self.model))
         if stand.mode != self.mode:

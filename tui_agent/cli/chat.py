@@ -10,6 +10,8 @@ import argparse
 import gc
 import os
 import sys
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui_agent.cli.flags import add_engine, add_model, add_shared
@@ -17,6 +19,7 @@ from tui_agent.cli.signals import ignore_signals
 from tui_agent.conversation.errors import UsageError
 
 if TYPE_CHECKING:
+    from tui_agent.conversation.events import Record
     from tui_agent.permissions.approval import Approver
     from tui_agent.tui.host import Host
 
@@ -37,6 +40,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the UI until the user leaves; returns the exit code."""
     _require_terminal()
+    # Textual paints at most so often and makes a key wait for its turn; what changes often has paces of its own.
+    os.environ.setdefault("TEXTUAL_FPS", "240")
     gc.disable()  # imports make no garbage worth looking for; the UI switches it on again after its first paint
     from tui_agent import __version__
     from tui_agent.cli import wiring
@@ -69,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
         open_host=open_host,
         warm_up=wiring.import_client,
         reload=lambda: wiring.checked_settings(args, directory),
-        resume="latest" if args.latest else args.resume or "",
+        read_end=end_reader(args, directory),
     )
     app = TuiAgent(launch)
     try:
@@ -77,6 +82,27 @@ def run(args: argparse.Namespace) -> int:
     finally:
         ignore_signals()
     return app.return_code or 0 if code is None else code
+
+
+def end_reader(args: argparse.Namespace, directory: Path) -> "Callable[[], Awaitable[Sequence[Record]]] | None":
+    """What reads the end of the session that the command line continues; None when it begins a new one."""
+    if not args.latest and args.resume is None:
+        return None
+
+    async def read_end() -> "Sequence[Record]":
+        import asyncio
+
+        from tui_agent.cli import wiring
+
+        await asyncio.to_thread(wiring.import_store)
+        log = wiring.open_log()
+        try:
+            named = await wiring.latest_session(log, directory) if args.latest else args.resume
+            return await wiring.session_end(log, named)
+        finally:
+            await log.aclose()
+
+    return read_end
 
 
 def _require_terminal() -> None:

@@ -7,7 +7,6 @@ examples:
 """
 
 import argparse
-import asyncio
 import sys
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
@@ -46,6 +45,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the turn; returns its exit code."""
+    import asyncio
+
     from tui_agent.headless.writers import JsonWriter, TextWriter
 
     writer: Writer
@@ -82,6 +83,8 @@ def _prompt(message: str) -> str:
 
 async def _turn(args: argparse.Namespace, prompt: str, writer: "Writer", stopped_by: list[int]) -> int:
     """Run the turn; `stopped_by` gets the signals that came."""
+    import asyncio
+
     from tui_agent.cli import wiring
     from tui_agent.headless.approver import StandingAnswer
     from tui_agent.headless.writers import TurnOutcome

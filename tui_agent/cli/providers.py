@@ -7,7 +7,6 @@ examples:
 """
 
 import argparse
-import asyncio
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -51,6 +50,8 @@ def run(args: argparse.Namespace) -> int:
         ConfigError: the settings are wrong, or there is no such provider.
         ProviderError: `models` cannot be answered.
     """
+    import asyncio
+
     from tui_agent.cli.wiring import settings_from
 
     settings = settings_from(args).settings

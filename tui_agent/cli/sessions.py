@@ -6,7 +6,6 @@ examples:
 """
 
 import argparse
-import asyncio
 import json
 import sys
 import time
@@ -35,6 +34,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the verb; returns the exit code."""
+    import asyncio
+
     return asyncio.run(_list(args) if args.verb == "list" else _show(args))
 
 

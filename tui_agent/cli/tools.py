@@ -9,7 +9,6 @@ examples:
 """
 
 import argparse
-import asyncio
 import json
 import os
 import signal
@@ -223,6 +222,8 @@ class _Asking:
 
 async def _line(terminal: int) -> bytes:
     """A line typed at the terminal; waiting for it can be cancelled."""
+    import asyncio
+
     loop = asyncio.get_running_loop()
     line = b""
     while not line.endswith(b"\n"):

@@ -4,9 +4,8 @@ import argparse
 import os
 import platform
 import sys
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,16 +31,18 @@ if TYPE_CHECKING:
     from tui_agent.store.log import SessionLog, SessionSummary
     from tui_agent.store.sqlite import SqliteLog
     from tui_agent.tools.executor import ToolExecutor
+    from tui_agent.tools.project_files import ProjectFiles
     from tui_agent.tui.host import Offer
 
 
 MODES: "tuple[Mode, ...]" = ("plan", "ask", "accept-edits", "auto")
 """From strict to wide."""
 
-FILE_LIST_AGE = 5.0
-"""Seconds that a listing of the project's files serves the completion of `@`."""
+FILES_OFFERED = 50
+"""Paths offered for the completion of `@`."""
 
-FILE_LIST_LENGTH = 50_000
+SESSION_END = 400
+"""Records of a session that are read before the rest: more than the largest screen shows."""
 
 _FLAGS = (
     ("provider", "provider"),
@@ -171,6 +172,27 @@ def find_sandbox(args: argparse.Namespace, directory: Path, settings: Settings) 
     return choose(settings.sandbox, (str(directory), *allowed))
 
 
+async def latest_session(log: "SessionLog", directory: Path) -> str:
+    """The id of the latest session of a folder.
+
+    Raises:
+        StoreError: there is none.
+    """
+    rows = await log.sessions(str(directory), limit=1)
+    if not rows:
+        raise StoreError("no earlier session in this folder", "start one: `tui-agent`")
+    return rows[0].id
+
+
+async def session_end(log: "SessionLog", beginning: str) -> "Sequence[Record]":
+    """The last turns of the session whose id begins so, enough to fill a screen.
+
+    Raises:
+        StoreError: there is none, or it cannot be read.
+    """
+    return await log.end(await full_session_id(log, beginning), SESSION_END)
+
+
 def build_executor(
     args: argparse.Namespace,
     directory: Path,
@@ -235,8 +257,7 @@ class Engine:
         self.trouble: NothingToStart | None = None
         """What was looked for, while there is no provider that answers."""
         self._providers: dict[str, LLMProvider] = {provider.name: provider}
-        self._files: list[str] = []
-        self._files_at = float("-inf")
+        self._files: ProjectFiles | None = None
         self._retired: list[LLMProvider] = []
         self._engine_version = ""
         self.session = self._session(provider, model, loaded.settings.mode)
@@ -334,33 +355,44 @@ class Engine:
         Raises:
             StoreError: there is none, or it cannot be read.
         """
+        import asyncio
+
         from tui_agent.agent.session import standing
 
-        if self._log is None:
-            raise StoreError("sessions are not saved in this run")
-        records = await self._log.read(await full_session_id(self._log, beginning))
-        stand = standing(records)
+        log = self._saved()
+        records = await log.read(await full_session_id(log, beginning))
+        stand = await asyncio.to_thread(standing, records)
         provider, model = self.session.provider, self.session.model
         named = {self.loaded.origins.get(key) for key in ("provider", "model")}
         if "flag" not in named and stand.provider in self.loaded.settings.providers:
             provider, model = self.provider(stand.provider), stand.model
         session = self._session(provider, model, min(stand.mode, self.session.mode, key=MODES.index))
-        session.continue_from(records)
+        session.continue_from(records, stand)
         await self._take(session)
         return records
 
-    async def latest(self) -> str:
-        """The id of the latest session of this folder.
+    async def end_of(self, beginning: str) -> "Sequence[Record]":
+        """The last turns of the session whose id begins so.
 
         Raises:
-            StoreError: there is none.
+            StoreError: there is none, or it cannot be read.
         """
-        rows = await self.sessions(limit=1)
-        if not rows:
-            raise StoreError("no earlier session in this folder", "start one: `tui-agent`")
-        return rows[0].id
+        return await session_end(self._saved(), beginning)
 
-    async def sessions(self, limit: int = 500) -> "list[SessionSummary]":
+    async def check_log(self) -> str:
+        """What is wrong with the log of the present session; empty when its chain is whole.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        return await self._saved().verify(self.session.id)
+
+    def _saved(self) -> "SessionLog":
+        if self._log is None:
+            raise StoreError("sessions are not saved in this run")
+        return self._log
+
+    async def sessions(self, limit: int = 10_000) -> "list[SessionSummary]":
         """The sessions of this folder, latest first."""
         return [] if self._log is None else await self._log.sessions(str(self.directory), limit)
 
@@ -453,19 +485,11 @@ class Engine:
 
     async def project_files(self, typed: str) -> list[str]:
         """Paths below the project that contain what was typed, shortest first; ignored and hidden ones left out."""
-        from tui_agent.tools.builtin.finder import list_files
+        from tui_agent.tools.project_files import ProjectFiles
 
-        now = time.monotonic()
-        if now - self._files_at > FILE_LIST_AGE:
-            names: list[str] = []
-            async with aclosing(list_files(self.session.executor.workspace.resolve("."), "*")) as found:
-                async for name in found:
-                    names.append(name)
-                    if len(names) == FILE_LIST_LENGTH:
-                        break
-            self._files, self._files_at = names, time.monotonic()
-        wanted = typed.lower()
-        return sorted((name for name in self._files if wanted in name.lower()), key=lambda name: (len(name), name))[:50]
+        if self._files is None:
+            self._files = ProjectFiles(self.session.executor.workspace.resolve("."))
+        return await self._files.containing(typed, FILES_OFFERED)
 
     def mode_problem(self, mode: "Mode") -> str:
         """Why a mode cannot be chosen; empty when it can."""
@@ -475,6 +499,8 @@ class Engine:
 
     async def aclose(self) -> None:
         """Stop what still runs and close connections and log."""
+        if self._files is not None:
+            await self._files.aclose()
         await self.session.executor.aclose()
         for provider in (*self._providers.values(), *self._retired):
             await provider.aclose()
@@ -545,6 +571,11 @@ def _offered(args: argparse.Namespace) -> list[str] | None:
         return []
     named: str | None = getattr(args, "tools", None)
     return None if named is None else named.split(",")
+
+
+def import_store() -> None:
+    """Import what reads sessions; blocks for about 10 ms, so call it in a thread."""
+    import tui_agent.store.sqlite  # noqa: F401 - imported for its effect
 
 
 def import_engine() -> None:

@@ -2,7 +2,9 @@
 
 import asyncio
 import hashlib
+import importlib
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from tui_agent.conversation.errors import ConfigError
 DEBOUNCE_MS = 200
 STEP_MS = 50
 CHECK_MS = 5_000
+LOOK_MS = 1_000
+"""How often it is fetched what the system reported. To wait for it inside watchfiles would wake a thread every step."""
 
 
 class Reloaded(Struct, frozen=True):
@@ -49,7 +53,7 @@ async def watch_settings(
     not files, because an editor that saves by renaming takes a watched file away. For a folder that does not exist yet
     its nearest existing parent is watched. Where nothing is reported (network folders, the target of a link) the
     files, which are small, are looked at every 5 seconds. Only a changed content hash counts. `load` runs in a
-    thread. Cancelling ends the watch within a twentieth of a second.
+    thread. A change is told within about a second. Cancelling ends the watch within a twentieth of a second.
     """
     # `--config /dev/null`: a device never changes, but its folder stirs whenever anyone writes to it.
     files = tuple(path for path in current.files if not _is_device(path))
@@ -82,6 +86,7 @@ async def watch_settings(
 
 async def _stirrings(files: Collection[Path], theme_folders: Collection[Path]) -> AsyncIterator[None]:
     """Step once when a watch stands, then whenever something may have changed."""
+    await asyncio.to_thread(importlib.import_module, "watchfiles")
     from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
 
     folders = {path.parent for path in files} | set(theme_folders)
@@ -102,8 +107,10 @@ async def _stirrings(files: Collection[Path], theme_folders: Collection[Path]) -
         with notify:
             yield
             moved = False
+            checked = time.monotonic()
             while not moved:
-                waiting = asyncio.ensure_future(asyncio.to_thread(notify.watch, DEBOUNCE_MS, STEP_MS, CHECK_MS, stop))
+                await asyncio.sleep(LOOK_MS / 1000)
+                waiting = asyncio.ensure_future(asyncio.to_thread(notify.watch, DEBOUNCE_MS, STEP_MS, 1, stop))
                 try:
                     found = await asyncio.shield(waiting)
                 except asyncio.CancelledError:
@@ -112,8 +119,10 @@ async def _stirrings(files: Collection[Path], theme_folders: Collection[Path]) -
                     raise
                 names = {Path(path).name for _, path in found} if isinstance(found, set) else set()
                 # A folder that went or came has to be watched anew, even when it looks the same.
-                moved = not names.isdisjoint(folder_names) or _roots(folders) != roots
-                if not moved and (not isinstance(found, set) or _concerns(names, file_names)):
+                check = time.monotonic() - checked >= CHECK_MS / 1000
+                moved = not names.isdisjoint(folder_names) or bool((names or check) and _roots(folders) != roots)
+                if not moved and (check or _concerns(names, file_names)):
+                    checked = time.monotonic()
                     yield
 
 

@@ -55,7 +55,7 @@ class Rule(Struct, frozen=True):
 
     def names(self, name: str) -> bool:
         """True when the pattern of a path or tool rule matches, as `compile_glob` has it."""
-        return _matcher(self.pattern)(name)
+        return bool(_matcher(self.pattern)(name))
 
     def concerns(self, line: str, script: Script) -> bool:
         """True when a command of the line begins with these words, also behind `sudo`, `bash -c` and the like.
@@ -123,7 +123,7 @@ def parse_rule(text: str) -> Rule:
 
 
 @lru_cache(256)
-def _matcher(pattern: str) -> Callable[[str], bool]:
+def _matcher(pattern: str) -> Callable[[str], object]:
     return compile_glob(pattern)
 
 

@@ -15,7 +15,7 @@ from tui_agent.conversation.errors import ProviderError
 from tui_agent.providers.failures import Endpoint, Failure, from_protocol, from_transport, no_such_api
 from tui_agent.providers.model_facts import merged, owners, read_lm_studio, read_models, read_props
 from tui_agent.providers.ollama_facts import Shown, full_name, read_ps, read_show, read_tags, root_of, window
-from tui_agent.providers.plain_http import NOT_A_MODEL_SERVER, ask_json, connect
+from tui_agent.providers.plain_http import NOT_A_MODEL_SERVER, ask_json, connect, warm_up
 from tui_agent.providers.protocol import ModelInfo
 from tui_agent.providers.surrogates import mend
 
@@ -122,6 +122,7 @@ async def asking(endpoint: Endpoint, limit: float, model: str = "") -> AsyncIter
     Raises:
         ProviderError: the server cannot be reached, or refuses.
     """
+    await warm_up()
     import httpx2
 
     try:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -21,15 +22,20 @@ NOT_A_MODEL_SERVER = "answers, but is no model server"
 
 
 async def warm_up() -> None:
-    """Import what the first request would import (0.1 s), so that it is not counted as time of the server."""
+    """Import what the first request would import (0.1 s), so that it is not counted as time of the server.
 
-    def load() -> None:
-        import httpx2  # noqa: F401
+    It is done in a thread: what shares this one goes on meanwhile.
+    """
+    await asyncio.to_thread(_import_all)
 
-    await asyncio.to_thread(load)
+
+@cache
+def _import_all() -> None:
     import anyio.lowlevel
+    import httpx2
 
-    await anyio.lowlevel.checkpoint()  # it picks its backend when it is first used
+    httpx2.AsyncHTTPTransport(verify=False)  # makes it import what connects
+    anyio.run(anyio.lowlevel.checkpoint)  # makes it import its backend
 
 
 def connect(endpoint: Endpoint, connect_timeout: float | None = None) -> "httpx2.AsyncClient":

@@ -8,6 +8,7 @@ HEAD_BYTES: Final = 10_000
 TAIL_BYTES: Final = 20_000
 PIECE_CHARACTERS: Final = 8_000
 """An output that runs faster than it is told on is told by its newest part only."""
+_PIECE_BYTES: Final = 4 * (PIECE_CHARACTERS + 2)  # characters that are cut in two stand outside of the piece
 
 
 class HeadAndTail:
@@ -46,20 +47,22 @@ class HeadAndTail:
 
 
 class Teller:
-    """Decodes what arrives and tells it on when `flush` is called, as one piece of bounded size."""
+    """Tells on what arrives when `flush` is called, as one piece of bounded size; what is not told is not decoded."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._waiting = ""
+        self._waiting = bytearray()
 
     def feed(self, data: bytes) -> None:
         """Add the next bytes."""
-        self._waiting = (self._waiting + self._decoder.decode(data))[-2 * PIECE_CHARACTERS :]
+        self._waiting += data[-_PIECE_BYTES:]
+        if len(data) > _PIECE_BYTES or len(self._waiting) > 2 * _PIECE_BYTES:
+            del self._waiting[:-_PIECE_BYTES]
 
     def flush(self, *, final: bool = False) -> None:
         """Tell what waits, if anything does."""
-        piece = (self._waiting + self._decoder.decode(b"", final))[-PIECE_CHARACTERS:]
-        self._waiting = ""
+        piece = self._decoder.decode(bytes(self._waiting), final)[-PIECE_CHARACTERS:]
+        self._waiting.clear()
         if piece:
             self._tell(piece)

@@ -100,6 +100,14 @@ class SessionLog(Protocol):
         """
         ...
 
+    async def end(self, session: str, least: int) -> list[Record]:
+        """The last turns, whole ones, that hold at least `least` records together; all records where there are fewer.
+
+        Raises:
+            StoreError: no such session.
+        """
+        ...
+
     async def sessions(self, working_directory: str | None = None, limit: int = 500) -> list[SessionSummary]:
         """Sessions, latest first, of one directory or of all."""
         ...

@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import TypeVar
 
 from tui_agent.conversation.errors import StoreError
-from tui_agent.conversation.events import LoggedEvent, ModelSwitched, Noticed, PromptSubmitted, Record, SessionStarted
+from tui_agent.conversation.events import (
+    LoggedEvent,
+    ModelSwitched,
+    Noticed,
+    PromptSubmitted,
+    Record,
+    SessionStarted,
+    TurnEnded,
+)
 from tui_agent.store.log import (
     GENESIS,
     SessionSummary,
@@ -29,6 +37,7 @@ BUSY_TIMEOUT = 5.0
 TITLE_LENGTH = 120
 
 _SUMMARY = "id, title, working_directory, provider, model, started, updated, turns, events"
+_EVENTS = "SELECT seq, time, payload, hash FROM events WHERE session = ? ORDER BY seq"
 
 
 class SqliteLog:
@@ -51,6 +60,10 @@ class SqliteLog:
     async def read(self, session: str) -> list[Record]:
         """See `SessionLog.read`."""
         return await self._run(lambda db: _read(db, session))
+
+    async def end(self, session: str, least: int) -> list[Record]:
+        """See `SessionLog.end`."""
+        return await self._run(lambda db: _end(db, session, least))
 
     async def sessions(self, working_directory: str | None = None, limit: int = 500) -> list[SessionSummary]:
         """See `SessionLog.sessions`."""
@@ -253,12 +266,29 @@ class _transaction:
 
 
 def _read(db: sqlite3.Connection, session: str) -> list[Record]:
-    rows = db.execute(
-        "SELECT seq, time, payload, hash FROM events WHERE session = ? ORDER BY seq", (session,)
-    ).fetchall()
-    if not rows:
-        raise StoreError(f"no session {session!r}", "`tui-agent sessions list` shows the ones there are")
-    return [Record(session, seq, at, _readable(payload), digest) for seq, at, payload, digest in rows]
+    # Row by row: the payloads of a long session must not be in memory beside their events.
+    rows = db.execute(_EVENTS, (session,))
+    records = [Record(session, seq, at, _readable(payload), digest) for seq, at, payload, digest in rows]
+    if not records:
+        raise _no_session(session)
+    return records
+
+
+def _end(db: sqlite3.Connection, session: str, least: int) -> list[Record]:
+    records: list[Record] = []
+    for seq, at, payload, digest in db.execute(f"{_EVENTS} DESC", (session,)):
+        event = _readable(payload)
+        if len(records) >= least and isinstance(event, TurnEnded):
+            break
+        records.append(Record(session, seq, at, event, digest))
+    if not records:
+        raise _no_session(session)
+    records.reverse()
+    return records
+
+
+def _no_session(session: str) -> StoreError:
+    return StoreError(f"no session {session!r}", "`tui-agent sessions list` shows the ones there are")
 
 
 def _readable(payload: bytes) -> LoggedEvent:
@@ -285,13 +315,8 @@ def _find(db: sqlite3.Connection, beginning: str) -> list[str]:
 
 
 def _verify(db: sqlite3.Connection, session: str) -> str:
-    rows = db.execute(
-        "SELECT seq, time, payload, hash FROM events WHERE session = ? ORDER BY seq", (session,)
-    ).fetchall()
-    if not rows:
-        raise StoreError(f"no session {session!r}", "`tui-agent sessions list` shows the ones there are")
     previous = GENESIS
-    for place, (seq, at, payload, digest) in enumerate(rows, start=1):
+    for place, (seq, at, payload, digest) in enumerate(db.execute(_EVENTS, (session,)), start=1):
         if seq != place:
             return f"event {place} is missing"
         if digest != link(previous, session, seq, at, payload):
@@ -301,4 +326,6 @@ def _verify(db: sqlite3.Connection, session: str) -> str:
         except StoreError as error:
             return f"event {seq}: {error.message}"
         previous = digest
+    if previous == GENESIS:
+        raise _no_session(session)
     return ""

@@ -2,16 +2,15 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import Final
+from itertools import pairwise, takewhile
+from typing import Final, NamedTuple
 
 MAX_PATTERN: Final = 1_000
 MAX_ALTERNATIVES: Final = 100
 
 
-def compile_glob(pattern: str) -> Callable[[str], bool]:
-    """A test for relative paths with `/` between components.
+def compile_glob(pattern: str) -> Callable[[str], object]:
+    """A test for relative paths with `/` between components; what it gives is true or false.
 
     `*` and `?` stay inside a component, `**` spans any number of them, `[a-z]` and `[!a-z]` are sets, `{a,b}` are
     alternatives, a backslash takes the next character as it is. A pattern without `/` is looked for in every
@@ -26,12 +25,26 @@ def compile_glob(pattern: str) -> Callable[[str], bool]:
     if any(alternative.startswith("/") or ".." in alternative.split("/") for alternative in alternatives):
         raise ValueError("the pattern must stay inside the directory")
     expressions = (_expression(each if "/" in each else f"**/{each}") for each in alternatives)
-    matches = re.compile("|".join(f"(?:{expression})" for expression in expressions), re.DOTALL).fullmatch
-    return lambda path: matches(path) is not None
+    return re.compile("|".join(f"(?:{expression})" for expression in expressions), re.DOTALL).fullmatch
 
 
-@dataclass(frozen=True, slots=True)
-class IgnoreRule:
+def name_globs(pattern: str) -> tuple[str, ...]:
+    """Globs of `*` and ordinary characters for names without directories: each path that matches has such a name.
+
+    They let through more than the pattern does; none at all when any name may match.
+    """
+    last = (each.rpartition("/")[2] for each in _alternatives(pattern.removeprefix("./")))
+    loose = {re.sub(r"(?:[\\[].*|[^\w.-])+", "*", each, flags=re.DOTALL) or "*" for each in last}
+    return () if "*" in loose else tuple(sorted(loose))
+
+
+def fixed_start(pattern: str) -> tuple[str, ...]:
+    """The directories that each path that matches begins with, as far as they are plain names."""
+    parts = pattern.removeprefix("./").split("/")[:-1]
+    return tuple(takewhile(re.compile(r"[A-Za-z0-9_.-]+").fullmatch, parts))
+
+
+class IgnoreRule(NamedTuple):
     """One line of a .gitignore, over paths relative to its directory."""
 
     expression: re.Pattern[str]

@@ -63,6 +63,11 @@ def sanitize(text: str, mode: ShowMode = "output") -> str:
     return _EXCESS.sub("", _MAPPED.sub(_symbol, text))
 
 
+def is_safe(text: str) -> bool:
+    """True when `output` sanitising leaves the text as it is; quicker to find out than to change it."""
+    return not _SUSPECT.search(text)
+
+
 def one_line(text: str) -> str:
     """Foreign text as it may stand in a row of a screen: sanitised as `output`, every run of white space one space."""
     return " ".join(sanitize(text).split())

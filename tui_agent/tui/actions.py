@@ -2,13 +2,16 @@
 
 from typing import Literal, NamedTuple
 
-Place = Literal["app", "chat", "prompt", "transcript", "approval", "review", "picker", "sessions", "themes", "help"]
+Place = Literal[
+    "app", "chat", "prompt", "transcript", "find", "approval", "review", "picker", "sessions", "themes", "help"
+]
 
 PLACES: tuple[tuple[Place, str], ...] = (
     ("app", "everywhere"),
     ("chat", "chat"),
     ("prompt", "prompt"),
     ("transcript", "transcript"),
+    ("find", "find"),
     ("approval", "question"),
     ("review", "diff review"),
     ("picker", "provider and model"),
@@ -91,6 +94,7 @@ ACTIONS: tuple[Action, ...] = (
         "Open the diff of the change that waits for an answer.",
         palette=True,
     ),
+    Action("chat.find", "ctrl+f", "find", "find", "Find text in the transcript.", palette=True),
     Action("chat.page_up", "pageup", "page_up", "page up", "Scroll the transcript a page up."),
     Action("chat.page_down", "pagedown", "page_down", "page down", "Scroll the transcript a page down."),
     Action("chat.transcript", "ctrl+up", "focus_transcript", "transcript", "Move into the transcript.", palette=True),
@@ -105,8 +109,39 @@ ACTIONS: tuple[Action, ...] = (
     Action("transcript.end", "end,G", "end", "end", "Go to the end and follow."),
     Action("transcript.previous", "left_square_bracket", "previous_prompt", "previous", "Go to the previous prompt."),
     Action("transcript.next", "right_square_bracket", "next_prompt", "next", "Go to the next prompt."),
+    Action("transcript.find_next", "n", "find_next", "next", "Go to the next place that was found.", footer=True),
+    Action("transcript.find_previous", "N", "find_previous", "previous", "Go to the one before it.", footer=True),
     Action("transcript.fold", "enter,space", "fold", "fold", "Fold or unfold the block under the cursor.", footer=True),
-    Action("transcript.copy", "c", "copy", "copy", "Copy the block under the cursor.", footer=True),
+    Action(
+        "transcript.copy",
+        "c",
+        "copy",
+        "copy",
+        "Copy what is selected (as ctrl+c and enter do), else the block under the cursor.",
+        footer=True,
+    ),
+    Action(
+        "transcript.select", "v", "select", "select", "Select by arrow keys, from the cursor's row on.", footer=True
+    ),
+    Action(
+        "transcript.extend",
+        "shift+left,shift+right,shift+up,shift+down",
+        "",
+        "select more",
+        "Select more, by characters and rows; with ctrl by words.",
+        fixed=True,
+    ),
+    Action(
+        "transcript.unselect", "escape", "unselect", "done", "Select nothing, or mark nothing, any more.", footer=True
+    ),
+    Action("transcript.select_all", "ctrl+a", "select_all", "select all", "Select the whole conversation."),
+    Action("transcript.copy_code", "C", "copy_code", "copy code", "Copy the code in view; again: the next code."),
+    Action("transcript.open", "o", "open_link", "open link", "Open a link of the block under the cursor."),
+    Action("find.keep", "enter", "keep", "stay", "Stay there and go on in the transcript.", footer=True),
+    Action("find.next", "down,ctrl+f", "next", "next", "Go to the next place that was found.", footer=True),
+    Action("find.previous", "up,shift+enter", "previous", "previous", "Go to the one before it.", footer=True),
+    Action("find.regex", "alt+r", "regex", "regex", "Take it as a regular expression, or as it is.", footer=True),
+    Action("find.close", "escape", "close", "back", "Back to where it began.", footer=True),
     Action("approval.allow", "y", "allow", "allow once", "Allow this call.", footer=True),
     Action(
         "approval.session",

@@ -9,6 +9,7 @@ from contextlib import suppress
 from textual import events, work
 from textual.app import App, SystemCommand
 from textual.screen import Screen
+from textual.theme import Theme
 
 from tui_agent.config.load import LoadedSettings
 from tui_agent.config.themes import ThemeData, find_theme, load_themes
@@ -47,12 +48,23 @@ class TuiAgent(App[int]):
         self.loaded: LoadedSettings = launch.loaded
         self.theme_data = self._first_theme()
         self.palette = Palette(self.theme_data)
-        self.register_theme(textual_theme(self.theme_data))
-        self.theme = self.theme_data.name
+        self._begin_with(textual_theme(self.theme_data))
         self.chat = ChatScreen(launch)
         self._leaving = False
         self._asked_to_leave = -SECOND_PRESS
         self._early: list[events.Event] = []
+
+    def _begin_with(self, theme: Theme) -> None:
+        """Use a theme from the first paint on.
+
+        Setting the reactive would do, but then all style sheets are read and applied twice: 20 ms of every start.
+        """
+        self.register_theme(theme)
+        self.set_reactive(App.theme, theme.name)
+        self.stylesheet.set_variables(self.get_css_variables())
+        self.set_class(theme.dark, "-dark-mode", update=False)
+        self.set_class(not theme.dark, "-light-mode", update=False)
+        self.set_class(True, f"-theme-{theme.name}", update=False)
 
     def _first_theme(self) -> ThemeData:
         """The theme of the settings; a bad one is reported by the chat screen and the shipped default shown."""

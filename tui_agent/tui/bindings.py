@@ -31,6 +31,7 @@ _ABOVE: Mapping[str, tuple[str, ...]] = {
     "chat": ("app",),
     "prompt": ("chat", "app"),
     "transcript": ("chat", "app"),
+    "find": ("chat", "app"),
     "approval": ("chat", "app"),
     "review": ("app",),
     "picker": ("app",),
@@ -42,6 +43,12 @@ _ABOVE: Mapping[str, tuple[str, ...]] = {
 
 LEFT_TO_SCREEN = frozenset({"f6", "f7", "pageup", "pagedown"})
 """Keys of a text area that the prompt does without: nothing in it is longer than a page."""
+
+TAKES_KEYS = frozenset({"chat.find"})
+"""Actions of other places that take the focus: what is typed right behind their keys is meant for where they lead."""
+
+KEEPS_KEYS = "-keeps-keys"
+"""Class of a widget that a question takes the focus from only when it is left."""
 
 
 def bindings_for(place: str) -> list[BindingType]:
@@ -64,22 +71,37 @@ def bindings_for(place: str) -> list[BindingType]:
 
 
 async def run_in_order(event: events.Key, widget: Widget, owner: DOMNode) -> bool:
-    """Run the binding of `owner` for a key that reached `widget`, at once and before the next key; False without one.
+    """Run the binding of `owner`, or one that takes the keys, for a key that reached `widget`; False without one.
+
+    It runs at once and before the next key.
 
     A binding that is found by bubbling runs after keys that were typed behind it. A widget that takes text calls
     this first in its key handler.
     """
-    if event.is_printable:
+    if event.is_printable and not event.key.startswith("alt+"):
         return False
     if widget.screen.focused is widget:
         active = widget.screen.active_bindings.get(event.key)
-        action = active.binding.action if active is not None and active.node is owner and active.enabled else None
+        action = None
+        if active is not None and active.enabled and (active.node is owner or active.binding.id in TAKES_KEYS):
+            action, owner = active.binding.action, active.node
     else:
         action = _own_action(event.key, owner)
     if action is None or not await widget.app.run_action(action, owner):
         return False  # such as ctrl+c with nothing selected, which is for those above
     event.stop()
     event.prevent_default()
+    return True
+
+
+def passed_on(event: events.Key, widget: Widget) -> bool:
+    """Give a key to what keeps the keys now: it was typed behind one that `TAKES_KEYS`, and read by who had them."""
+    focused = widget.screen.focused
+    if focused is None or focused is widget or not focused.has_class(KEEPS_KEYS):
+        return False
+    event.stop()
+    event.prevent_default()
+    focused.post_message(events.Key(event.key, event.character))
     return True
 
 
@@ -164,7 +186,7 @@ def _entry_problem(action_id: str, value: str) -> str:
     for name in names:
         if not _is_key(name):
             return f"{action_id}: {name} is no key; write it like ctrl+r, f5, escape or shift+tab"
-        if _is_typed(name) and action.owner in ("app", "chat", "prompt", "picker", "sessions"):
+        if _is_typed(name) and action.owner in ("app", "chat", "prompt", "find", "picker", "sessions"):
             return f"{action_id}: {name} is typed as text there; use it with ctrl or alt, or a function key"
         if action.owner in ("app", "chat") and name in _editing_keys():
             return f"{action_id}: {name} edits text in the prompt and would not arrive"

@@ -1,6 +1,5 @@
 """The prompts of a project, kept in a JSONL file and walked with the arrow keys."""
 
-import json
 import os
 from pathlib import Path
 
@@ -60,7 +59,7 @@ class PromptHistory:
         """Append one entry to the file in a single write, so that two programs never mix their lines."""
         if self._path is None or len(text) > _LARGEST:
             return
-        line = json.dumps({"text": text}).encode() + b"\n"
+        line = _line(text)
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -87,7 +86,15 @@ class PromptHistory:
         return self._edited.get(back, "" if back == 0 else self._entries[-back])
 
 
+def _line(text: str) -> bytes:
+    import json  # not before the first paint
+
+    return json.dumps({"text": text}).encode() + b"\n"
+
+
 def _entry(line: bytes) -> str | None:
+    import json
+
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
@@ -101,7 +108,7 @@ def _rewrite(path: Path, entries: list[str]) -> None:
     try:
         file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(file, "wb") as output:
-            output.writelines(json.dumps({"text": text}).encode() + b"\n" for text in entries)
+            output.writelines(map(_line, entries))
         beside.replace(path)
     except OSError:
         beside.unlink(missing_ok=True)

@@ -1,9 +1,10 @@
 """What the terminal face is given: settings before the first paint, and the engine after it."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from tui_agent.config.load import LoadedSettings
 from tui_agent.conversation.events import Mode, Record
@@ -17,8 +18,7 @@ if TYPE_CHECKING:  # the engine is imported after the first paint
     from tui_agent.store.log import SessionSummary
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(Struct, frozen=True):
     """A model that runs on this machine without a server, as far as it is there.
 
     `size` is the download's in bytes, of which `here` are on the disk already; `installed` says that the whole is.
@@ -76,11 +76,15 @@ class Host(Protocol):
         """Continue an earlier session."""
         ...
 
-    async def latest(self) -> str:
-        """The id of the latest session of this folder."""
+    async def end_of(self, beginning: str) -> Sequence[Record]:
+        """The last turns of an earlier session."""
         ...
 
-    async def sessions(self, limit: int = 500) -> "list[SessionSummary]":
+    async def check_log(self) -> str:
+        """What is wrong with the log of the session; empty when it is whole."""
+        ...
+
+    async def sessions(self, limit: int = 10_000) -> "list[SessionSummary]":
         """The sessions of this folder, latest first."""
         ...
 
@@ -105,13 +109,12 @@ class Host(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Launch:
+class Launch(Struct, frozen=True):
     """How the UI was started.
 
-    `resume` is the session to continue: an id, "latest", or "" for a new one. `open_host` imports and builds the
-    engine; it runs after the first paint. `warm_up` imports the model client, which takes half a second of a thread and
-    25 MB, and so waits until the user begins to type. `reload` reads the settings again.
+    `read_end` reads the last turns of the session to continue; None begins a new one. `open_host` imports and builds
+    the engine; it runs after the first paint. `warm_up` imports the model client, which takes half a second of a thread
+    and 25 MB, and so waits until the user begins to type. `reload` reads the settings again.
     """
 
     loaded: LoadedSettings
@@ -122,4 +125,4 @@ class Launch:
     open_host: "Callable[[Approver], Awaitable[Host]]"
     warm_up: Callable[[], None]
     reload: Callable[[], LoadedSettings]
-    resume: str = ""
+    read_end: Callable[[], Awaitable[Sequence[Record]]] | None = None

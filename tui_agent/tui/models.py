@@ -69,6 +69,9 @@ class Models:
         """The facts of a model that runs on this machine, by default of the one that answers; None for any other."""
         if not provider:
             provider, model = host.session.provider.name, host.session.model
+        configured = self._settings().providers.get(provider)
+        if configured is None or configured.api != "embedded":  # to look for offers imports much
+            return None
         offers = [offer for offer in host.offers() if offer.provider == provider]
         return next((offer for offer in offers if model in (offer.model, "")), None)
 

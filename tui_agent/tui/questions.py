@@ -91,7 +91,8 @@ class Questions:
         request = self.first
         if request is None or not isinstance(request.access, WriteAccess):
             return False
-        self._review = ReviewScreen(request.access.plan, request=request, layout=layout, symbols=symbols)
+        known = self._panel.changes if self._panel is not None and self._panel.request is request else ()
+        self._review = ReviewScreen(known or request.access.plan, request=request, layout=layout, symbols=symbols)
         decision = await self._screen.app.push_screen_wait(self._review)
         self._review = None
         if decision is not None:

@@ -1,5 +1,6 @@
 """What a terminal sends, made safe before it is parsed: a paste stays a paste, whatever is in it."""
 
+import sys
 from collections.abc import Iterable
 
 from textual._xterm_parser import XTermParser
@@ -55,18 +56,39 @@ def _unfinished_mark(text: str) -> str:
 
 
 class GuardedParser(XTermParser):
-    """Textual's parser behind a `PasteGuard`."""
+    """Textual's parser behind a `PasteGuard`; it is made when the terminal has just been set up.
+
+    Enter that was pressed before that came as a line feed, as programs without a screen want it.
+    """
 
     def __init__(self, debug: bool = False) -> None:
         super().__init__(debug)
         self._guard = PasteGuard()
+        self._early = waiting_bytes()
 
     def feed(self, data: str) -> Iterable[Message]:
         """Parse input; empty data means its end."""
         if not data:
             return super().feed(data)
+        if self._early > 0:
+            early, data = data[: self._early], data[self._early :]
+            self._early -= len(early.encode())
+            data = early.replace("\n", "\r") + data
         cleaned = self._guard.clean(data)
         return super().feed(cleaned) if cleaned else ()
+
+
+def waiting_bytes() -> int:
+    """How much was typed that nobody has read; 0 where that cannot be told."""
+    import fcntl
+    import struct
+    import termios
+
+    try:
+        answer = fcntl.ioctl(sys.__stdin__.fileno(), termios.FIONREAD, b"\0" * 4)  # type: ignore[union-attr]
+    except (AttributeError, OSError, ValueError):
+        return 0
+    return int(struct.unpack("i", answer)[0])
 
 
 def guard_input() -> None:

@@ -1,6 +1,5 @@
 """A prepared change, as plain data: which file, what is in it, what will be."""
 
-import hashlib
 from functools import cached_property
 
 from msgspec import Struct
@@ -38,6 +37,8 @@ class ChangePlan(Struct, frozen=True, dict=True):
     @cached_property
     def digest(self) -> str:
         """SHA-256 over every path, before and after: what an approval is bound to."""
+        import hashlib  # the first paint imports this module and hashes nothing
+
         sha = hashlib.sha256()
         for change in self.changes:
             for part in (change.path.encode("utf-8", "surrogateescape"), change.before, change.after):

@@ -6,7 +6,7 @@ text joined again are exactly that text.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from functools import cached_property
 from typing import Literal
@@ -19,11 +19,8 @@ from tui_agent.workspace.matching import Stretch, changed_stretches
 
 Side = Literal["context", "removed", "added"]
 Kind = Literal["created", "modified", "overwritten", "binary"]
-Span = tuple[int, int]
 
 CONTEXT = 3
-WORDS = 2_000
-"""Lines with more words than this are compared by their common beginning and end only."""
 
 
 class Row(Struct, frozen=True, gc=False):
@@ -180,23 +177,6 @@ def _storable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def intraline(old: str, new: str) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
-    """Which characters of two paired lines differ, as (start, end) spans of each; none when little is alike."""
-    old_words, new_words = _words(old), _words(new)
-    gone: tuple[Span, ...]
-    come: tuple[Span, ...]
-    if len(old_words) > WORDS or len(new_words) > WORDS:
-        head = _common_prefix(old, new)
-        tail = _common_prefix(old[head:][::-1], new[head:][::-1])
-        gone, come = ((head, len(old) - tail),), ((head, len(new) - tail),)
-    else:
-        gone, come = _word_spans(old_words, new_words)
-    kept = len(old) - sum(end - start for start, end in gone)
-    if kept * 3 < max(len(old.strip()), len(new.strip())):
-        return (), ()
-    return _filled(gone), _filled(come)
-
-
 def hex_dump(data: bytes) -> str:
     """Sixteen bytes a line: offset, hexadecimal, printable ASCII."""
     lines = []
@@ -248,6 +228,7 @@ def line_ending(text: str) -> Literal["", "LF", "CRLF", "mixed"]:
 
 # ---- hunks ----
 
+_HEADING = 200
 _DEFINITION = re.compile(
     r"\s*(?:(?:export|default|public|private|protected|internal|static|abstract|final|pub(?:\(\w+\))?|async|unsafe)\s+)*"
     r"(?:def|class|fn|func|function|impl|struct|enum|trait|interface|namespace|module|mod)\b"
@@ -275,8 +256,8 @@ def _hunks(old: list[str], new: list[str], changes: list[Stretch], context: int)
                 rows += (Row("added", 0, k + 1, new[k]) for k in range(j0, j1))
                 i, j = i1, j1
         while seen < start_old:
-            if _DEFINITION.match(old[seen]):
-                heading = old[seen].strip()[:200]
+            if _DEFINITION.match(old[seen], 0, _HEADING):
+                heading = old[seen][: 2 * _HEADING].strip()[:_HEADING]
             seen += 1
         old_lines = sum(row.side != "added" for row in rows)
         new_lines = sum(row.side != "removed" for row in rows)
@@ -298,59 +279,3 @@ def _unified_lines(diff: FileDiff) -> Iterator[str]:
             yield {"context": " ", "removed": "-", "added": "+"}[row.side] + row.text
             if not row.ends:
                 yield "\\ No newline at end of file"
-
-
-# ---- words of a line ----
-
-_WORD = re.compile(r"\w+|\s+|[^\w\s]")
-
-
-def _words(line: str) -> list[str]:
-    return _WORD.findall(line[: WORDS * 20]) if len(line) <= WORDS * 20 else [""] * (WORDS + 1)
-
-
-def _word_spans(old: list[str], new: list[str]) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
-    from rapidfuzz.distance import LCSseq
-
-    numbers: dict[str, int] = {}
-    a = [numbers.setdefault(word, len(numbers)) for word in old]
-    b = [numbers.setdefault(word, len(numbers)) for word in new]
-    at_old, at_new = _offsets(old), _offsets(new)
-    gone: list[Span] = []
-    come: list[Span] = []
-    for step in LCSseq.opcodes(a, b):
-        if step.tag != "equal":
-            gone.append((at_old[step.src_start], at_old[step.src_end]))
-            come.append((at_new[step.dest_start], at_new[step.dest_end]))
-    return tuple(gone), tuple(come)
-
-
-def _offsets(words: list[str]) -> list[int]:
-    out = [0]
-    for word in words:
-        out.append(out[-1] + len(word))
-    return out
-
-
-def _filled(spans: Iterable[Span]) -> tuple[Span, ...]:
-    """Without empty spans, touching ones joined."""
-    out: list[Span] = []
-    for start, end in spans:
-        if start == end:
-            continue
-        if out and out[-1][1] == start:
-            out[-1] = (out[-1][0], end)
-        else:
-            out.append((start, end))
-    return tuple(out)
-
-
-def _common_prefix(one: str, other: str) -> int:
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[:middle] == other[:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low

@@ -149,6 +149,8 @@ def _report(finished: Finished, limit: float) -> str:
         if finished.exit_code > 128 and (name := _signal(finished.exit_code - 128)).startswith("SIG"):
             wrong += f" ({name})"
     lines = [finished.output.rstrip("\n") or "(no output)"]
+    if finished.cut:
+        lines.append("[to read what was cut, run it again with its output sent to a file, and read that]")
     if wrong:
         lines.insert(0, wrong)
     elif finished.output.strip("\n"):

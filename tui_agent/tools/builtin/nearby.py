@@ -49,13 +49,14 @@ async def _paths(location: Location, kind: Kind) -> set[str]:
     """What there is of the kind below the root, as far as it is found in time."""
     root = Location(location.root.path, ".", location.root)
     found: set[str] = set()
+    pattern = "{.*,*}" if location.path.name.startswith(".") else "*"
     try:
-        async with asyncio.timeout(SECONDS), aclosing(list_files(root, location.path.name)) as names:
-            async for name in names:
+        async with asyncio.timeout(SECONDS), aclosing(list_files(root, pattern, in_order=False)) as blocks:
+            async for names in blocks:
                 if kind != "directory":
-                    found.add(name)
+                    found.update(names)
                 if kind != "file":
-                    found.update(map(str, PurePosixPath(name).parents))
+                    found.update(str(parent) for name in names for parent in PurePosixPath(name).parents)
                 if len(found) >= NAMES:
                     break
     except (TimeoutError, ToolError, WorkspaceError, OSError):

@@ -4,32 +4,49 @@ It runs as a process of its own, so that a slow pattern costs no one else their 
 is one JSON object on standard input; the answer is either NUL-separated paths or the lines of `rg --json`.
 """
 
-import base64
+import binascii
 import codecs
 import json
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
-from typing import Any, Final, TypedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, Final, NamedTuple, TypedDict
 
-from tui_agent.text.globs import IgnoreRule, judge, parse_gitignore
+from tui_agent.text.globs import IgnoreRule, compile_glob, fixed_start, judge, parse_gitignore
 
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 _OTHER_DIALECTS: Final = re.compile(r"\(\?(?:<?[=!]|>|\(|P=)|(?<!\\)(?:\\\\)*\\[1-9]")
 
-# Rules with the path of the walk relative to their directory.
-Rules = tuple[str, tuple[IgnoreRule, ...]]
+_UTF16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_BLOCK: Final = 1 << 16
+"""Binary files show in their first block, as a rule."""
+
+
+class Rules(NamedTuple):
+    """A .gitignore: `prefix` is its directory in the walk, `any` matches what at least one of its rules does.
+
+    A prefix that begins with `/` is what to put before a path of the walk, for a file above it.
+    """
+
+    prefix: str
+    any: re.Pattern[str]
+    each: tuple[IgnoreRule, ...]
 
 
 class Request(TypedDict):
-    """What to do in the current directory; `pattern` is None to list files, `file` is "" to walk."""
+    """What to do in the current directory; `pattern` is None to list files, `file` is "" to walk.
+
+    `glob` is for the paths that are wanted.
+    """
 
     pattern: str | None
     case_sensitive: bool
     context: int
+    glob: str
     hidden: bool
     file: str
     max_bytes: int
@@ -42,8 +59,8 @@ def main() -> int:
     out = sys.stdout.buffer
     found = False
     if request["pattern"] is None:
-        for path, _ in walk(request["hidden"]):
-            out.write(os.fsencode(path) + b"\0")
+        for path, _ in walk(request):
+            out.write(b"./" + os.fsencode(path) + b"\0")
             found = True
         return 0 if found else 1
     try:
@@ -51,10 +68,13 @@ def main() -> int:
     except ValueError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
-    files: Iterator[tuple[str, int]]
-    files = iter([(request["file"], os.open(".", _DIRECTORY))]) if request["file"] else walk(request["hidden"])
+    may_match = _prefilter(request["pattern"], request["case_sensitive"])
+    files: Iterable[tuple[str, int]] = (
+        [(request["file"], os.open(".", _DIRECTORY))] if request["file"] else walk(request)
+    )
     for path, directory in files:
-        if rows := list(search(path, directory, pattern, request)):
+        data = _read(path.rpartition("/")[2], directory, request["max_bytes"])
+        if data and may_match(data) and (rows := list(search(path, data, pattern, request))):
             found = True
             out.write(b"".join(json.dumps(row).encode() + b"\n" for row in rows))
             out.flush()
@@ -71,30 +91,63 @@ def compile_pattern(pattern: str, case_sensitive: bool) -> re.Pattern[str]:
         raise ValueError(str(error)) from error
 
 
-def walk(hidden: bool) -> Iterator[tuple[str, int]]:
+def _prefilter(pattern: str, case_sensitive: bool) -> Callable[[bytes], bool]:
+    """A test of whole files that is quicker than the pattern and false only where that matches nothing."""
+    text = required_text(pattern).encode()
+    if case_sensitive:
+        return lambda data: text in data
+    if not text.isascii():
+        return lambda data: True
+    lower = text.lower()
+    return lambda data: not data.isascii() or lower in data.lower()  # beyond ASCII there are more cases than two
+
+
+def required_text(pattern: str) -> str:
+    """A text that every line that matches has in it, to pass over files quickly; "" when none is plain to see."""
+    if re.search(r"[|()\[{\ufffd]|\\[^\WbBdDsSwW]", re.sub(r"\\\W", "", pattern)):  # alternatives, sets, flags, codes
+        return ""
+    texts = [""]
+    for sign, repeat in re.findall(r"(\\.|.)([*?+][?+]?)?", pattern):
+        plain = sign not in ".^$" and (len(sign) == 1 or not sign[1].isalpha())
+        if plain and repeat[:1] in ("", "+"):
+            texts[-1] += sign[-1]
+        if not plain or repeat:
+            texts.append("")
+    return max(texts, key=len)
+
+
+def walk(request: Request) -> Iterator[tuple[str, int]]:
     """Regular files below the current directory, sorted, as (path, descriptor of the directory it is in).
 
-    Links are not followed, ignored files and `.git` are left out, hidden ones too unless `hidden`.
+    Links are not followed, ignored files and `.git` are left out, hidden ones too unless `hidden`, and what the glob
+    does not match.
     """
-    yield from _walk("", os.open(".", _DIRECTORY), [*_rules_above()], hidden)
+    wanted = compile_glob(request["glob"])
+    start = os.open(".", _DIRECTORY)
+    for found in _walk("", start, [*_rules_above()], fixed_start(request["glob"]), request["hidden"]):
+        if wanted(found[0]):
+            yield found
 
 
-def _walk(prefix: str, directory: int, rules: Sequence[Rules], hidden: bool) -> Iterator[tuple[str, int]]:
+def _walk(
+    prefix: str, directory: int, rules: Sequence[Rules], inside: Sequence[str], hidden: bool
+) -> Iterator[tuple[str, int]]:
     try:
-        names = sorted(os.listdir(directory), key=os.fsencode)
-        if ".git" in names:
-            rules = []  # a repository of its own; rules from outside it do not reach in
-        if ".gitignore" in names:
-            rules = [*rules, (prefix, _gitignore(".gitignore", directory))]
         with os.scandir(directory) as entries:
             kinds = {
                 entry.name: (entry.is_dir(follow_symlinks=False), entry.is_file(follow_symlinks=False))
                 for entry in entries
             }
-        for name in names:
-            is_directory, is_file = kinds.get(name, (False, False))
+        if ".git" in kinds:
+            rules = []  # a repository of its own; rules from outside it do not reach in
+        if ".gitignore" in kinds and (own := _gitignore(prefix, ".gitignore", directory)).each:
+            rules = [*rules, own]
+        for name in sorted(kinds, key=os.fsencode):
+            is_directory, is_file = kinds[name]
             path = prefix + name
-            if name == ".git" or (name.startswith(".") and not hidden) or _ignored(path, is_directory, rules):
+            if (inside and name != inside[0]) or name == ".git" or (name[0] == "." and not hidden):
+                continue
+            if _ignored(path, is_directory, rules):
                 continue
             if is_file:
                 yield path, directory
@@ -103,16 +156,15 @@ def _walk(prefix: str, directory: int, rules: Sequence[Rules], hidden: bool) -> 
                     inner = os.open(name, _DIRECTORY, dir_fd=directory)
                 except OSError:
                     continue
-                yield from _walk(f"{path}/", inner, rules, hidden)
+                yield from _walk(f"{path}/", inner, rules, inside[1:], hidden)
     finally:
         os.close(directory)
 
 
 def _ignored(path: str, is_directory: bool, rules: Sequence[Rules]) -> bool:
-    for prefix, each in reversed(rules):
-        inside = prefix + path if prefix.startswith("/") else path[len(prefix) :]
-        verdict = judge(each, inside.lstrip("/"), is_directory)
-        if verdict is not None:
+    for prefix, one, each in reversed(rules):
+        below = (prefix + path)[1:] if prefix[:1] == "/" else path[len(prefix) :]
+        if one.fullmatch(below) and (verdict := judge(each, below, is_directory)) is not None:
             return verdict
     return False
 
@@ -131,49 +183,60 @@ def _rules_above() -> list[Rules]:
         below = f"/{name}{below}"
         path = os.path.join(current, ".gitignore")  # noqa: PTH118
         if os.path.isfile(path):  # noqa: PTH113
-            rules.insert(0, (below, _gitignore(path, None)))
+            rules.insert(0, _gitignore(below, path, None))
     return rules
 
 
-def _gitignore(path: str, directory: int | None) -> tuple[IgnoreRule, ...]:
+def _gitignore(prefix: str, path: str, directory: int | None) -> Rules:
     try:
         with os.fdopen(os.open(path, _FILE, dir_fd=directory), "rb") as file:
-            return parse_gitignore(file.read(1_000_000).decode("utf-8", "surrogateescape").removeprefix("\ufeff"))
+            text = file.read(1_000_000).decode("utf-8", "surrogateescape").removeprefix("\ufeff")
     except OSError:
-        return ()
+        text = ""
+    each = parse_gitignore(text)
+    return Rules(prefix, re.compile("|".join(f"(?:{rule.expression.pattern})" for rule in each), re.DOTALL), each)
+
+
+def _read(name: str, directory: int, max_bytes: int) -> bytes:
+    """The text of a file; nothing of a binary or too large one."""
+    try:
+        file = os.open(name, _FILE, dir_fd=directory)
+    except OSError:
+        return b""
+    try:
+        if os.fstat(file).st_size > max_bytes:
+            return b""
+        blocks = [os.read(file, _BLOCK)]
+        if b"\0" in blocks[0] and not blocks[0].startswith(_UTF16):
+            return b""
+        while blocks[-1]:
+            blocks.append(os.read(file, max_bytes))
+    except OSError:
+        return b""
+    finally:
+        os.close(file)
+    data = _transcoded(b"".join(blocks))
+    return b"" if b"\0" in data else data
 
 
 # A row of `rg --json` is an open-ended JSON object.
-def search(path: str, directory: int, pattern: re.Pattern[str], request: Request) -> Iterator[dict[str, Any]]:
-    """The rows of one file, as `rg --json` prints them; none for a binary or too large file."""
-    try:
-        with os.fdopen(os.open(os.path.basename(path), _FILE, dir_fd=directory), "rb") as file:  # noqa: PTH119
-            if os.fstat(file.fileno()).st_size > request["max_bytes"]:
-                return
-            data = _transcoded(file.read())
-    except OSError:
-        return
-    if b"\0" in data:
-        return
-    lines = data.split(b"\n")
-    if lines[-1] == b"":
-        lines.pop()
-    hits = []
-    for number, line in enumerate(lines):
-        if pattern.search(line.removesuffix(b"\r").decode("utf-8", "replace")):
-            hits.append(number)
-            if len(hits) == request["max_count"]:
-                break
+def search(path: str, data: bytes, pattern: re.Pattern[str], request: Request) -> Iterator[dict[str, Any]]:
+    """The rows of a file of this text, as `rg --json` prints them."""
+    text = data.decode("utf-8", "replace").removesuffix("\n")
+    lines = text.replace("\r\n", "\n").removesuffix("\r").split("\n")
+    found = pattern.search
+    hits = list(islice((number for number, line in enumerate(lines) if found(line)), request["max_count"]))
     if not hits:
         return
-    name = _json_text(os.fsencode(path))
+    raw = data.split(b"\n")
+    name = _json_text(b"./" + os.fsencode(path))
     yield {"type": "begin", "data": {"path": name}}
     wanted = set(hits)
     context = request["context"]
     shown = sorted({n for hit in hits for n in range(max(0, hit - context), min(len(lines), hit + context + 1))})
     for number in shown:
         kind = "match" if number in wanted else "context"
-        row = {"path": name, "lines": _json_text(lines[number] + b"\n"), "line_number": number + 1}
+        row = {"path": name, "lines": _json_text(raw[number] + b"\n"), "line_number": number + 1}
         yield {"type": kind, "data": row}
     yield {"type": "end", "data": {"path": name, "binary_offset": None}}
 
@@ -181,7 +244,7 @@ def search(path: str, directory: int, pattern: re.Pattern[str], request: Request
 def _transcoded(data: bytes) -> bytes:
     if data.startswith(codecs.BOM_UTF8):
         return data[3:]
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if data.startswith(_UTF16):
         return data.decode("utf-16", "replace").encode("utf-8", "replace")
     return data
 
@@ -190,7 +253,7 @@ def _json_text(data: bytes) -> dict[str, str]:
     try:
         return {"text": data.decode()}
     except UnicodeDecodeError:
-        return {"bytes": base64.b64encode(data).decode()}
+        return {"bytes": binascii.b2a_base64(data, newline=False).decode()}
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """Tools that find files by name and text by regular expression."""
 
+import asyncio
+import os
 import stat
-from collections.abc import Callable, Mapping
-from contextlib import aclosing
-from pathlib import Path
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, Final
 
 from tui_agent.conversation.errors import ToolError
@@ -13,7 +14,8 @@ from tui_agent.permissions.sensitive import is_secret
 from tui_agent.text.globs import compile_glob
 from tui_agent.tools.builtin.desk import Desk
 from tui_agent.tools.builtin.files import DIRECTORY_ALIASES
-from tui_agent.tools.builtin.finder import Query, Row, list_files, matching_rows
+from tui_agent.tools.builtin.finder import FileRows, Query, in_threads, list_files, matching_files
+from tui_agent.tools.builtin.first import Found, first_in_order
 from tui_agent.tools.builtin.nearby import missing
 from tui_agent.tools.builtin.places import find_place
 from tui_agent.tools.protocol import Prepared, ToolContext, ToolResult
@@ -23,11 +25,11 @@ from tui_agent.workspace.paths import Location, Workspace, quoted
 
 GLOB_FILES: Final = 500
 GREP_MATCHES: Final = 200
-FILES_COUNTED: Final = 10_000
-"""Up to how many files are counted where nothing was found."""
+FILES_COUNTED: Final = 1_000
+"""Up to how many files are counted where nothing was found: it takes a second walk."""
 GREP_BYTES: Final = 60_000
-LINE_CHARACTERS: Final = 500
 MAX_CONTEXT: Final = 10
+PROGRESS_SECONDS: Final = 0.5
 
 
 class GlobFiles:
@@ -61,17 +63,17 @@ class GlobFiles:
 
         async def perform() -> ToolResult:
             await _check_start(workspace, start, files_too=False)
-            found: list[str] = []
-            note: list[str] = []
-            async with aclosing(list_files(start, pattern)) as names:
-                async for name in names:
-                    if not accepts(name):
-                        continue
-                    if len(found) == GLOB_FILES:
-                        note = [f"[the first {GLOB_FILES} files; there are more: use a narrower pattern or a path]"]
-                        break
-                    found.append(quoted(workspace.name_of(start.path / name)))
-            return ToolResult(True, "\n".join(found + note) or f"no files match {quoted(pattern)} in {start.name}")
+
+            async def search(in_order: bool) -> AsyncGenerator[list[Found[str]], None]:
+                async with aclosing(list_files(start, pattern, in_order=in_order)) as blocks:
+                    async for names in blocks:
+                        yield [Found(os.fsencode(name), 1, name) for name in filter(accepts, names)]
+
+            names = await first_in_order(search, GLOB_FILES, unordered=in_threads(start))
+            found = [quoted(workspace.name_of(start.path / name)) for name in names[:GLOB_FILES]]
+            if len(names) > GLOB_FILES:
+                found.append(f"[the first {GLOB_FILES} files; there are more: use a narrower pattern or a path]")
+            return ToolResult(True, "\n".join(found) or f"no files match {quoted(pattern)} in {start.name}")
 
         return Prepared(arguments["pattern"], ReadAccess((str(start.path),)), perform, repairs)
 
@@ -122,69 +124,100 @@ class GrepSearch:
         # A small model knows nothing of the flag; what it writes without a capital it means in any case.
         exact_case = arguments["case_sensitive"] and not (self._desk.simple and pattern == pattern.lower())
         query = Query(pattern, exact_case, _context(arguments), glob, GREP_MATCHES)
-        accepts = _accepting(glob) if glob else lambda name: True
+        accepts = _accepting(glob or "*")
+
+        def wanted(name: str) -> bool:
+            return bool(accepts(name)) and not is_secret(name)
 
         async def perform() -> ToolResult:
             walks = await _check_start(workspace, start, files_too=True)
-            report = _Report(workspace.name_of, start.path if walks else start.path.parent, query.context > 0)
-            async with aclosing(matching_rows(start, query, walks=walks)) as rows:
-                async for row in rows:
-                    wanted = not walks or (accepts(row.path) and not is_secret(row.path))
-                    if wanted and not report.take(row):
-                        break
-            if found := report.text():
-                return ToolResult(True, found)
-            count = await _counted(start, glob, accepts) if walks else "1 file"
+            so_far = _SoFar()
+
+            async def search(in_order: bool) -> AsyncGenerator[list[Found[FileRows]], None]:
+                async with aclosing(matching_files(start, query, wanted, walks=walks, in_order=in_order)) as blocks:
+                    async for files in blocks:
+                        so_far.add(files)
+                        yield [Found(os.fsencode(file.path), file.matches, file) for file in files]
+
+            async with so_far.told(context.emit_output):
+                unordered = walks and in_threads(start)
+                files = await first_in_order(search, GREP_MATCHES, unordered=unordered)
+            if files:
+                base = start.path if walks else start.path.parent
+                return ToolResult(True, _report(files, lambda path: workspace.name_of(base / path), query.context > 0))
+            count = await _counted(start, glob, wanted) if walks else "1 file"
             among = f" (files like {quoted(glob)})" if glob and walks else ""
             return ToolResult(True, f"no match for {quoted(query.pattern)} in {start.name}{among}: {count} searched")
 
         return Prepared(query.pattern, ReadAccess((str(start.path),)), perform, repairs)
 
 
-class _Report:
+class _SoFar:
+    """What a search has found until now, told while it runs."""
+
+    def __init__(self) -> None:
+        self._matches: dict[str, int] = {}
+
+    def add(self, files: list[FileRows]) -> None:
+        """These too; a file that is found twice counts once."""
+        self._matches.update((file.path, file.matches) for file in files)
+
+    @asynccontextmanager
+    async def told(self, tell: Callable[[str], None]) -> AsyncIterator[None]:
+        """Say every PROGRESS_SECONDS how much it is, if it is more than before."""
+
+        async def regularly() -> None:
+            files = 0
+            while True:
+                await asyncio.sleep(PROGRESS_SECONDS)
+                if len(self._matches) > files:
+                    files = len(self._matches)
+                    tell(f"{_number(sum(self._matches.values()), 'match', 'es')} in {_number(files, 'file')} so far\n")
+
+        telling = asyncio.create_task(regularly())
+        try:
+            yield
+        finally:
+            telling.cancel()
+
+
+def _number(count: int, one: str, more: str = "s") -> str:
+    return f"{count:,} {one}{'' if count == 1 else more}"
+
+
+def _report(files: list[FileRows], name_of: Callable[[str], str], groups: bool) -> str:
     """The result as text, as far as the bounds allow; groups of lines are told apart when there is context."""
-
-    def __init__(self, name_of: Callable[[Path], str], start: Path, groups: bool) -> None:
-        self._name_of = name_of
-        self._start = start
-        self._groups = groups
-        self._lines: list[str] = []
-        self._matches = 0
-        self._room = GREP_BYTES
-        self._last: Row | None = None
-
-    def take(self, row: Row) -> bool:
-        """Add a row; False when there is no room for it, which is then noted."""
-        if self._room <= 0 or (row.matches and self._matches == GREP_MATCHES):
-            self._lines.append(f"[the first {self._matches} matches; there are more: narrow the pattern, glob or path]")
-            return False
-        last, self._last = self._last, row
-        if self._groups and last is not None and (last.path, last.number + 1) != (row.path, row.number):
-            self._lines.append("--")
-        mark = ":" if row.matches else "-"
-        text = row.text
-        if len(text) > LINE_CHARACTERS:
-            text = f"{text[:LINE_CHARACTERS]}[… {len(text) - LINE_CHARACTERS:,} characters cut]"
-        line = f"{quoted(self._name_of(self._start / row.path))}{mark}{row.number}{mark}{text}"
-        self._lines.append(line)
-        self._room -= len(line.encode("utf-8", "replace")) + 1
-        self._matches += row.matches
-        return True
-
-    def text(self) -> str:
-        """All of it; "" when there was nothing."""
-        return "\n".join(self._lines)
+    lines: list[str] = []
+    matches = 0
+    room = GREP_BYTES
+    for file in files:
+        name = quoted(name_of(file.path))
+        last = -1
+        for row in file.rows:
+            if room <= 0 or (row.matches and matches == GREP_MATCHES):
+                lines.append(f"[the first {matches} matches; there are more: narrow the pattern, glob or path]")
+                return "\n".join(lines)
+            if groups and lines and row.number != last + 1:
+                lines.append("--")
+            last = row.number
+            mark = ":" if row.matches else "-"
+            cut = f"[… {row.cut:,} characters cut]" if row.cut else ""
+            line = f"{name}{mark}{row.number}{mark}{row.text}{cut}"
+            lines.append(line)
+            room -= len(line.encode("utf-8", "replace")) + 1
+            matches += row.matches
+    return "\n".join(lines)
 
 
-async def _counted(start: Location, glob: str, accepts: Callable[[str], bool]) -> str:
+async def _counted(start: Location, glob: str, wanted: Callable[[str], bool]) -> str:
     """How many files there are to search, in words."""
     count = 0
-    async with aclosing(list_files(start, glob or "*")) as names:
-        async for name in names:
-            count += accepts(name) and not is_secret(name)
-            if count == FILES_COUNTED:
-                return f"more than {count - 1:,} files"
-    return f"{count:,} file{'' if count == 1 else 's'}"
+    async with aclosing(list_files(start, glob or "*", in_order=True)) as blocks:
+        async for names in blocks:
+            count += sum(map(wanted, names))
+            if count >= FILES_COUNTED:
+                return f"more than {FILES_COUNTED - 1:,} files"
+    return _number(count, "file")
 
 
 def _checked(pattern: str) -> str:
@@ -203,7 +236,7 @@ def _context(arguments: Mapping[str, Any]) -> int:
     return int(min(arguments["context"], MAX_CONTEXT))
 
 
-def _accepting(pattern: str) -> Callable[[str], bool]:
+def _accepting(pattern: str) -> Callable[[str], object]:
     try:
         return compile_glob(pattern)
     except ValueError as error:

@@ -1,15 +1,16 @@
 """The chat: status, transcript, question, prompt; it carries events from the engine to the widgets and answers back."""
 
 import asyncio
-import gc
 import logging
 import os
 import sys
 import time
-from collections.abc import Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from inspect import isawaitable
 from math import inf
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from textual import events, on, work
@@ -21,11 +22,12 @@ from textual.worker import Worker, WorkerState
 from tui_agent.config.load import LoadedSettings
 from tui_agent.config.model import Settings
 from tui_agent.conversation.errors import ConfigError, TuiAgentError
-from tui_agent.conversation.events import Level, Mode, Noticed, PromptSubmitted, ToolFinished, TurnEnded
+from tui_agent.conversation.events import Level, Mode, Noticed, PromptSubmitted, RequestStarted, ToolFinished, TurnEnded
 from tui_agent.permissions.approval import ApprovalDecision, ApprovalRequest, Denied
 from tui_agent.tui.actions import ACTIONS
 from tui_agent.tui.arming import SILENCE
 from tui_agent.tui.bindings import bindings_for, keymap
+from tui_agent.tui.collecting import Collector, lasting
 from tui_agent.tui.commands import SlashCommand, completions, find
 from tui_agent.tui.history import PromptHistory
 from tui_agent.tui.host import Host, Launch, Offer
@@ -40,20 +42,33 @@ from tui_agent.tui.widgets.activity import Activity, ActivityLine, QueuedLine
 from tui_agent.tui.widgets.key_footer import KeyFooter
 from tui_agent.tui.widgets.prompt import PromptArea
 from tui_agent.tui.widgets.status_bar import StatusBar, StatusInfo
+from tui_agent.tui.widgets.transcript.copying import amount
 from tui_agent.tui.widgets.transcript.document import Document, ThoughtBlock, ToolBlock, WelcomeBlock
-from tui_agent.tui.widgets.transcript.projection import Projector
+from tui_agent.tui.widgets.transcript.layout import prepare
+from tui_agent.tui.widgets.transcript.projection import Projector, blocks_of
 from tui_agent.tui.widgets.transcript.view import TranscriptView
 from tui_agent.workspace.git import branch
 
 if TYPE_CHECKING:  # what the first paint does not show is imported after it
-    from tui_agent.conversation.events import Event
+    from tui_agent.conversation.events import Event, Record
     from tui_agent.tui.app import TuiAgent
+    from tui_agent.tui.finder import Finder
     from tui_agent.tui.widgets.answer_bar import AnswerBar
+
+QUIET = 0.5
+"""Seconds from the end of a turn to the first work that nobody waits for."""
 
 SETTLING = 0.1
 """Seconds from the first paint to the first work that it did not need."""
 
+SAFE_COPY = 100_000
+LARGEST_COPY = 4_000_000
+"""Bytes that most terminals take into the clipboard, and those that are not even tried."""
+
 MODES: tuple[Mode, ...] = ("plan", "ask", "accept-edits", "auto")
+
+
+_seq = attrgetter("seq")
 
 
 class ChatScreen(Screen[None]):
@@ -77,12 +92,15 @@ class ChatScreen(Screen[None]):
         self._models = Models(self, self._standby, self._settings, self._keys)
         self._offer_seen = -inf
         self._greeting: WelcomeBlock | None = None
+        self._end: asyncio.Task[Sequence[Record]] | None = None
         self._questions = Questions(self, self._questions_changed)
+        self._finder: Finder | None = None
         self._details_folded = True
         self._unopened: TuiAgentError | None = None
         self.takes_keys = False
         self._stopped = False
         self._warm = False
+        self._collector = Collector()
         self._last_state: tuple[object, ...] = ()
         self._branch = ""
         self._context_limit: int | None = None
@@ -113,19 +131,25 @@ class ChatScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Show where we are; everything that is not needed for the first paint comes after it."""
-        self._welcome()
+        if self._launch.read_end is None:
+            self._welcome()
+        else:
+            self._end = asyncio.create_task(self._look_back(self._launch.read_end))
         self._prompt.focus(scroll_visible=False)
         self.takes_keys = True
         self.app.call_later(self.app.deliver_early_keys)
         self.call_after_refresh(self._after_first_paint)
+
+    def on_unmount(self) -> None:
+        """Leave the collector as it was."""
+        self._collector.end()
 
     def _after_first_paint(self) -> None:
         # A key typed at launch comes first: imports in a thread would make its echo wait for the interpreter's lock.
         later(self, SETTLING, self._start)
 
     def _start(self) -> None:
-        gc.enable()
-        gc.freeze()
+        self._collector.begin()
         self.run_worker(self._prompt.past.load, thread=True, exit_on_error=False)
         self._open_host()
         self._look_at_branch()
@@ -137,9 +161,8 @@ class ChatScreen(Screen[None]):
     async def _open_host(self) -> None:
         try:
             self._host = host = await self._launch.open_host(self)
-            if self._launch.resume:
-                beginning = await host.latest() if self._launch.resume == "latest" else self._launch.resume
-                await self._show_session(beginning)
+            if self._end is not None and (end := await self._end):
+                await self._take_up(host, end)
         except TuiAgentError as error:
             self._unopened = error
             self.say("error", error.message, error.hint)
@@ -237,6 +260,9 @@ class ChatScreen(Screen[None]):
         if isinstance(event, TurnEnded):
             self._stopped = event.reason in ("interrupted", "denied")
             self.call_back()
+            later(self, QUIET, self._collector.round)
+        elif isinstance(event, RequestStarted):
+            self._collector.between()
         self._progress_changed()
 
     def _progress_changed(self) -> None:
@@ -257,6 +283,8 @@ class ChatScreen(Screen[None]):
         return await self._questions.ask(request, self.query_one("#foot"), self.symbols)
 
     def _questions_changed(self) -> None:
+        if self._finder is not None:
+            self._finder.question = self._questions.first is not None
         if self._questions.first is None:
             if self.focused is None:
                 self._prompt.focus()
@@ -272,7 +300,13 @@ class ChatScreen(Screen[None]):
     def _prompt_key(self) -> None:
         if not self._warm and self._opened.is_set():
             self._warm = True
-            self.run_worker(self._launch.warm_up, thread=True, exit_on_error=False)
+            self.run_worker(self._warm_up, thread=True, exit_on_error=False)
+
+    def _warm_up(self) -> None:
+        """Import in a thread what the first answer needs."""
+        with lasting():
+            prepare()
+            self._launch.warm_up()
 
     def typed_elsewhere(self) -> None:
         """A key went to some other widget than a question: the question waits."""
@@ -371,6 +405,20 @@ class ChatScreen(Screen[None]):
     def action_focus_transcript(self) -> None:
         """Move into the transcript; escape or typing leads back."""
         self._view.focus()
+
+    async def action_find(self) -> None:
+        """Look for text in the transcript."""
+        if self._finder is None:
+            from tui_agent.tui.finder import Finder
+
+            self._finder = Finder(self, self._view, self.symbols, self.typed_elsewhere)
+            self._finder.question = self._questions.first is not None
+        await self._finder.open(self.query_one("#foot"), above=self._prompt)
+
+    @on(TranscriptView.FoldToggled)
+    def _fold_toggled(self, event: TranscriptView.FoldToggled) -> None:
+        if self._finder is not None:
+            self._finder.keep_fold(event.block_id)
 
     def action_toggle_thoughts(self) -> None:
         """Fold or unfold all thoughts."""
@@ -512,26 +560,73 @@ class ChatScreen(Screen[None]):
         chosen = await self.app.push_screen_wait(SessionsScreen(rows, current=host.session.id, symbols=self.symbols))
         if chosen is not None and chosen != host.session.id and not host.session.busy:
             try:
-                await self._show_session(chosen)
+                await self._show_session(host, chosen)
             except TuiAgentError as error:
                 self.say("error", error.message, error.hint)
 
-    async def _show_session(self, beginning: str) -> None:
-        """Continue a session: the transcript shows it whole."""
-        assert self._host is not None
+    async def _show_session(self, host: Host, beginning: str) -> None:
+        """Continue a session."""
         self._opened.clear()  # a prompt sent meanwhile waits for the session it will belong to
         try:
-            records = await self._host.resume(beginning)
+            end = await host.end_of(beginning)
+            await self._show_end(end)
+            await self._take_up(host, end)
         finally:
             self._opened.set()
+
+    async def _look_back(self, read_end: "Callable[[], Awaitable[Sequence[Record]]]") -> "Sequence[Record]":
+        """Show the end of the session to continue, without waiting for the engine; nothing comes back if that fails."""
+        try:
+            end = await read_end()
+        except TuiAgentError as error:
+            self._welcome()
+            self.say("error", error.message, error.hint)
+            return ()
+        await self._show_end(end)
+        return end
+
+    async def _show_end(self, end: "Sequence[Record]") -> None:
+        """Show the last turns of a session, or all of them."""
+        blocks = await asyncio.to_thread(blocks_of, end, self._thoughts_folded)
+        await asyncio.to_thread(prepare)
         self._reset()
-        for record in records:
-            self._projector.apply(record.event)
+        self._document.put_first(blocks)
+        for record in end:
             self._progress.take(record.event, time.monotonic())
         self._progress.activity = Activity()  # a log that was cut ends in the middle of a turn
-        self._projector.close()
         self._view.action_end()
         self._update_status()
+
+    async def _take_up(self, host: Host, end: "Sequence[Record]") -> None:
+        """Let the engine continue the session whose end is shown; what is before that follows when it has been read."""
+        try:
+            with lasting():
+                records = await host.resume(end[0].session)
+        except TuiAgentError:
+            if host.session.records:
+                await self._show_end(host.session.records)
+            else:
+                self._reset()
+                self._welcome()
+            raise
+        for record in records[bisect_right(records, end[-1].seq, key=_seq) :]:  # from another window, just now
+            self.show(record.event)
+        earlier = records[: bisect_left(records, end[0].seq, key=_seq)]
+        # Not `@work`: it makes a text of all arguments, which takes a second here.
+        self.run_worker(self._show_earlier(host, earlier), "earlier", "earlier", exit_on_error=False)
+        self._update_status()
+
+    async def _show_earlier(self, host: Host, records: "Sequence[Record]") -> None:
+        """Put the turns before those that are shown above them, then say what is wrong with the log, if anything is."""
+        with lasting():
+            blocks = await asyncio.to_thread(blocks_of, records, self._thoughts_folded)
+        self._document.put_first(blocks)
+        try:
+            problem = await host.check_log()
+        except TuiAgentError as error:
+            problem = error.message
+        if problem:
+            self.say("warning", f"the log of this session is damaged: {problem}", "what is shown may not be all of it")
 
     @work(exit_on_error=False)
     async def action_new_session(self) -> None:
@@ -551,6 +646,7 @@ class ChatScreen(Screen[None]):
         return Projector(self._document, thoughts_folded=self._thoughts_folded)
 
     def _reset(self) -> None:
+        self.workers.cancel_group(self, "earlier")
         self._document.clear()
         self._greeting = None
         self._projector = self._new_projector()
@@ -602,8 +698,33 @@ class ChatScreen(Screen[None]):
 
     @on(TranscriptView.Copied)
     def _copied(self, event: TranscriptView.Copied) -> None:
+        size = len(event.text.encode())
+        if size > LARGEST_COPY:
+            said = f"not copied: {size:,} bytes are more than terminals take; select less"
+            self.notify(said, severity="warning", timeout=4, markup=False)
+            return
         self.app.copy_to_clipboard(event.text)
-        self.notify(f"copied {event.what}, {len(event.text):,} characters", timeout=2, markup=False)
+        said = f"copied {amount(event.text, event.what)}"
+        if size > SAFE_COPY:
+            self.notify(f"{said}; many terminals cut so much", severity="warning", timeout=4, markup=False)
+        else:
+            self.notify(said, timeout=2, markup=False)
+
+    def action_copy_text(self) -> None:
+        """ctrl+c where something is selected, in the transcript or elsewhere; else it is for those above."""
+        if not self._view.copy_selection():
+            super().action_copy_text()
+
+    @on(TranscriptView.LinkOpened)
+    @work(exit_on_error=False)
+    async def _open_link(self, event: TranscriptView.LinkOpened) -> None:
+        from tui_agent.tui.opening import open_link
+
+        if await open_link(event.url):
+            self.notify(f"opened {event.url}", timeout=4, markup=False)
+        else:
+            self.app.copy_to_clipboard(event.url)
+            self.notify(f"nothing here opens links; copied {event.url}", timeout=4, markup=False)
 
     # ---- what is shown, and what the models need of it ----
 

@@ -24,9 +24,10 @@ from tui_agent.tui.widgets.status_bar import short_count
 Probe = Callable[[Collection[str]], AsyncIterator[ProbeResult]]
 """Ask the servers of these names; results come in the order of the answers."""
 
-WATCH = 3.0
+WATCH = 8.0
 """Seconds between two looks at the servers of this machine, while the list is open."""
 
+_NOTHING = 0.05  # seconds by which the time to an answer may change without a word
 _FOLDED = 10  # models of one provider that are shown before anything is typed
 _ROOMY = 20  # screen lines from which groups have a line between them
 _WIDEST = 96  # columns of a row: what belongs together stays close on a wide screen
@@ -150,7 +151,7 @@ class PickerScreen(FilteredScreen[tuple[str, str] | None]):
         known = self._results.get(result.provider)
         if known is not None and replace(known, latency=None) == replace(result, latency=None):
             was, now = known.latency or 0, result.latency or 0
-            if was / 2 <= now <= was * 2:
+            if was / 2 <= now <= was * 2 or abs(now - was) < _NOTHING:
                 return False
         self._results[result.provider] = result
         return True

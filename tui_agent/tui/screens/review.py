@@ -18,13 +18,14 @@ from tui_agent.tui.bindings import bindings_for
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.answer_bar import AnswerBar
 from tui_agent.tui.widgets.approval_panel import SCROLL
-from tui_agent.tui.widgets.diff_items import counts_text
+from tui_agent.tui.widgets.diff_cells import Note
+from tui_agent.tui.widgets.diff_items import Laid, counts_text
+from tui_agent.tui.widgets.diff_outline import Outline, is_small, outlines, outlines_in_thread
 from tui_agent.tui.widgets.diff_text import cells, one_line, shortened
 from tui_agent.tui.widgets.diff_view import DiffView, Layout
 from tui_agent.tui.widgets.key_footer import KeyFooter
 from tui_agent.tui.widgets.key_hints import ROOMY
 from tui_agent.workspace.changes import ChangePlan
-from tui_agent.workspace.diff import FileDiff, diff_plan
 
 WIDE = 100
 """From this many columns on, several files have a list at the left."""
@@ -94,11 +95,16 @@ class FileList(Widget):
             super().__init__()
             self.index = index
 
-    def __init__(self, diffs: Sequence[FileDiff], symbols: Symbols) -> None:
+    def __init__(self, symbols: Symbols) -> None:
         super().__init__()
-        self._ellipsis = symbols.ellipsis
-        self._rows = [(one_line(diff.name), counts_text(diff, symbols)) for diff in diffs]
+        self._symbols = symbols
+        self._rows: list[tuple[str, str]] = []
         self._present = 0
+
+    def list_files(self, changes: Sequence[Outline]) -> None:
+        """Set the files."""
+        diffs = [change.diff for change in changes]
+        self._rows = [(one_line(diff.name), counts_text(diff, self._symbols)) for diff in diffs]
 
     def show(self, index: int) -> None:
         """Mark a file."""
@@ -116,7 +122,7 @@ class FileList(Widget):
         if index >= len(self._rows):
             return Strip.blank(width, self.rich_style)
         name, counts = self._rows[index]
-        name = shortened(name, max(4, width - cells(counts) - 1), self._ellipsis)
+        name = shortened(name, max(4, width - cells(counts) - 1), self._symbols.ellipsis)
         style = self.get_visual_style("files--present", partial=True) if index == self._present else ""
         gap = " " * max(1, width - cells(name) - cells(counts))
         line = Content.assemble((name, style), gap, counts).truncate(width, pad=True)
@@ -160,7 +166,7 @@ class ReviewScreen(Screen[ApprovalDecision | None]):
 
     def __init__(
         self,
-        changes: ChangePlan | Sequence[FileDiff],
+        changes: ChangePlan | Sequence[Outline],
         title: str = "",
         *,
         request: ApprovalRequest | None = None,
@@ -169,13 +175,15 @@ class ReviewScreen(Screen[ApprovalDecision | None]):
         symbols: Symbols = UNICODE,
     ) -> None:
         super().__init__()
-        self._diffs = diff_plan(changes) if isinstance(changes, ChangePlan) else tuple(changes)
+        self._given = changes
+        self._changes: tuple[Outline, ...] = ()
+        self._known = False
         self._title = one_line(title)
         self._request = request
         self._symbols = symbols
         self._index = 0
         self._head = ReviewHead(symbols)
-        self._files = FileList(self._diffs, symbols)
+        self._files = FileList(symbols)
         self._view = DiffView(layout, symbols=symbols)
         self._bar: AnswerBar | None = None
         if request is not None:
@@ -192,10 +200,33 @@ class ReviewScreen(Screen[ApprovalDecision | None]):
             yield self._bar
 
     def on_mount(self) -> None:
-        """Show the first file, and ask."""
-        self.set_class(len(self._diffs) > 1, "-several")
+        """Show the first file, and ask; a large plan is compared in a thread first."""
         self.set_class(self._symbols.gutter.isascii(), "-ascii")
+        given = self._given
+        if not isinstance(given, ChangePlan):
+            self._present(tuple(given))
+        elif is_small(given):
+            self._present(outlines(given))
+        else:
+            self._tell()
+            self._view.show(lambda width: Laid([[Note(f"comparing{self._symbols.ellipsis}")]]))
+            self.run_worker(self._compare(given), exit_on_error=False)
+
+    async def _compare(self, plan: ChangePlan) -> None:
+        try:
+            changes = await outlines_in_thread(plan)
+        except Exception as error:
+            note = Note(f"this cannot be shown: {error}", "error")
+            self._view.show(lambda width: Laid([[note]]))
+            return
+        self._present(changes)
+
+    def _present(self, changes: tuple[Outline, ...]) -> None:
+        self._changes, self._known = changes, True
+        self.set_class(len(changes) > 1, "-several")
+        self._files.list_files(changes)
         self._show(0)
+        self.refresh_bindings()
         if self._bar is not None and self._request is not None:
             self._bar.ask(self._request)
 
@@ -216,19 +247,19 @@ class ReviewScreen(Screen[ApprovalDecision | None]):
 
     def _show(self, index: int) -> None:
         self._index = index
-        if self._diffs:
-            self._view.show_diff(self._diffs[index])
+        if index < len(self._changes):
+            self._view.show_diff(self._changes[index])
         self._files.show(index)
         self._tell()
 
     def _tell(self) -> None:
-        if not self._diffs:
-            self._head.show(self._title or "nothing changes", "", "", "")
+        if not self._changes:
+            self._head.show(self._title or ("nothing changes" if self._known else ""), "", "", "")
             return
-        diff = self._diffs[self._index]
+        diff = self._changes[self._index].diff
         places: list[tuple[str, int, int]] = []
-        if len(self._diffs) > 1:
-            places.append(("file", self._index + 1, len(self._diffs)))
+        if len(self._changes) > 1:
+            places.append(("file", self._index + 1, len(self._changes)))
         if diff.hunks:
             places.append(("hunk", self._view.hunk + 1, len(diff.hunks)))
         place = f" {self._symbols.separator} ".join(f"{what} {at} of {total}" for what, at, total in places)
@@ -257,14 +288,14 @@ class ReviewScreen(Screen[ApprovalDecision | None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys that have nowhere to go are not offered."""
         if action in ("next_file", "previous_file"):
-            return len(self._diffs) > 1
+            return len(self._changes) > 1
         if action in ("next_hunk", "previous_hunk"):
-            return sum(len(diff.hunks) for diff in self._diffs) > 1
+            return sum(len(change.hunks) for change in self._changes) > 1
         return True
 
     def action_next_hunk(self) -> None:
         """Go to the next hunk, and after the last one to the next file."""
-        if self._view.hunk + 1 < len(self._diffs[self._index].hunks):
+        if self._changes and self._view.hunk + 1 < len(self._changes[self._index].hunks):
             self._view.next_hunk()
         else:
             self.action_next_file()
@@ -275,11 +306,11 @@ class ReviewScreen(Screen[ApprovalDecision | None]):
             self._view.previous_hunk()
         elif self._index > 0:
             self._show(self._index - 1)
-            self._view.go_to_hunk(len(self._diffs[self._index].hunks) - 1)
+            self._view.go_to_hunk(len(self._changes[self._index].hunks) - 1)
 
     def action_next_file(self) -> None:
         """Go to the next file."""
-        if self._index + 1 < len(self._diffs):
+        if self._index + 1 < len(self._changes):
             self._show(self._index + 1)
 
     def action_previous_file(self) -> None:

@@ -22,7 +22,7 @@ from tui_agent.permissions.approval import (
 )
 from tui_agent.tui.actions import ACTIONS
 from tui_agent.tui.arming import ArmingGuard
-from tui_agent.tui.bindings import bindings_for, key_name, keys_of
+from tui_agent.tui.bindings import KEEPS_KEYS, bindings_for, key_name, keys_of
 from tui_agent.tui.later import later
 from tui_agent.tui.widgets.diff_text import one_line
 from tui_agent.tui.widgets.key_hints import Hint, KeyHints
@@ -167,6 +167,9 @@ class AnswerBar(Widget):
         self._timer = None
         if self._request is None or self.has_class("-commenting") or not self.screen.is_current:
             return
+        focused = self.screen.focused
+        if focused is not None and focused.has_class(KEEPS_KEYS):
+            return  # until it has them no more, which tells `prompt_key`
         if not self.guard.armed(self._clock()):
             self._wait()
             return

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -9,6 +10,7 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.strip import Strip
 from textual.widget import Widget
+from textual.worker import Worker
 
 from tui_agent.permissions.approval import (
     ApprovalRequest,
@@ -21,10 +23,13 @@ from tui_agent.text.sanitize import hidden_count
 from tui_agent.tui.arming import ArmingGuard
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.answer_bar import AnswerBar
-from tui_agent.tui.widgets.diff_items import Item, Note, counts_text, json_items, text_items
+from tui_agent.tui.widgets.diff_cells import Item, Note
+from tui_agent.tui.widgets.diff_items import Laid, counts_text, json_items, text_items
+from tui_agent.tui.widgets.diff_outline import Outline, is_small, outlines, outlines_in_thread
 from tui_agent.tui.widgets.diff_text import cells, one_line, shortened
 from tui_agent.tui.widgets.diff_view import DiffView
-from tui_agent.workspace.diff import FileDiff, diff_plan
+from tui_agent.workspace.changes import ChangePlan
+from tui_agent.workspace.diff import FileDiff
 
 SMALLEST = 5
 """Lines the panel may always take, so that its keys and a line of its content fit into a terminal of ten."""
@@ -129,6 +134,8 @@ class ApprovalPanel(Widget):
         super().__init__(id=id)
         self._symbols = symbols
         self._request: ApprovalRequest | None = None
+        self._changes: tuple[Outline, ...] = ()
+        self._comparing: Worker[None] | None = None
         self._place = ""
         self._wants = ("", "", "")
         self._head = QuestionHead(symbols)
@@ -151,6 +158,11 @@ class ApprovalPanel(Widget):
         return self._request
 
     @property
+    def changes(self) -> tuple[Outline, ...]:
+        """The diffs of the change that is asked about; empty before they are known, and when it changes nothing."""
+        return self._changes
+
+    @property
     def armed(self) -> bool:
         """True when a key pressed now would answer."""
         return self._bar.armed
@@ -161,24 +173,59 @@ class ApprovalPanel(Widget):
         return self._bar.guard.opens_at()
 
     def ask(self, request: ApprovalRequest, waiting: int = 1) -> None:
-        """Show a request; `waiting` counts the questions in line, this one included."""
+        """Show a request; `waiting` counts the questions in line, this one included.
+
+        A large change is compared in a thread first; nothing can be answered before it is shown.
+        """
+        self._stop_comparing()
         self._request = request
         self._place = f"{request.position} of {request.total}" if request.total > 1 else ""
         if not self._place and waiting > 1:
             self._place = f"1 of {waiting}"
-        diffs = diff_plan(request.access.plan) if isinstance(request.access, WriteAccess) else ()
-        self._wants = _wants(request, diffs, self._symbols)
-        self._bar.ask(request)
-        self._show(request, diffs)
+        access = request.access
+        if not isinstance(access, WriteAccess):
+            self._present(request, ())
+        elif is_small(access.plan):
+            self._present(request, outlines(access.plan))
+        else:
+            self._changes = ()
+            self._bar.clear()
+            self._wants = ("wants to write", one_line(request.title), "")
+            self._body.show(lambda width: Laid([[Note(f"comparing{self._symbols.ellipsis}")]]))
+            self._comparing = self.run_worker(partial(self._compare, request, access.plan), exit_on_error=False)
         self.add_class("-asking")
         self._tell_head()
 
+    async def _compare(self, request: ApprovalRequest, plan: ChangePlan) -> None:
+        try:
+            changes = await outlines_in_thread(plan)
+        except Exception as error:
+            note = Note(f"this cannot be shown, and so not allowed: {error}; esc stops the turn", "error")
+            self._body.show(lambda width: Laid([[note]]))
+            return
+        self._present(request, changes)
+        self._tell_head()
+
+    def _present(self, request: ApprovalRequest, changes: tuple[Outline, ...]) -> None:
+        """Show what is asked, and the keys that answer it."""
+        self._changes = changes
+        self._wants = _wants(request, [change.diff for change in changes], self._symbols)
+        self._bar.ask(request)
+        self._show(request, changes)
+
+    def _stop_comparing(self) -> None:
+        if self._comparing is not None:
+            self._comparing.cancel()
+            self._comparing = None
+
     def clear(self) -> None:
         """Nothing waits for an answer any more."""
+        self._stop_comparing()
         self._request = None
+        self._changes = ()
         self._bar.clear()
         self.remove_class("-asking")
-        self._body.show(lambda width: ())
+        self._body.show(lambda width: Laid(()))
 
     def prompt_key_pressed(self) -> None:
         """A key or paste went to the prompt: no answer counts until it has been silent."""
@@ -208,22 +255,24 @@ class ApprovalPanel(Widget):
 
     # ---- content ----
 
-    def _show(self, request: ApprovalRequest, diffs: Sequence[FileDiff]) -> None:
+    def _show(self, request: ApprovalRequest, changes: Sequence[Outline]) -> None:
         access = request.access
-        facts = self._facts(request, diffs)
-        if diffs:
-            self._body.show_diff(diffs[0], tail=facts)
+        facts = self._facts(request, [change.diff for change in changes])
+        if changes:
+            self._body.show_diff(changes[0], tail=facts)
             return
-        if isinstance(access, CommandAccess):
-            content = text_items(access.command, self._symbols)
-        elif isinstance(access, ForeignAccess):
-            content = json_items(access.arguments, self._symbols)
-        elif isinstance(access, ReadAccess):
-            content = text_items("\n".join(access.paths), self._symbols)
-        else:
-            content = [Note(request.title, "text")]
-        items: list[Item] = [*content, *facts]
-        self._body.show(lambda width: items if self._bar.hints.fits(width) else [*items, *_grant(request)])
+
+        def build(width: int) -> Laid:
+            tail = facts if self._bar.hints.fits(width) else [*facts, *_grant(request)]
+            if isinstance(access, CommandAccess):
+                return text_items(access.command, self._symbols, width=width, tail=tail)
+            if isinstance(access, ForeignAccess):
+                return json_items(access.arguments, self._symbols, width=width, tail=tail)
+            if isinstance(access, ReadAccess):
+                return text_items("\n".join(access.paths), self._symbols, width=width, tail=tail)
+            return Laid([[Note(request.title, "text"), *tail]])
+
+        self._body.show(build)
 
     def _facts(self, request: ApprovalRequest, diffs: Sequence[FileDiff]) -> list[Item]:
         """What is known about it besides the content, and why it asks."""
@@ -231,8 +280,8 @@ class ApprovalPanel(Widget):
         dot = f" {self._symbols.separator} "
         facts: list[Item] = []
         if isinstance(access, CommandAccess):
-            hidden = hidden_count(access.command)
-            facts.append(Note(dot.join(_measures(access.command)), "warning" if hidden else "muted"))
+            said = _measures(access.command)
+            facts.append(Note(dot.join(said), "warning" if len(said) > 2 else "muted"))
             ends = "runs in the background" if access.background else f"stopped after {access.timeout:g} s"
             facts.append(Note(f"in {access.working_directory}{dot}{ends}"))
         elif isinstance(access, ForeignAccess):
@@ -242,8 +291,8 @@ class ApprovalPanel(Widget):
                 counts = f"  {counts_text(diff, self._symbols)}" if len(diffs) > 1 else ""
                 facts.append(Note(f"writes {change.path}{counts}"))
         if request.repairs:
-            said = "; ".join(map(one_line, request.repairs)).replace("→", self._symbols.arrow)
-            facts.append(Note(f"repaired: {said}", "faint"))
+            repairs = "; ".join(map(one_line, request.repairs)).replace("→", self._symbols.arrow)
+            facts.append(Note(f"repaired: {repairs}", "faint"))
         facts += (Note(f"ask because: {reason}") for reason in request.reasons)
         return facts
 

@@ -1,276 +1,123 @@
-"""The lines of a diff, a command or a note as they are laid out for a width: what each says and how it is painted."""
+"""A diff, a text or the arguments of a call as items: known by their number, each made when it is looked at."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import zip_longest
-from typing import Any, Literal, Protocol
+from itertools import accumulate, zip_longest
+from typing import Any, Final, overload
 
-from rich.segment import Segment
-from rich.style import Style
-from textual.strip import Strip
-
-from tui_agent.tui.theming import UNICODE, Palette, Symbols
+from tui_agent.tui.theming import UNICODE, Symbols
+from tui_agent.tui.widgets.diff_cells import Cell, HunkHead, Item, Line, Note, Pair, Replaced, gutter_of, halves
+from tui_agent.tui.widgets.diff_excerpts import excerpts
+from tui_agent.tui.widgets.diff_outline import LONG, Outline, Stretch
 from tui_agent.tui.widgets.diff_syntax import Syntax, Version
-from tui_agent.tui.widgets.diff_text import Breaks, Layer, Shown, cells, is_plain, one_line, segments, show
-from tui_agent.workspace.diff import FileDiff, Hunk, Row, Side, intraline, line_ending
+from tui_agent.tui.widgets.diff_text import is_plain_text
+from tui_agent.workspace.diff import FileDiff, Row
+from tui_agent.workspace.intraline import Span
 
-Role = Literal["text", "muted", "faint", "accent", "warning", "error"]
-
-
-@dataclass(frozen=True, slots=True)
-class Paint:
-    """What painting needs besides the text: the theme, and the background everything stands on."""
-
-    palette: Palette
-    ground: Style
-    symbols: Symbols
+NO_NEWLINE: Final = "  (no newline)"
 
 
-class Item(Protocol):
-    """Something laid out; it takes `height(width)` lines of the screen."""
+class Lines(Sequence[Item]):
+    """Lines of a file (or pairs of them), some perhaps in parts.
 
-    @property
-    def place(self) -> int:
-        """Its place in the content, the same in every layout; items in order have places in order."""
-        ...
-
-    def height(self, width: int) -> int:
-        """Lines it takes at a width; at least one."""
-        ...
-
-    def strip(self, width: int, index: int, paint: Paint) -> Strip:
-        """One of those lines, exactly `width` cells wide."""
-        ...
-
-
-@dataclass(frozen=True)
-class Note:
-    """A sentence of ours (foreign parts are spelled out), wrapped."""
-
-    text: str
-    role: Role = "muted"
-    place: int = -1
-
-    @cached_property
-    def _shown(self) -> Shown:
-        return show(self.text)
-
-    @cached_property
-    def _breaks(self) -> Breaks:
-        return Breaks(self._shown.text, words=True)
-
-    def height(self, width: int) -> int:
-        """As `Item`."""
-        return self._breaks.count(max(1, width))
-
-    def strip(self, width: int, index: int, paint: Paint) -> Strip:
-        """As `Item`."""
-        style = paint.ground + _role(paint.palette, self.role)
-        start, end = self._breaks.piece(max(1, width), index)
-        line = segments(self._shown.text, start, end, style, list(_marks(self._shown, paint.palette)))
-        return Strip(line).adjust_cell_length(width, paint.ground)
-
-
-@dataclass(frozen=True)
-class HunkHead:
-    """The line above a hunk: which lines, in which definition, how many unchanged ones are left out before it."""
-
-    hunk: Hunk
-    number: int
-    skipped: int
-    place: int
-
-    @cached_property
-    def _text(self) -> tuple[str, str, str]:
-        old = _range(self.hunk.old_start, self.hunk.old_lines)
-        new = _range(self.hunk.new_start, self.hunk.new_lines)
-        return old, new, one_line(self.hunk.heading)
-
-    def height(self, width: int) -> int:
-        """As `Item`."""
-        return 1
-
-    def strip(self, width: int, index: int, paint: Paint) -> Strip:
-        """As `Item`."""
-        ground = paint.ground + paint.palette.surface
-        old, new, heading = self._text
-        where = f"@@ {old} {paint.symbols.arrow} {new}"
-        skipped = f"{self.skipped:,} unchanged " if self.skipped else ""
-        line = [Segment(where, ground + paint.palette.accent)]
-        if heading:
-            line.append(Segment(f"  {heading}", ground + paint.palette.muted))
-        room = width - len(skipped)
-        if cells(where) + cells(heading) + 3 > room:
-            return Strip(line).adjust_cell_length(width, ground)
-        left = Strip(line).adjust_cell_length(room, ground)
-        return Strip([*left, Segment(skipped, ground + paint.palette.faint)])
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One line of a file on one side, with its numbers.
-
-    `numbers` are the columns of the gutter, right-aligned to `digits`; a `side` other than "text" has a column for its
-    sign. `partner` is the line it replaced or that replaced it; `tail` is said after the text.
+    `make` gives the item of a line that begins with a character of it. `sizes` are the lengths of the lines when some
+    need parts, `step` is the length of a part. `height` is that of every item, negative when it is only a guess.
     """
 
-    side: Side | Literal["text"]
-    numbers: tuple[int, ...]
-    digits: int
-    source: str
-    tail: str = ""
-    partner: str | None = None
-    syntax: Syntax | None = None
-    version: Version = "new"
-    line: int = 0
-    tab: str = "→"
+    def __init__(
+        self, count: int, make: Callable[[int, int], Item], sizes: Sequence[int], step: int, height: int
+    ) -> None:
+        self._make = make
+        self._step = step
+        self._ends = list(accumulate(max(1, -(-size // step)) for size in sizes)) if sizes else None
+        self._count = self._ends[-1] if self._ends else count
+        self.height = height
 
-    @property
-    def gutter(self) -> int:
-        """Cells before the text."""
-        return (self.digits + 1) * len(self.numbers) + (1 if self.side == "text" else 2)
+    def __len__(self) -> int:
+        return self._count
 
-    @cached_property
-    def shown(self) -> Shown:
-        """What is painted of the text."""
-        shown = show(self.source, self.tab)
-        if not self.tail:
-            return shown
-        end = len(shown.text)
-        whole = Shown(shown.text + self.tail, shown.pieces)
-        return whole if end else Shown(self.tail, ())
-
-    @cached_property
-    def changed(self) -> tuple[tuple[int, int], ...]:
-        """The spans that differ from the partner."""
-        if self.partner is None:
-            return ()
-        if self.side == "removed":
-            return intraline(self.source, self.partner)[0]
-        return intraline(self.partner, self.source)[1]
-
-    def height(self, width: int) -> int:
-        """Lines it takes at a width."""
-        room = max(1, width - self.gutter)
-        if not self.tail and len(self.source) <= room and is_plain(self.source):
-            return 1
-        return self.shown.breaks.count(room)
-
-    def paint(self, width: int, index: int, paint: Paint) -> list[Segment]:
-        """One line of it, exactly `width` cells wide."""
-        palette = paint.palette
-        ground, number, sign = paint.ground, palette.faint, " "
-        if self.side == "added":
-            ground, number, sign = ground + palette.added_background, palette.added, "+"
-        elif self.side == "removed":
-            ground, number, sign = ground + palette.removed_background, palette.removed, "-"
-        out: list[Segment] = []
-        if index < self.height(width):
-            gutter = " " * self.gutter
-            if not index:
-                columns = (f"{value or '':>{self.digits}}" for value in self.numbers)
-                gutter = f"{' '.join(columns)} {sign} "[: self.gutter]
-            room = max(1, width - self.gutter)
-            start, end = self.shown.breaks.piece(room, index)
-            out = [Segment(gutter, ground + number)]
-            out += segments(self.shown.text, start, end, ground + palette.text, list(self._layers(palette)))
-        return list(Strip(out).adjust_cell_length(width, ground))
-
-    def _layers(self, palette: Palette) -> Iterator[Layer]:
-        shown = self.shown
-        if self.syntax is not None:
-            for token in self.syntax.line(self.version, self.line):
-                yield Layer(*shown.span(token.start, token.end), palette.syntax(token.kind))
-        if self.changed:
-            emphasis = palette.added_emphasis if self.side == "added" else palette.removed_emphasis
-            for span in self.changed:
-                yield Layer(*shown.span(*span), emphasis)
-        yield from _marks(shown, palette)
-        if self.tail:
-            yield Layer(len(shown.text) - len(self.tail), len(shown.text), palette.faint)
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Item]: ...
+    def __getitem__(self, index: int | slice) -> Item | Sequence[Item]:
+        if isinstance(index, slice):
+            return [self[each] for each in range(*index.indices(self._count))]
+        if self._ends is None:
+            return self._make(index, 0)
+        line = bisect_right(self._ends, index)
+        return self._make(line, (index - (self._ends[line - 1] if line else 0)) * self._step)
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of a unified diff, or of a numbered text."""
+class Laid(Sequence[Item]):
+    """Groups of items one below the other, for one width."""
 
-    cell: Cell
-    place: int
-
-    def height(self, width: int) -> int:
-        """As `Item`."""
-        return self.cell.height(width)
-
-    def strip(self, width: int, index: int, paint: Paint) -> Strip:
-        """As `Item`."""
-        return Strip(self.cell.paint(width, index, paint), width)
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """A line before beside the line after; one of them may be missing."""
-
-    left: Cell | None
-    right: Cell | None
-    place: int
-
-    def height(self, width: int) -> int:
-        """As `Item`."""
-        left, right = _halves(width)
-        return max(
-            self.left.height(left) if self.left else 1,
-            self.right.height(right) if self.right else 1,
-        )
-
-    def strip(self, width: int, index: int, paint: Paint) -> Strip:
-        """As `Item`."""
-        left, right = _halves(width)
-        missing = paint.ground + paint.palette.surface
-        halves = [
-            cell.paint(size, index, paint) if cell else [Segment(" " * size, missing)]
-            for cell, size in ((self.left, left), (self.right, right))
+    def __init__(self, groups: Sequence[Sequence[Item]]) -> None:
+        self._groups = [group for group in groups if len(group)]
+        self._ends = list(accumulate(map(len, self._groups)))
+        self.heads = [
+            end - 1
+            for end, group in zip(self._ends, self._groups, strict=True)
+            if isinstance(group, list) and isinstance(group[-1], HunkHead)
         ]
-        return Strip([*halves[0], Segment(" ", paint.ground), *halves[1]], width)
+        """Which items are heads of hunks."""
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Item]: ...
+    def __getitem__(self, index: int | slice) -> Item | Sequence[Item]:
+        if isinstance(index, slice):
+            return [self[each] for each in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        index %= len(self)
+        group = bisect_right(self._ends, index)
+        return self._groups[group][index - (self._ends[group - 1] if group else 0)]
+
+    def heights(self) -> "array[int]":
+        """The height of each item; negative where it is only guessed."""
+        out = array("i")
+        for group in self._groups:
+            height = group.height if isinstance(group, Lines) else -1
+            out.extend(array("i", [height]) * len(group))
+        return out
 
 
-def _halves(width: int) -> tuple[int, int]:
-    left = (width - 1) // 2
-    return left, width - 1 - left
-
-
-# ---- from content to items ----
-
-
-def diff_items(diff: FileDiff, split: bool, syntax: Syntax | None, symbols: Symbols = UNICODE) -> list[Item]:
-    """A whole diff laid out; places are the same for both layouts."""
-    place = 0
-    digits = len(str(max(len(diff.old_lines), len(diff.new_lines), 1)))
-    hide_cr = line_ending(diff.after) == "CRLF" and line_ending(diff.before) in ("", "CRLF")
-    cells_of = _Cells(diff, digits, hide_cr, syntax if diff.encoding != "binary" else None, symbols.arrow)
+def diff_items(
+    outline: Outline,
+    split: bool,
+    syntax: Syntax | None,
+    symbols: Symbols = UNICODE,
+    *,
+    width: int = 120,
+    tail: Sequence[Item] = (),
+) -> Laid:
+    """A whole diff laid out, and `tail` below it; places are the same for both layouts."""
+    diff = outline.diff
+    rows = _Rows(outline, split, width, syntax if diff.encoding != "binary" else None, symbols.arrow)
     said = headline(diff)
-    out: list[Item] = [Note(", ".join(said), "warning", place)] if said else []
-    seen = 0
-    for number, hunk in enumerate(diff.hunks):
+    groups: list[Sequence[Item]] = [[Note(", ".join(said), "warning", 0)]] if said else []
+    place = seen = 0
+    for number, (hunk, stretches) in enumerate(zip(diff.hunks, outline.hunks, strict=True)):
         first = hunk.old_start - bool(hunk.old_lines)
         if diff.kind != "created":
-            out.append(HunkHead(hunk, number, first - seen, place))
+            groups.append([HunkHead(hunk, number, first - seen, place)])
         seen = first + hunk.old_lines
-        for removed, added in _runs(hunk.rows):
-            if removed and added and removed[0] is added[0]:
-                out += cells_of.context(removed, place, split)
-                place += len(removed)
-            elif split:
-                out += cells_of.pairs(removed, added, place)
-                place += len(removed) + len(added)
-            else:
-                out += cells_of.lines(removed, added, place)
-                place += len(removed) + len(added)
+        for stretch in stretches:
+            made, place = rows.of(stretch, place)
+            groups += made
     rest = len(diff.old_lines) - seen
     if rest > 0 and diff.hunks and diff.kind != "binary":
-        out.append(Note(f"{rest:,} unchanged below", "faint", place))
-    return out
+        groups.append([Note(f"{rest:,} unchanged below", "faint", place)])
+    groups.append(list(tail))
+    return Laid(groups)
 
 
 def headline(diff: FileDiff) -> list[str]:
@@ -290,106 +137,196 @@ def counts_text(diff: FileDiff, symbols: Symbols) -> str:
     return f"{symbols.plus}{diff.added:,} {symbols.minus}{diff.removed:,}"
 
 
-def text_items(text: str, symbols: Symbols = UNICODE) -> list[Item]:
-    """A numbered text, every line of it."""
+def text_items(text: str, symbols: Symbols = UNICODE, *, width: int = 120, tail: Sequence[Item] = ()) -> Laid:
+    """A numbered text, every line of it, and `tail` below it."""
     lines = text.split("\n")
     digits = len(str(len(lines)))
-    return [
-        Line(Cell("text", (number,), digits, line, tab=symbols.arrow), number)
-        for number, line in enumerate(lines, start=1)
-    ]
+    room = max(1, width - gutter_of("text", 1, digits))
+    longest = max(map(len, lines))
+    step = _step(room)
+
+    long = longest > step
+    places: Sequence[int] = [0, *accumulate(len(line) + 1 for line in lines)] if long else range(len(lines))
+
+    def make(index: int, start: int) -> Item:
+        part = lines[index][start : start + step]
+        cell = Cell("text", (index + 1,), digits, part, tab=symbols.arrow, start=start, first=start == 0)
+        return Line(cell, places[index] + start)
+
+    height = 1 if longest <= room and is_plain_text(text) else -(step // room) if long else -1
+    sizes = list(map(len, lines)) if long else []
+    return Laid([Lines(len(lines), make, sizes, step, height), list(tail)])
 
 
-def json_items(arguments: Mapping[str, Any], symbols: Symbols = UNICODE) -> list[Item]:
+def json_items(
+    arguments: Mapping[str, Any], symbols: Symbols = UNICODE, *, width: int = 120, tail: Sequence[Item] = ()
+) -> Laid:
     """The arguments of a call, indented, as they were understood."""
-    return text_items(json.dumps(arguments, indent=2, ensure_ascii=False, default=str), symbols)
+    text = json.dumps(arguments, indent=2, ensure_ascii=False, default=str)
+    return text_items(text, symbols, width=width, tail=tail)
 
 
-def _runs(rows: Sequence[Row]) -> Iterator[tuple[list[Row], list[Row]]]:
-    """Stretches of a hunk: removed lines with the added ones that follow; context as the same rows on both sides."""
-    removed: list[Row] = []
-    added: list[Row] = []
-    context: list[Row] = []
-    for row in rows:
-        if row.side == "context":
-            if removed or added:
-                yield removed, added
-                removed, added = [], []
-            context.append(row)
-            continue
-        if context:
-            yield context, context
-            context = []
-        (removed if row.side == "removed" else added).append(row)
-    if context:
-        yield context, context
-    if removed or added:
-        yield removed, added
+def _step(room: int) -> int:
+    """The length of a part: whole lines of the screen where every character takes a cell."""
+    return max(1, LONG // room) * room
 
 
-@dataclass(frozen=True, slots=True)
-class _Cells:
-    """Makes the cells of one diff."""
+@dataclass(slots=True)
+class _Rows:
+    """Makes the groups of one diff's stretches."""
 
-    diff: FileDiff
-    digits: int
-    hide_cr: bool
+    outline: Outline
+    split: bool
+    width: int
     syntax: Syntax | None
     tab: str
+    digits: int = 0
+    room: int = 1
+    step: int = 1
+    flat: bool = False
 
-    def context(self, rows: Sequence[Row], place: int, split: bool) -> Iterator[Item]:
-        for index, row in enumerate(rows):
-            if split:
-                left = self._cell(row, (row.old,), "old")
-                yield Pair(left, self._cell(row, (row.new,), "new"), place + index)
-            else:
-                yield Line(self._cell(row, (row.old, row.new), "new"), place + index)
+    def __post_init__(self) -> None:
+        diff = self.outline.diff
+        self.digits = len(str(max(len(diff.old_lines), len(diff.new_lines), 1)))
+        columns = 1 if self.split or diff.kind == "created" else 2
+        width = min(halves(self.width)) if self.split else self.width
+        self.room = max(1, width - gutter_of("context", columns, self.digits))
+        self.step = _step(self.room)
+        self.flat = self.outline.plain is not None and self.outline.plain + len(NO_NEWLINE) <= self.room
 
-    def lines(self, removed: Sequence[Row], added: Sequence[Row], place: int) -> Iterator[Item]:
-        numbers = 1 if self.diff.kind == "created" else 2
-        for index, row in enumerate(removed):
-            partner = added[index].text if index < len(added) else None
-            yield Line(self._cell(row, (row.old, row.new), "old", partner), place + index)
-        for index, row in enumerate(added):
-            partner = removed[index].text if index < len(removed) else None
-            yield Line(self._cell(row, (row.old, row.new)[-numbers:], "new", partner), place + len(removed) + index)
+    def of(self, stretch: Stretch, place: int) -> tuple[list[Sequence[Item]], int]:
+        """The groups of a stretch, and the place after it; a row takes one, where some are long one a character."""
+        removed, added = stretch.removed, stretch.added
+        long = stretch.longest > min(LONG, self.step)
+        before = _places(removed, place, long)
+        after = before if stretch.context else _places(added, before[-1], long)
+        end = after[-1]
+        if long:
+            return [list(self._excerpts(stretch, before, after))], end
+        if stretch.context:
+            return [self._lines(len(added), lambda at, _: self._whole(added[at], added[at], before[at]))], end
+        if self.split:
 
-    def pairs(self, removed: Sequence[Row], added: Sequence[Row], place: int) -> Iterator[Item]:
-        for index, (old, new) in enumerate(zip_longest(removed, added)):
-            left = self._cell(old, (old.old,), "old", new.text if new else None) if old else None
-            right = self._cell(new, (new.new,), "new", old.text if old else None) if new else None
-            yield Pair(left, right, place + (index if old else len(removed) + index))
+            def pair(at: int, _start: int) -> Item:
+                found = before[at] if at < len(removed) else after[at]
+                return self._whole(_at(removed, at), _at(added, at), found)
 
-    def _cell(self, row: Row, numbers: tuple[int, ...], version: Version, partner: str | None = None) -> Cell:
-        text = row.text
-        if self.hide_cr:
-            text = text.removesuffix("\r")
-            partner = partner.removesuffix("\r") if partner is not None else None
+            return [self._lines(max(len(removed), len(added)), pair)], end
+
+        def gone(at: int, _start: int) -> Item:
+            return Line(self._cell(removed[at], _at(added, at), "old"), before[at])
+
+        def come(at: int, _start: int) -> Item:
+            return Line(self._cell(added[at], _at(removed, at)), after[at])
+
+        return [self._lines(len(removed), gone), self._lines(len(added), come)], end
+
+    def _lines(self, count: int, make: Callable[[int, int], Item]) -> Lines:
+        return Lines(count, make, (), self.step, 1 if self.flat else -1)
+
+    def _whole(self, old: Row | None, new: Row | None, place: int) -> Item:
+        """Short lines beside each other, or the same line on both sides."""
+        return self._item(
+            self._cell(old, new, "old") if old and self.split else None, self._cell(new, old) if new else None, place
+        )
+
+    def _item(self, old: Cell | None, new: Cell | None, place: int) -> Item:
+        if self.split:
+            return Pair(old, new, place)
+        cell = new or old
+        assert cell is not None
+        return Line(cell, place)
+
+    def _excerpts(self, stretch: Stretch, before: Sequence[int], after: Sequence[int]) -> Iterator[Item]:
+        """Lines of which some are long, in parts; what is the same within replaced ones is left out."""
+        if self.split or stretch.context:
+            for at, (old, new) in enumerate(zip_longest(stretch.removed, stretch.added)):
+                yield from self._parts(old, new, before[at] if old else after[at])
+            return
+        for at, old in enumerate(stretch.removed):
+            yield from self._parts(old, None, before[at], _at(stretch.added, at))
+        for at, new in enumerate(stretch.added):
+            yield from self._parts(None, new, after[at], _at(stretch.removed, at))
+
+    def _parts(self, old: Row | None, new: Row | None, place: int, other: Row | None = None) -> Iterator[Item]:
+        """The parts of a line, or of two beside each other; `other` is what the only one replaced or became."""
+        one, two = old or other, new or other
+        same = one is two
+        known = None if same or not one or not two else self.outline.within.get((one.old, two.new))
+        shown = 0
+        seen = False
+        for excerpt in excerpts(known, *(len(row.text) if row else 0 for row in (one, two))):
+            left, right = excerpt[:2], excerpt[2:]
+            start, end = left if old else right
+            if start > shown:
+                yield _left_out(start - shown, place + shown)
+            longest = max(high - low for row, (low, high) in ((old, left), (new, right)) if row)
+            for at in range(0, max(1, longest), self.step):
+                first = not at and not seen
+                before = self._part(old, new or other, "old", left, at, first)
+                after = self._part(new, old or other, "new", right, at, first)
+                yield self._item(before, after, place + min(start + at, end))
+            shown, seen = end, True
+        line = old or new
+        size = len(line.text) if line else 0
+        if shown < size:
+            yield _left_out(size - shown, place + shown)
+
+    def _part(
+        self, row: Row | None, other: Row | None, version: Version, span: Span, at: int, first: bool
+    ) -> Cell | None:
+        """The part of a line that begins `at` characters after the beginning of the span, if there is one."""
+        start = span[0] + at
+        if row is None or (at and start >= span[1]):
+            return None
+        return self._cell(row, other, version, start, min(start + self.step, span[1]), first)
+
+    def _text(self, row: Row) -> str:
+        return row.text.removesuffix("\r") if self.outline.hide_cr else row.text
+
+    def _cell(
+        self,
+        row: Row,
+        other: Row | None,
+        version: Version = "new",
+        start: int = 0,
+        end: int | None = None,
+        first: bool = True,
+    ) -> Cell:
+        text = self._text(row)
+        replaced = None
+        if other is not None and other is not row:
+            old, new = (row, other) if row.side == "removed" else (other, row)
+            replaced = Replaced(self._text(old), self._text(new), self.outline.within.get((old.old, new.new)))
+        number = row.old if version == "old" else row.new
+        both = not self.split and self.outline.diff.kind != "created"
+        last = end is None or end >= len(row.text)
         return Cell(
             row.side,
-            numbers,
+            (row.old, row.new) if both else (number,),
             self.digits,
-            text,
-            "" if row.ends else "  (no newline)",
-            partner,
+            text[start:end],
+            NO_NEWLINE if last and not row.ends else "",
+            replaced,
             self.syntax,
             version,
-            row.old if version == "old" else row.new,
+            number,
             self.tab,
+            start,
+            first,
         )
 
 
-def _range(start: int, lines: int) -> str:
-    return f"{start}-{start + lines - 1}" if lines > 1 else str(start)
+def _left_out(characters: int, place: int) -> Note:
+    return Note(f"… {characters:,} characters unchanged", "faint", place)
 
 
-def _role(palette: Palette, role: Role) -> Style:
-    style: Style = getattr(palette, role)
-    return style
+def _places(rows: Sequence[Row], first: int, long: bool) -> Sequence[int]:
+    """Where each row begins, and where the last one ends."""
+    if not long:
+        return range(first, first + len(rows) + 1)
+    return list(accumulate((len(row.line) + 1 for row in rows), initial=first))
 
 
-def _marks(shown: Shown, palette: Palette) -> Iterator[Layer]:
-    """Tabs are quiet; characters that nobody would see stand out."""
-    for piece in shown.marks:
-        style = palette.faint if piece.mark == "tab" else palette.warning + Style(reverse=True)
-        yield Layer(piece.shown, piece.shown_end, style)
+def _at(rows: Sequence[Row], index: int) -> Row | None:
+    return rows[index] if index < len(rows) else None

@@ -22,8 +22,11 @@ BREATH = 20
 REST = 0.001
 """Seconds of such a rest."""
 
-LONGEST = 4_000
+LONGEST = 1_000
 """Longer lines (characters) are data, not code: they stay plain."""
+
+PATIENCE = 0.5
+"""Seconds of work on one block before the file is given up: some lexers take quadratic time on some texts."""
 
 
 class Token(NamedTuple):
@@ -73,7 +76,10 @@ class Syntax:
         return self._wanted.popitem()[0] if self._wanted else None
 
     def work(self, key: tuple[Version, int]) -> Block | None:
-        """Highlight a block; None when the file's name tells no language. One call at a time."""
+        """Highlight a block; None when the file's name tells no language or its lexer takes too long for it.
+
+        One call at a time.
+        """
         if self._lexer is None:
             self._lexer = _lexer(self._name)
         if self._lexer is None:
@@ -83,7 +89,8 @@ class Syntax:
         start = max(0, first - LEAD)
         lines = [line.rstrip("\r\n") for line in self._lines[version][start : first + BLOCK]]
         lines = [line if len(line) <= LONGEST else "" for line in lines]
-        return self._tokens(lines)[first - start :]
+        tokens = self._tokens(lines)
+        return None if tokens is None else tokens[first - start :]
 
     def done(self, key: tuple[Version, int], block: Block | None) -> None:
         """Keep what `work` returned."""
@@ -93,16 +100,19 @@ class Syntax:
         else:
             self._blocks[key] = block
 
-    def _tokens(self, lines: Sequence[str]) -> Block:
+    def _tokens(self, lines: Sequence[str]) -> Block | None:
         from pygments.token import Text, Whitespace
 
         assert self._lexer is not None
         out: list[list[tuple[int, int, int]]] = [[] for _ in lines]
         row = column = 0
+        until = time.thread_time() + PATIENCE
         for _, kind, text in self._lexer.get_tokens_unprocessed("\n".join(lines)):
             if kind not in self._kinds:
                 self._kinds[kind] = len(self._kinds)
                 self._kind_of.append(kind)
+            if time.thread_time() > until:
+                return None
             for index, part in enumerate(text.split("\n")):
                 if index:
                     row, column = row + 1, 0

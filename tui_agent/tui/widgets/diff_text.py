@@ -3,9 +3,10 @@
 import itertools
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Literal, NamedTuple
 
 from rich.cells import get_character_cell_size
@@ -16,6 +17,7 @@ from tui_agent.text.sanitize import sanitize
 
 TAB = 4
 _PLAIN = re.compile(r"[ -~]*")
+_PLAIN_TEXT = re.compile(r"[ -~\n]*")
 _LONG_BLANK = " " * 32
 _CODE = re.compile(r"<U\+([0-9A-F]{4,6})(?: ×(\d+))?>")
 _ONE_CELL = re.compile("[ -~¡-¬®-ʯ‐-―‘-‧→⇥–—…×]*")
@@ -60,10 +62,18 @@ class Shown:
             return piece.shown_end
         return piece.shown if piece.mark else piece.shown + raw - piece.raw
 
-    @property
-    def marks(self) -> tuple[Piece, ...]:
-        """What stands for something else than itself."""
-        return tuple(piece for piece in self.pieces if piece.mark)
+    @cached_property
+    def _marks(self) -> tuple[list[Piece], list[int]]:
+        marks = [piece for piece in self.pieces if piece.mark]
+        return marks, [piece.shown_end for piece in marks]
+
+    def marks(self, start: int, end: int) -> Iterator[Piece]:
+        """What stands for something else than itself, in a stretch of what is painted."""
+        marks, ends = self._marks
+        for piece in islice(marks, bisect_right(ends, start), None):
+            if piece.shown >= end:
+                break
+            yield piece
 
     @cached_property
     def breaks(self) -> "Breaks":
@@ -76,8 +86,16 @@ def is_plain(line: str) -> bool:
     return _PLAIN.fullmatch(line) is not None and _LONG_BLANK not in line
 
 
-def show(line: str, tab: str = "→") -> Shown:
-    """How to paint one line without its LF; `tab` is the one-cell mark at the beginning of an expanded tab."""
+def is_plain_text(text: str) -> bool:
+    """True when every line of a text is plain."""
+    return _PLAIN_TEXT.fullmatch(text) is not None and _LONG_BLANK not in text
+
+
+def show(line: str, tab: str = "→", *, inside: bool = False) -> Shown:
+    """How to paint one line without its LF; `tab` is the one-cell mark at the beginning of an expanded tab.
+
+    `inside`: it is the rest of a line, so that blanks at its beginning do not indent.
+    """
     if is_plain(line):
         return Shown(line, ())
     parts: list[str] = []
@@ -90,7 +108,7 @@ def show(line: str, tab: str = "→") -> Shown:
             pieces.append(Piece(raw, raw + 1, shown, shown + width, "tab"))
             raw, shown, column = raw + 1, shown + width, column + width
         # The character before tells the sanitiser that blanks here do not indent.
-        text = sanitize("." + part, "approval")[1:] if index else sanitize(part, "approval")
+        text = sanitize("." + part, "approval")[1:] if index or inside else sanitize(part, "approval")
         text = text.replace("\n", "<U+000A>")
         pieces += _pieces(part, text, raw, shown)
         parts.append(text)
@@ -184,21 +202,16 @@ class Layer(NamedTuple):
 
 def segments(text: str, start: int, end: int, base: Style, layers: Sequence[Layer]) -> list[Segment]:
     """The characters `start` to `end` of a text, later layers over earlier ones over `base`."""
-    cuts = {start, end}
-    inside = []
-    for layer in layers:
-        if layer.start < end and layer.end > start:
-            inside.append(layer)
-            cuts.add(max(start, layer.start))
-            cuts.add(min(end, layer.end))
+    inside = [layer for layer in layers if layer.start < end and layer.end > start]
     if not inside:
         return [Segment(text[start:end], base)] if end > start else []
-    ordered = sorted(cuts)
-    out = []
-    for left, right in itertools.pairwise(ordered):
-        style = base
-        for layer in inside:
-            if layer.start <= left and layer.end >= right:
-                style += layer.style
-        out.append(Segment(text[left:right], style))
-    return out
+    edges = {edge for layer in inside for edge in (max(start, layer.start), min(end, layer.end))}
+    cuts = sorted(edges | {start, end})
+    place = {cut: index for index, cut in enumerate(cuts)}
+    styles = [base] * (len(cuts) - 1)
+    for layer in inside:
+        for index in range(place[max(start, layer.start)], place[min(end, layer.end)]):
+            styles[index] += layer.style
+    return [
+        Segment(text[left:right], style) for (left, right), style in zip(itertools.pairwise(cuts), styles, strict=True)
+    ]

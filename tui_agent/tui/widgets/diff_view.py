@@ -1,15 +1,17 @@
 """The difference of one file: unified or side by side, painted line by line however long it is."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Literal
 
 from textual.message import Message
 
 from tui_agent.tui.theming import UNICODE, Symbols
-from tui_agent.tui.widgets.diff_items import HunkHead, Item, diff_items
+from tui_agent.tui.widgets.diff_cells import Item
+from tui_agent.tui.widgets.diff_items import Laid, diff_items
 from tui_agent.tui.widgets.diff_lines import LineView
+from tui_agent.tui.widgets.diff_outline import Outline
 from tui_agent.tui.widgets.diff_syntax import Syntax
-from tui_agent.workspace.diff import FileDiff
 
 Layout = Literal["auto", "unified", "split"]
 
@@ -29,13 +31,14 @@ class DiffView(LineView):
         self._split = False
         self._hunk = 0
 
-    def show_diff(self, diff: FileDiff, tail: Sequence[Item] = ()) -> None:
+    def show_diff(self, outline: Outline, tail: Sequence[Item] = ()) -> None:
         """Show a diff from its beginning, and the items of `tail` below it."""
+        diff = outline.diff
         syntax = Syntax(diff.name, diff.old_lines, diff.new_lines)
 
-        def build(width: int) -> list[Item]:
+        def build(width: int) -> Laid:
             self._split = self._splits(width, diff.kind == "created")
-            return [*diff_items(diff, self._split, syntax, self._symbols), *tail]
+            return diff_items(outline, self._split, syntax, self._symbols, width=width, tail=tail)
 
         self._hunk = 0
         self.show(build, [syntax])
@@ -62,10 +65,10 @@ class DiffView(LineView):
 
     def go_to_hunk(self, number: int) -> None:
         """Bring the head of a hunk to the top, or as near as the end allows."""
-        heads = self._heads()
+        heads = self.items.heads
         if heads:
             number = max(0, min(number, len(heads) - 1))
-            self.go_to_line(self.line_of(heads[number]) if number else 0)
+            self.go_to_item(heads[number] if number else 0)
             self._hunk = number
             self.post_message(self.Moved())
 
@@ -80,12 +83,7 @@ class DiffView(LineView):
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Scrolling by hand makes the hunk at the top the present one."""
         super().watch_scroll_y(old_value, new_value)
-        line = round(new_value)
-        above = [number for number, index in enumerate(self._heads()) if self.line_of(index) <= line]
-        hunk = above[-1] if above else 0
+        hunk = max(0, bisect_right(self.items.heads, self.top_item) - 1)
         if hunk != self._hunk:
             self._hunk = hunk
             self.post_message(self.Moved())
-
-    def _heads(self) -> list[int]:
-        return [index for index, item in enumerate(self.items) if isinstance(item, HunkHead)]

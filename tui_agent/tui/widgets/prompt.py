@@ -14,7 +14,7 @@ from textual.widgets import TextArea
 
 from tui_agent.conversation.errors import TuiAgentError
 from tui_agent.text.sanitize import sanitize
-from tui_agent.tui.bindings import LEFT_TO_SCREEN, bindings_for, run_in_order
+from tui_agent.tui.bindings import LEFT_TO_SCREEN, bindings_for, passed_on, run_in_order
 from tui_agent.tui.history import PromptHistory
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.completion import (
@@ -161,6 +161,8 @@ class PromptArea(TextArea, inherit_bindings=False):
         if event.key in _LOCK_KEYS or _is_private(event.character):
             event.stop()
             event.prevent_default()
+            return
+        if passed_on(event, self):
             return
         self.post_message(self.KeyPressed())
         if event.key == "shift+\r":  # shift+enter as xterm and tmux send it: CSI 27;2;13~

@@ -1,9 +1,10 @@
 """The conversation as the screen sees it: ordered blocks with ids and versions, and no idea of width or colour."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
 from time import monotonic
 from typing import Literal, TypeVar
+
+from msgspec import Struct, field
 
 from tui_agent.conversation.events import FileDelta, Level
 
@@ -59,8 +60,7 @@ class GrowingText:
         return self._parts[0] if self._parts else ""
 
 
-@dataclass(slots=True, kw_only=True)
-class Block:
+class Block(Struct, kw_only=True):
     """Something in the transcript; `id` is stable, `version` grows with every change (both set by the document)."""
 
     id: int = 0
@@ -77,8 +77,7 @@ class Block:
         return False
 
 
-@dataclass(slots=True, kw_only=True)
-class UserBlock(Block):
+class UserBlock(Block, kw_only=True):
     """What the user asked."""
 
     text: str
@@ -89,8 +88,7 @@ class UserBlock(Block):
         return self.text
 
 
-@dataclass(slots=True, kw_only=True)
-class AgentBlock(Block):
+class AgentBlock(Block, kw_only=True):
     """An answer in Markdown; `note` says why it ended early."""
 
     text: GrowingText = field(default_factory=GrowingText)
@@ -103,8 +101,7 @@ class AgentBlock(Block):
         return str(self.text)
 
 
-@dataclass(slots=True, kw_only=True)
-class ThoughtBlock(Block):
+class ThoughtBlock(Block, kw_only=True):
     """Reasoning text; `seconds` is 0 while unknown, `started` monotonic seconds while it streams."""
 
     text: GrowingText = field(default_factory=GrowingText)
@@ -124,8 +121,7 @@ class ThoughtBlock(Block):
         return True
 
 
-@dataclass(slots=True, kw_only=True)
-class ToolBlock(Block):
+class ToolBlock(Block, kw_only=True):
     """A tool call from being written to its result.
 
     `content` is the result or error, `files` the changes it made, `tail` the last of what it printed so far, `written`
@@ -170,8 +166,7 @@ class ToolBlock(Block):
         return bool(self.content or self.tail or any(file.diff for file in self.files))
 
 
-@dataclass(slots=True, kw_only=True)
-class NoticeBlock(Block):
+class NoticeBlock(Block, kw_only=True):
     """Something the user should know, and what to do about it."""
 
     level: Level
@@ -184,8 +179,7 @@ class NoticeBlock(Block):
         return f"{self.text}\n{self.hint}".rstrip("\n")
 
 
-@dataclass(slots=True, kw_only=True)
-class SwitchBlock(Block):
+class SwitchBlock(Block, kw_only=True):
     """From here on another model answers."""
 
     provider: str
@@ -197,8 +191,7 @@ class SwitchBlock(Block):
         return f"{self.provider} · {self.model}"
 
 
-@dataclass(slots=True, kw_only=True)
-class WelcomeBlock(Block):
+class WelcomeBlock(Block, kw_only=True):
     """The first screen: lines of (text, role) spans, where a role is a colour role of the theme."""
 
     lines: tuple[tuple[tuple[str, str], ...], ...]
@@ -255,6 +248,16 @@ class Document:
             self.blocks.insert(self.index(before.id), block)
             self.on_change(None)
         return block
+
+    def put_first(self, blocks: Iterable[Block]) -> None:
+        """Put blocks of an earlier time above all others; gives them their ids."""
+        above = list(blocks)
+        for block in above:
+            self._last_id += 1
+            block.id = self._last_id
+            self._by_id[block.id] = block
+        self.blocks[:0] = above
+        self.on_change(None)
 
     def remove(self, block: Block) -> None:
         """Take a block out."""

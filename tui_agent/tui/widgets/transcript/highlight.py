@@ -1,5 +1,6 @@
 """Colour code line by line, each line once, carrying the lexer's state from one line to the next."""
 
+import re
 from copy import copy
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 # Names people write on fences that are not worth a search through every lexer.
 _PLAIN = frozenset({"", "text", "txt", "plain", "plaintext", "output", "none"})
 
+_WORD = re.compile("[:;,={]")
 _COMMENT = "syntax.Comment.Multiline"
 _OPERATOR = "syntax.Operator"
 
@@ -161,17 +163,22 @@ def _change(stack: list[str], new_state: Any) -> None:
 
 @lru_cache(64)
 def lexer_for(language: str) -> "Lexer | None":
-    """The lexer of a language as written on a fence or as a file name's ending, or None."""
-    name = language.strip().lower()
+    """The lexer of a language as written on a fence, or None.
+
+    Besides names these are file names' endings, paths, and names with something behind a colon or comma, or in braces.
+    """
+    name = language.strip("{}. ").lower()
     if name in _PLAIN:
         return None
     from pygments.lexers import get_lexer_by_name
     from pygments.util import ClassNotFound
 
-    try:
-        return get_lexer_by_name(name, stripnl=False, ensurenl=False)
-    except ClassNotFound:
-        return None
+    for candidate in dict.fromkeys((name, name.rpartition(".")[2], _WORD.split(name)[0])):
+        try:
+            return get_lexer_by_name(candidate, stripnl=False, ensurenl=False)
+        except ClassNotFound:
+            continue
+    return None
 
 
 @lru_cache(64)

@@ -1,322 +1,58 @@
-"""A part of a Markdown text as items: pieces that know how to become rows of a given width."""
+"""The inline tokens of a Markdown text as spans, and where their links are."""
 
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from tui_agent.text.sanitize import sanitize
-from tui_agent.tui.widgets.transcript.highlight import LineHighlighter
-from tui_agent.tui.widgets.transcript.lines import Line, Span, Spans, clip, width_of, wrap
-from tui_agent.tui.widgets.transcript.table import Table
+from tui_agent.tui.widgets.transcript.lines import Span, Spans, text_of
+from tui_agent.tui.widgets.transcript.links import Link, urls_in
 
 if TYPE_CHECKING:
-    from markdown_it import MarkdownIt
     from markdown_it.token import Token
 
-_HEADINGS = {"h1": "heading1+b", "h2": "heading2+b"}
-# Deeper than this nothing is to be gained from indenting further.
-_DEEPEST = 12
-# The parser drops what is nested deeper; such a part is shown as it is written.
-_NESTING = 60
+_FLAGS = {"strong_open": "b", "em_open": "i", "s_open": "s"}
 
 
-class Flow(NamedTuple):
-    """One logical line to be wrapped: `first` stands before its first row, `rest` before the others."""
+def inline_spans(tokens: "list[Token]", base: str) -> tuple[Spans, list[Link]]:
+    """The spans of inline tokens, line breaks being newlines in their text, and the links in that text.
 
-    first: Spans
-    rest: Spans
-    spans: Spans
-    hard: bool = False
-    band: str = ""
-
-    def lines(self, width: int) -> list[Line]:
-        """Rows of at most `width` cells."""
-        first, rest = fit_prefix(self.first, width), fit_prefix(self.rest, width)
-        if not self.spans:
-            return [Line(first, self.band)]
-        room = width - max(width_of(first), width_of(rest))
-        rows = wrap(self.spans, room, self.hard)
-        return [Line((*(rest if index else first), *row), self.band) for index, row in enumerate(rows)]
-
-
-class Rule(NamedTuple):
-    """A line across."""
-
-    first: Spans
-
-    def lines(self, width: int) -> list[Line]:
-        """One row."""
-        first = fit_prefix(self.first, width)
-        return [Line((*first, ("─" * max(1, width - width_of(first)), "line")))]
-
-
-class Framed(NamedTuple):
-    """A table behind a prefix."""
-
-    first: Spans
-    rest: Spans
-    table: Table
-
-    def lines(self, width: int) -> list[Line]:
-        """Rows of at most `width` cells."""
-        first, rest = fit_prefix(self.first, width), fit_prefix(self.rest, width)
-        rows = self.table.rows(width - max(width_of(first), width_of(rest)))
-        return [Line((*(rest if index else first), *row)) for index, row in enumerate(rows)]
-
-
-Item = Flow | Rule | Framed
-GAP = Flow((), (), ())
-
-
-class FenceMemory:
-    """The lines of one fence that were highlighted already, for a part that is parsed again and again as it grows."""
-
-    def __init__(self, language: str) -> None:
-        self.language = language
-        self._highlighter = LineHighlighter(language)
-        self._lines: list[str] = []
-        self._spans: list[Spans] = []
-
-    def highlighted(self, lines: list[str]) -> list[Spans]:
-        """The spans of all lines; the last one may still be growing and is not remembered."""
-        kept = len(self._lines)
-        if lines[:kept] != self._lines or kept >= len(lines):
-            self._highlighter = LineHighlighter(self.language)
-            self._lines, self._spans = [], []
-            kept = 0
-        for line in lines[kept:-1]:
-            self._spans.append(self._highlighter.line(line.expandtabs(4)))
-        self._lines = lines[:-1]
-        return [*self._spans, self._highlighter.fork().line(lines[-1].expandtabs(4))]
-
-
-class Parsed(NamedTuple):
-    """Items of a part, and whether it keeps a distance from its neighbours; `last_number` of an ordered list."""
-
-    items: list[Item]
-    roomy_before: bool
-    roomy_after: bool
-    last_number: int
-
-
-def fit_prefix(prefix: Spans, width: int) -> Spans:
-    """A prefix that leaves at least half of the width to the text."""
-    return clip(prefix, width // 2, mark="") if width_of(prefix) > width // 2 else prefix
-
-
-def items_of(source: str, references: dict[str, Any], first_number: int | None, fences: list[FenceMemory]) -> Parsed:
-    """Parse a sanitised part. Link definitions are read from and added to `references`.
-
-    `first_number` numbers the first top-level ordered list, whatever it says itself. `fences` remembers what was
-    highlighted when the beginning of the same part was parsed before.
+    A link is shown as its words and, unless they say it, its target.
     """
-    tokens = _parser().parse(source, {"references": references})
-    if any(token.level > _NESTING - 4 for token in tokens):
-        plain: list[Item] = [Flow((), (), ((line.expandtabs(4), "text"),)) for line in source.split("\n")]
-        return Parsed(plain, False, False, first_number or 0)
-    walker = _Walker(source.split("\n"), first_number, fences)
-    walker.walk(tokens)
-    return Parsed(walker.items, walker.roomy_before, walker.roomy_after, walker.last_number)
-
-
-@lru_cache(1)
-def _parser() -> "MarkdownIt":
-    # 40 ms that the first paint need not pay.
-    from markdown_it import MarkdownIt
-
-    return MarkdownIt("commonmark", {"html": False, "maxNesting": _NESTING}).enable(["table", "strikethrough"])
-
-
-class _Walker:
-    """Turns block tokens into items, keeping the prefixes of the containers it is in."""
-
-    def __init__(self, lines: list[str], first_number: int | None, fences: list[FenceMemory]) -> None:
-        self.items: list[Item] = []
-        self.roomy_before = False
-        self.roomy_after = False
-        self.last_number = first_number or 0
-        self._first_number = first_number
-        self._lines = lines
-        self._fences = fences
-        self._fence = 0  # how many were met
-        self._containers: list[tuple[str, Spans]] = []  # kind and what stands before every row
-        self._marker: Spans = ()  # stands before the next row instead of the last container's blank
-        self._counters: list[int | None] = []
-
-    def walk(self, tokens: "list[Token]") -> None:
-        index = 0
-        heading = ""
-        while index < len(tokens):
-            token = tokens[index]
-            kind = token.type
-            if kind == "inline":
-                self._text(token, heading)
-            elif kind == "heading_open":
-                self._space(token, roomy=True)
-                heading = _HEADINGS.get(token.tag, "heading3+b")
-            elif kind == "heading_close":
-                heading = ""
-            elif kind == "paragraph_open":
-                self._space(token)
-            elif kind in ("fence", "code_block"):
-                self._code(token)
-            elif kind == "hr":
-                self._space(token)
-                self.items.append(Rule(self._take_prefix()))
-            elif kind == "table_open":
-                end = next(at for at in range(index, len(tokens)) if tokens[at].type == "table_close")
-                self._table(token, tokens[index : end + 1])
-                index = end
-            elif kind.endswith("_open"):
-                self._enter(token)
-            elif kind.endswith("_close"):
-                self._leave(token)
-            index += 1
-
-    def _enter(self, token: "Token") -> None:
-        kind = token.type
-        if kind in ("bullet_list_open", "ordered_list_open"):
-            if kind == "bullet_list_open":
-                self._counters.append(None)
-            else:
-                start = int(token.attrGet("start") or (0 if token.attrGet("start") == 0 else 1))
-                outer = not self._containers and self._first_number is not None
-                self._counters.append(self._first_number if outer else start)
-        elif kind == "list_item_open":
-            self._space(token)
-            number = self._counters[-1]
-            if number is None:
-                marker = "• "
-            else:
-                marker = f"{number}{token.markup} "
-                self._counters[-1] = number + 1
-                if not self._containers:
-                    self.last_number = number
-            outer_marker = self._take_prefix() if self._marker else self._prefix()
-            self._containers.append(("item", ((" " * len(marker), "text"),)))
-            self._marker = (*outer_marker, (marker, "accent"))
-        elif kind == "blockquote_open":
-            self._space(token)
-            if self._marker:
-                self._marker = (*self._marker, ("▏ ", "faint"))
-            self._containers.append(("quote", (("▏ ", "faint"),)))
-
-    def _leave(self, token: "Token") -> None:
-        if token.type in ("bullet_list_close", "ordered_list_close"):
-            self._counters.pop()
-        elif token.type in ("list_item_close", "blockquote_close"):
-            if self._marker and token.type == "list_item_close":
-                # An empty item still shows its mark.
-                self.items.append(Flow(self._take_prefix(), (), ()))
-            self._containers.pop()
-            self._marker = ()
-
-    def _prefix(self) -> Spans:
-        return tuple(span for _, spans in self._containers[:_DEEPEST] for span in spans)
-
-    def _take_prefix(self) -> Spans:
-        """What stands before the next row: a pending list mark once, else the containers' blanks and bars."""
-        marker, self._marker = self._marker, ()
-        return marker or self._prefix()
-
-    def _space(self, token: "Token", roomy: bool = False) -> None:
-        """An empty row before a block, where the source has one or the kind of block wants one."""
-        self.roomy_after = roomy and token.type != "heading_open"
-        if not self.items:
-            self.roomy_before = roomy
-            return
-        if self._marker or not token.map:
-            return
-        line = token.map[0] - 1
-        blank = 0 <= line < len(self._lines) and not self._lines[line].strip(" \t>")
-        if (roomy or blank) and self.items[-1] != GAP:
-            self.items.append(Flow(self._prefix(), (), ()))
-
-    def _text(self, token: "Token", heading: str) -> None:
-        quoted = any(kind == "quote" for kind, _ in self._containers)
-        base = heading or ("muted" if quoted else "text")
-        spans = inline_spans(token.children or [], base)
-        first, rest = self._take_prefix(), self._prefix()
-        for line in _split_lines(spans):
-            self.items.append(Flow(first, rest, line))
-            first = rest
-
-    def _code(self, token: "Token") -> None:
-        self._space(token, roomy=not self._containers)
-        language = sanitize(token.info).strip().split(" ")[0] if token.info else ""
-        if self._fence == len(self._fences) or self._fences[self._fence].language != language:
-            self._fences[self._fence :] = [FenceMemory(language)]
-        memory = self._fences[self._fence]
-        self._fence += 1
-        first, rest = self._take_prefix(), self._prefix()
-        if language:
-            self.items.append(Flow(first, rest, ((language, "faint"),), hard=True, band="code"))
-            first = rest
-        for spans in memory.highlighted(token.content.removesuffix("\n").split("\n")):
-            self.items.append(Flow(first, rest, spans, hard=True, band="code"))
-            first = rest
-
-    def _table(self, token: "Token", tokens: "list[Token]") -> None:
-        self._space(token, roomy=not self._containers)
-        rows: list[tuple[Spans, ...]] = []
-        aligns: list[str] = []
-        row: list[Spans] = []
-        for cell in tokens:
-            if cell.type == "inline":
-                base = "text+b" if not rows else "text"
-                row.append(inline_spans(cell.children or [], base))
-            elif cell.type == "th_open":
-                style = str(cell.attrGet("style") or "")
-                aligns.append(style.removeprefix("text-align:"))
-            elif cell.type == "tr_close":
-                rows.append(tuple(row))
-                row = []
-        self.items.append(Framed(self._take_prefix(), self._prefix(), Table(tuple(rows), tuple(aligns))))
-
-
-def inline_spans(tokens: "list[Token]", base: str) -> Spans:
-    """The spans of inline tokens; line breaks become newlines in the text."""
     spans: list[Span] = []
+    found: list[Link] = []
     role, _, letters = base.partition("+")
     flags = list(letters)
-    links: list[tuple[str, int]] = []
+    links: list[tuple[str, int, int]] = []  # target, where it begins: span and character
+    at = 0
     for token in tokens:
         kind = token.type
-        if kind in ("strong_open", "em_open", "s_open"):
-            flags.append(kind[0] if kind[0] != "s" or kind == "s_open" else "b")
-            if kind == "em_open":
-                flags[-1] = "i"
+        if kind in _FLAGS:
+            flags.append(_FLAGS[kind])
         elif kind in ("strong_close", "em_close", "s_close"):
             flags.pop()
         elif kind == "link_open":
-            links.append((sanitize(str(token.attrGet("href") or "")), len(spans)))
+            links.append((sanitize(str(token.attrGet("href") or "")), len(spans), at))
         elif kind == "link_close":
-            target, start = links.pop()
-            shown = "".join(text for text, _ in spans[start:])
+            target, first, start = links.pop()
+            shown = text_of(spans[first:])
             if target and target.removeprefix("mailto:") != shown:
                 spans.append((f" ({target})" if shown else target, "faint"))
-        else:
-            text = _text_of(token)
-            if text:
+                at += len(spans[-1][0])
+            if target:
+                found.append((start, at, target))
+        elif text := _text_of(token):
+            if kind == "text" and not links and "://" in text:
+                spans += _with_urls(text, role, flags)
+            else:
                 name = "code_inline" if kind == "code_inline" else "link" if links else role
                 spans.append((text, _with_flags(name, flags)))
-    return tuple(spans)
+            if kind == "image" and not links and (source := sanitize(str(token.attrGet("src") or ""))):
+                found.append((at, at + len(text), source))
+            at += len(text)
+    return tuple(spans), found
 
 
-def _text_of(token: "Token") -> str:
-    if token.type in ("softbreak", "hardbreak"):
-        return "\n"
-    text = token.content
-    if token.type == "image":
-        text = f"[{text or 'image'}] ({token.attrGet('src') or ''})"
-    # Character references can spell what the sanitised source did not hold.
-    return sanitize(text).replace("\n", " ").expandtabs(4)
-
-
-def _with_flags(role: str, flags: list[str]) -> str:
-    return f"{role}+{''.join(sorted(set(flags)))}" if flags else role
-
-
-def _split_lines(spans: Spans) -> list[Spans]:
+def split_lines(spans: Spans, links: list[Link]) -> list[tuple[Spans, tuple[Link, ...]]]:
+    """The lines that newlines in the spans divide them into, each with its share of the links."""
     lines: list[list[Span]] = [[]]
     for text, role in spans:
         for index, piece in enumerate(text.split("\n")):
@@ -324,4 +60,39 @@ def _split_lines(spans: Spans) -> list[Spans]:
                 lines.append([])
             if piece:
                 lines[-1].append((piece, role))
-    return [tuple(line) for line in lines]
+    if not links:
+        return [(tuple(line), ()) for line in lines]
+    parts = []
+    begin = 0
+    for line in lines:
+        end = begin + sum(len(text) for text, _ in line)
+        inside = [(max(start, begin) - begin, min(stop, end) - begin, target) for start, stop, target in links]
+        parts.append((tuple(line), tuple(link for link in inside if link[0] < link[1])))
+        begin = end + 1
+    return parts
+
+
+def _with_urls(text: str, role: str, flags: list[str]) -> tuple[Span, ...]:
+    """Text with the URLs in it in the role of links."""
+    pieces: list[Span] = []
+    at = 0
+    for start, end, url in urls_in(text):
+        pieces += ((text[at:start], _with_flags(role, flags)), (url, _with_flags("link", flags)))
+        at = end
+    pieces.append((text[at:], _with_flags(role, flags)))
+    return tuple(piece for piece in pieces if piece[0])
+
+
+def _text_of(token: "Token") -> str:
+    if token.type in ("softbreak", "hardbreak"):
+        return "\n"
+    text = token.content
+    if token.type == "image":
+        text = "".join(child.content for child in token.children or ())
+        text = f"[{text or 'image'}] ({token.attrGet('src') or ''})"
+    # Character references can spell what the sanitised source did not hold.
+    return sanitize(text).replace("\n", " ").expandtabs(4)
+
+
+def _with_flags(role: str, flags: list[str]) -> str:
+    return f"{role}+{''.join(sorted(set(flags)))}" if flags else role

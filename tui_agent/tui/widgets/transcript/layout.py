@@ -1,7 +1,8 @@
 """Blocks as rows of a given width: what each kind looks like, without any colour."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from time import monotonic
+from typing import TYPE_CHECKING, NamedTuple
 
 from tui_agent.text.sanitize import sanitize
 from tui_agent.tui.widgets.transcript.document import (
@@ -15,15 +16,22 @@ from tui_agent.tui.widgets.transcript.document import (
     UserBlock,
     WelcomeBlock,
 )
-from tui_agent.tui.widgets.transcript.lines import EMPTY, Line, Spans, clip, wrap
-from tui_agent.tui.widgets.transcript.markdown import MarkdownText, WrappedMarkdown
+from tui_agent.tui.widgets.transcript.lines import EMPTY, Line, Spans, clip, text_of, wrap_at
+from tui_agent.tui.widgets.transcript.long_text import SourceLine
+from tui_agent.tui.widgets.transcript.places import ItemIndex
 from tui_agent.tui.widgets.transcript.text_rows import duration, first_line, last_lines, wrapped
 from tui_agent.tui.widgets.transcript.tool_rows import tool_rows
+
+if TYPE_CHECKING:  # the first paint has no answer
+    from tui_agent.tui.widgets.transcript.markdown import MarkdownText, WrappedMarkdown
 
 WIDEST = 120
 """Cells of text on a row, however wide the screen: longer rows are hard to read."""
 
 _THOUGHT_LINES = 3
+
+# Seconds of a frame that reading a long answer may take.
+_READING = 0.015
 
 _LEVELS = {"info": ("·", "muted"), "warning": ("!", "warning"), "error": ("✗", "error")}
 
@@ -72,44 +80,47 @@ def gap_before(previous: Block | None, block: Block) -> int:
     return 0 if isinstance(previous, ToolBlock) and isinstance(block, ToolBlock | ThoughtBlock) else 1
 
 
-def estimated_height(block: Block, width: int) -> int:
-    """About how many rows a block takes, without laying it out."""
-    match block:
-        case AgentBlock():
-            return max(1, block.text.newlines + block.text.length // width)
-        case UserBlock():
-            return 1 + block.text.count("\n") + len(block.text) // width
-        case ThoughtBlock() if not block.folded:
-            return 1 + block.text.newlines + block.text.length // width
-        case ToolBlock() if not block.folded:
-            return 2 + (sum(file.diff.count("\n") for file in block.files) or block.content.count("\n"))
-        case NoticeBlock():
-            return 1 + (1 if block.hint else 0) + len(block.text) // width
-        case WelcomeBlock():
-            return len(block.lines)
-    return 1
-
-
 class BlockRows:
     """The rows of one block at one width, kept until the block or the width changes.
 
     An answer keeps its parsed Markdown, so a change of width only wraps again and an appended piece only adds.
     """
 
-    __slots__ = ("_block", "_epoch", "_fed", "_markdown", "_version", "_wrapped", "frozen", "lines", "strips", "width")
+    __slots__ = (
+        "_block",
+        "_epoch",
+        "_fed",
+        "_index",
+        "_markdown",
+        "_version",
+        "_wrapped",
+        "complete",
+        "frozen",
+        "lines",
+        "strips",
+        "width",
+    )
 
     def __init__(self, block: Block) -> None:
         self._block = block
         self._version = -1
         self.width = 0
-        self.lines: list[Line] = []
+        self.lines: Sequence[Line] = []
         self.frozen = 0
+        self.complete = True
+        """Whether all of the block was read; if not, there are more rows to come: `read_on`."""
         self.strips: dict[tuple[int, bool], object] = {}
         """Painted rows, by row and whether the cursor is on the block; the view's to fill."""
         self._markdown: MarkdownText | None = None
         self._wrapped: WrappedMarkdown | None = None
         self._fed = 0
         self._epoch = 0
+        self._index = ItemIndex()
+
+    @property
+    def firsts(self) -> Sequence[int]:
+        """The row with which each item of the block begins."""
+        return self._index.firsts(self.lines)
 
     def update(self, width: int, clock: Callable[[], float]) -> int:
         """Bring the rows up to date; returns their number."""
@@ -120,27 +131,36 @@ class BlockRows:
         self._version = block.version
         self.width = width
         if isinstance(block, AgentBlock):
-            self._update_answer(block, width, rewrapped)
+            self._update_answer(block, width, rewrapped, monotonic() + _READING)
         else:
             self.lines = rows_of(block, width, clock)
             self.frozen = 0
             self.strips.clear()
+            self._index.cut(0)
         return len(self.lines)
+
+    def read_on(self, until: float) -> bool:
+        """Read the block further, until a moment (monotonic seconds); returns whether it is complete now."""
+        if isinstance(self._block, AgentBlock) and self.width:
+            self._update_answer(self._block, self.width, False, until)
+        return self.complete
 
     def outdate(self) -> None:
         """Time passed: what shows seconds is to be laid out again."""
         self._version = -1
 
-    def _update_answer(self, block: AgentBlock, width: int, rewrapped: bool) -> None:
+    def _update_answer(self, block: AgentBlock, width: int, rewrapped: bool, until: float) -> None:
+        from tui_agent.tui.widgets.transcript.markdown import MarkdownText, WrappedMarkdown
+
         markdown = self._markdown
         if markdown is None or self._epoch != block.text.epoch or (markdown.finished and self._fed < block.text.length):
             markdown = self._markdown = MarkdownText()
             self._epoch = block.text.epoch
             self._fed = 0
             rewrapped = True
-        markdown.feed(block.text.since(self._fed))
+        self.complete = markdown.feed(block.text.since(self._fed), until)
         self._fed = block.text.length
-        if not block.streaming:
+        if self.complete and not block.streaming:
             markdown.finish()
         if rewrapped or self._wrapped is None:
             self._wrapped = WrappedMarkdown(markdown, width)
@@ -149,34 +169,43 @@ class BlockRows:
         for row in range(self.frozen, len(self.lines)):
             self.strips.pop((row, False), None)
             self.strips.pop((row, True), None)
+        self._index.cut(self.frozen)
         self._wrapped.update()
         self.lines = self._wrapped.lines
         self.frozen = self._wrapped.frozen
-        if block.note:
+        if block.note and self.complete:
             self.lines = [*self.lines, *wrapped(block.note, "warning", width)]
         if not self.lines:
             self.lines = [EMPTY]
 
 
-def rows_of(block: Block, width: int, clock: Callable[[], float]) -> list[Line]:
+def prepare() -> None:
+    """Import what lays out answers and changes; blocks for about 10 ms, so call it in a thread before it is needed."""
+    import tui_agent.tui.widgets.transcript.diff_rows
+    import tui_agent.tui.widgets.transcript.markdown  # noqa: F401 - imported for its effect
+
+
+def rows_of(block: Block, width: int, clock: Callable[[], float]) -> Sequence[Line]:
     """The rows of any block but an answer."""
     match block:
         case UserBlock():
-            return [Line(line.spans, "user") for line in wrapped(block.text, "text", width)]
+            return [line._replace(band="user") for line in wrapped(block.text, "text", width, number=0)]
         case ThoughtBlock():
             return _thought(block, width, clock)
         case ToolBlock():
             return tool_rows(block, width, clock)
         case NoticeBlock():
-            rows = wrapped(block.text, _LEVELS[block.level][1], width)
+            rows = wrapped(block.text, _LEVELS[block.level][1], width, number=0)
             if block.hint:
-                rows += wrapped(block.hint, "muted", width, (("→ ", "faint"),))
+                rows += wrapped(block.hint, "muted", width, (("→ ", "faint"),), number=block.text.count("\n") + 1)
             return rows
         case SwitchBlock():
             label = " · ".join(filter(None, (first_line(block.provider), first_line(block.model))))
-            return [Line(clip(((label, "muted"), ("  answers from here on", "faint")), width))]
+            item = SourceLine(label, "muted", 0)
+            shown = clip(((label, "muted"), ("  answers from here on", "faint")), width)
+            return [Line(shown, item=item, start=-1, pieces=((0, 0, min(len(label), len(text_of(shown)))),))]
         case WelcomeBlock():
-            return [Line(row) for line in block.lines for row in wrap(_clean(line), width)] or [EMPTY]
+            return _welcome(block, width) or [EMPTY]
     return [EMPTY]
 
 
@@ -188,9 +217,20 @@ def _thought(block: ThoughtBlock, width: int, clock: Callable[[], float]) -> lis
         head = f"thought for {duration(block.seconds)}" if block.seconds else "thought"
     rows = [Line(clip(((head, "muted+i"),), width))]
     if not block.folded:
-        return rows + wrapped(str(block.text).strip("\n"), "muted+i", width)
+        text = str(block.text)
+        number = len(text) - len(text.lstrip("\n"))
+        return rows + wrapped(text.strip("\n"), "muted+i", width, number=number)
     if block.streaming:
         return rows + last_lines(_end_of(block.text), _THOUGHT_LINES, "faint+i", width)
+    return rows
+
+
+def _welcome(block: WelcomeBlock, width: int) -> list[Line]:
+    rows = []
+    for number, spans in enumerate(block.lines):
+        shown = _clean(spans)
+        item = SourceLine(text_of(shown), "text", number)
+        rows += [Line(row, item=item, start=at) for row, at in zip(*wrap_at(shown, width), strict=True)]
     return rows
 
 

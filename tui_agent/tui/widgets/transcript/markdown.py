@@ -1,168 +1,20 @@
 """Markdown that arrives in pieces, read once: what a safe boundary closed is never parsed again."""
 
 import re
-from copy import copy
-from dataclasses import dataclass, field
-from typing import Any
+from collections import deque
+from math import inf
+from time import monotonic
 
 from tui_agent.text.sanitize import sanitize
-from tui_agent.tui.widgets.transcript.highlight import LineHighlighter
-from tui_agent.tui.widgets.transcript.inline import GAP, FenceMemory, Flow, Item, items_of
+from tui_agent.tui.widgets.transcript.items import Item
 from tui_agent.tui.widgets.transcript.lines import Line
+from tui_agent.tui.widgets.transcript.reader import Reader
 
-_FENCE = re.compile(r"^( {0,3})(`{3,}(?=[^`]*$)|~{3,})(.*)$")
-_HEADING = re.compile(r"^#{1,6}(?:[ \t]|$)")
-_RULE = re.compile(r"^ {0,3}(?:(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,})$")
-_LIST_ITEM = re.compile(r"^( {0,3})(?:[-+*]|(\d{1,9})([.)]))(?:[ \t]+(?=\S)|[ \t]*$)")
 # The beginning of a marker says nothing yet: a lone `-` under a paragraph would make it a heading for a moment.
-_UNDECIDED = re.compile(r"^\s*(?:[-=*_+#>~`|]+|\d+[.)]?)\s*$")
+_UNDECIDED = re.compile(r"^\s*(?:[-=*_+#>~`|]+|(?:\d+[.)]?|[-*+])(?:\s+\[[ xX]?\]?)?)\s*$")
 
-_TABLE_RULE = re.compile(r"^ {0,3}\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-*:?[ \t]*)*$")
-
-# A part without any boundary is cut here (characters), so that the cost of a frame stays bounded whatever arrives. A
-# list item gets more room, because a fence within it would not survive the cut.
-_LONGEST_PART = 8_192
-_LONGEST_ITEM = 32_768
+# A longer line is read in parts of this many characters.
 _LONGEST_LINE = 8_192
-
-
-@dataclass(slots=True)
-class _Fence:
-    mark: str
-    indent: int
-    highlighter: LineHighlighter
-
-    def closes(self, line: str) -> bool:
-        bare = line.strip()
-        return (
-            len(line) - len(line.lstrip(" ")) < 4 and len(bare) >= len(self.mark) and bare == self.mark[0] * len(bare)
-        )
-
-    def might_close(self, line: str) -> bool:
-        bare = line.strip()
-        return not bare or bare == self.mark[0] * len(bare)
-
-    def strip(self, line: str) -> str:
-        lead = len(line) - len(line.lstrip(" "))
-        return line[min(lead, self.indent) :]
-
-
-@dataclass(slots=True)
-class _Reader:
-    """Takes whole lines, puts out items when a part is closed."""
-
-    out: list[Item] = field(default_factory=list)
-    started: bool = False  # something was put out already
-    part: list[str] = field(default_factory=list)  # lines of the open part
-    size: int = 0
-    is_list: bool = False
-    ordinal: tuple[str, int] | None = None  # delimiter and number of the last top-level item
-    gap: bool = False  # a blank line stood before the open part
-    blanks: int = 0  # blank lines since the last other line
-    fence: _Fence | None = None
-    roomy: bool = False  # what was put out last keeps a distance from what follows
-    fences: list[FenceMemory] = field(default_factory=list)  # of the open part, to highlight each line once
-    references: dict[str, Any] = field(default_factory=dict)
-
-    def line(self, text: str) -> None:
-        if self.fence is not None:
-            if self.fence.closes(text):
-                self.fence = None
-            else:
-                self.out.append(_code(self.fence.highlighter.line(self.fence.strip(text).expandtabs(4))))
-            return
-        if not text.strip(" \t"):
-            self.blanks += 1
-            return
-        if self.part and self._begins_part(text):
-            self.close()
-        if not self.part:
-            self.gap = self.gap or self.blanks > 0
-            self.blanks = 0
-            if fence := _FENCE.match(text):
-                self._open_fence(fence)
-                return
-            item = _LIST_ITEM.match(text)
-            self.is_list = bool(item) and not _RULE.match(text)
-        self.part.extend([""] * self.blanks)
-        self.blanks = 0
-        self.part.append(text)
-        self.size += len(text)
-        if _HEADING.match(text) and len(self.part) == 1:
-            self.close()
-        elif self.size > (_LONGEST_ITEM if self.is_list else _LONGEST_PART):
-            head = self._table_head()
-            self.close()
-            self.part = head
-
-    def _table_head(self) -> list[str]:
-        """Header and rule of the table that the open part ends with, for the rest of it."""
-        for index in range(len(self.part) - 1, 0, -1):
-            line, above = self.part[index], self.part[index - 1]
-            if "|" not in line:
-                break
-            if "|" in above and _TABLE_RULE.match(line):
-                return [above, line]
-        return []
-
-    def _begins_part(self, text: str) -> bool:
-        """True when what came before is complete, whatever follows this line."""
-        flush = text[0] not in " \t"
-        if flush and (self.blanks or _HEADING.match(text)):
-            return True
-        if _FENCE.match(text) and (flush or not self.is_list):
-            # Indented code of four and more is no fence; inside an indented part of a list it may be one of the item.
-            return True
-        if not flush or _RULE.match(text):
-            return False
-        item = _LIST_ITEM.match(text)
-        # In running text only a bullet or a `1.` with something behind it begins a list (CommonMark 5.3).
-        return bool(item) and (self.is_list or (item is not None and item[2] in (None, "1") and item.end() < len(text)))
-
-    def _open_fence(self, match: re.Match[str]) -> None:
-        label = match[3].strip().split(" ")[0].split("\t")[0]
-        self._put([_label(label)] if label else [], gap=self.started)
-        self.gap = False
-        self.is_list = False
-        self.ordinal = None
-        self.roomy = True
-        self.started = True
-        self.fence = _Fence(match[2], len(match[1]), LineHighlighter(label))
-
-    def close(self) -> None:
-        """The open part is complete."""
-        if not self.part:
-            return
-        first = None
-        if self.is_list and (item := _LIST_ITEM.match(self.part[0])) and item[2]:
-            same = self.ordinal is not None and self.ordinal[0] == item[3]
-            first = self.ordinal[1] + 1 if same and self.ordinal else int(item[2])
-        known = len(self.references)
-        parsed = items_of("\n".join(self.part), self.references, first, self.fences)
-        self.ordinal = (item[3], parsed.last_number) if first is not None and item else None
-        self.part = []
-        self.size = 0
-        self.fences = []
-        if parsed.items:
-            self._put(parsed.items, gap=self.gap or self.roomy or parsed.roomy_before)
-            self.roomy = parsed.roomy_after
-            self.gap = False
-        elif known == len(self.references):
-            self.gap = True
-
-    def _put(self, items: list[Item], gap: bool) -> None:
-        if gap and self.started:
-            self.out.append(GAP)
-        self.out.extend(items)
-        self.started = self.started or bool(items)
-
-    def fork(self) -> "_Reader":
-        """A copy to look ahead with; it shares nothing that changes but the memory of fences, which is for that."""
-        other = copy(self)
-        other.out = []
-        other.part = list(self.part)
-        other.references = dict(self.references)
-        return other
 
 
 class MarkdownText:
@@ -171,12 +23,16 @@ class MarkdownText:
     `items` holds what is complete and only ever gets longer; `tail()` gives what the rest looks like at the moment.
     Boundaries depend on the text alone, never on how it was cut into pieces: a blank line before an unindented line, a
     heading, a fence, an item of a top-level list. A link definition is known to the parts after it.
+
+    Every item knows the lines of the text as fed that it came from (`source`); those of items one after another rise.
     """
 
     def __init__(self) -> None:
-        self._reader = _Reader()
-        self._pieces: list[str] = []
-        self._waiting = 0
+        self._reader = Reader()
+        self._pieces: list[str] = []  # of the line that is being fed
+        self._waiting = 0  # its characters
+        self._number = 0  # and its number
+        self._unread: deque[tuple[str, int]] = deque()  # complete lines, or parts of overlong ones
         self.finished = False
 
     @property
@@ -184,53 +40,75 @@ class MarkdownText:
         """What is complete."""
         return self._reader.out
 
-    def feed(self, text: str) -> None:
-        """Take the next piece."""
-        if not text:
-            return
-        self._pieces.append(text)
-        self._waiting += len(text)
-        if "\n" not in text and self._waiting <= _LONGEST_LINE:
-            return
-        *lines, rest = "".join(self._pieces).split("\n")
-        for line in lines:
-            for part in _cut(line, final=True):
-                self._line(part)
-        *parts, rest = _cut(rest, final=False)
-        for part in parts:
-            self._line(part)
-        self._pieces = [rest]
-        self._waiting = len(rest)
+    def feed(self, text: str, until: float = inf) -> bool:
+        """Take the next piece and read it, until a moment (monotonic seconds) or to the end.
 
-    def finish(self) -> None:
-        """No more will come."""
-        if not self.finished:
-            rest = "".join(self._pieces)
+        Returns whether all was read; the rest is read by later calls, if with no text.
+        """
+        if text:
+            self._pieces.append(text)
+            self._waiting += len(text)
+            if "\n" in text or self._waiting > _LONGEST_LINE:
+                self._take_lines()
+        return self._read(until)
+
+    def finish(self, until: float = inf) -> bool:
+        """No more will come. As `feed`, and when it is True all is complete."""
+        if self.finished:
+            return True
+        if rest := "".join(self._pieces):
+            self._unread.append((rest, self._number))
             self._pieces = []
-            if rest:
-                self._line(rest)
-            self._reader.close()
-            self.finished = True
+            self._waiting = 0
+        if not self._read(until):
+            return False
+        self._reader.close()
+        self.finished = True
+        return True
 
     def tail(self) -> list[Item]:
         """The items of what is not complete yet, parsed anew at every call."""
-        if self.finished:
+        if self.finished or self._unread:
             return []
         reader = self._reader
         rest = sanitize("".join(self._pieces))
-        if reader.fence is not None:
-            fence = reader.fence
-            return [] if fence.might_close(rest) else [_code(((fence.strip(rest).expandtabs(4), "code"),))]
+        place = (self._number, self._number + 1)
+        fence = reader.fence
+        if fence is not None and not fence.leaves(rest):
+            return [] if fence.might_close(rest) else [fence.line(rest, place)]
         if not reader.part and not rest:
             return []
         ahead = reader.fork()
         if rest and not _UNDECIDED.match(rest):
-            ahead.line(rest)
+            ahead.line(rest, place)
         ahead.close()
         return ahead.out
 
-    def _line(self, line: str) -> None:
-        self._reader.line(sanitize(line))
+    def _take_lines(self) -> None:
+        *lines, rest = "".join(self._pieces).split("\n")
+        number = self._number
+        for line in lines:
+            if len(line) <= _LONGEST_LINE:
+                self._unread.append((line, number))
+            else:
+                parts, last = _cut(line)
+                self._unread.extend((part, number) for part in (*parts, last))
+            number += 1
+        if len(rest) > _LONGEST_LINE:
+            parts, rest = _cut(rest)
+            self._unread.extend((part, number) for part in parts)
+        self._pieces = [rest]
+        self._waiting = len(rest)
+        self._number = number
+
+    def _read(self, until: float) -> bool:
+        unread, read = self._unread, self._reader.line
+        while unread:
+            if until < inf and monotonic() >= until:
+                return False
+            line, number = unread.popleft()
+            read(sanitize(line), (number, number + 1))
+        return True
 
 
 def parse(text: str) -> list[Item]:
@@ -264,19 +142,12 @@ class WrappedMarkdown:
             lines.extend(item.lines(self._width))
 
 
-def _cut(line: str, final: bool) -> list[str]:
-    """A line in parts of bounded length, cut after a space where there is one; the last may still grow if not final."""
+def _cut(line: str) -> tuple[list[str], str]:
+    """A line in parts of bounded length, cut after a space where there is one, and a last one that may still grow."""
     parts = []
-    while len(line) > _LONGEST_LINE:
-        at = line.rfind(" ", 0, _LONGEST_LINE) + 1 or _LONGEST_LINE
-        parts.append(line[:at])
-        line = line[at:]
-    return [*parts, line] if line or not parts or not final else parts
-
-
-def _code(spans: tuple[tuple[str, str], ...]) -> Flow:
-    return Flow((), (), spans, hard=True, band="code")
-
-
-def _label(language: str) -> Flow:
-    return Flow((), (), ((language, "faint"),), hard=True, band="code")
+    at = 0
+    while len(line) - at > _LONGEST_LINE:
+        end = line.rfind(" ", at, at + _LONGEST_LINE) + 1 or at + _LONGEST_LINE
+        parts.append(line[at:end])
+        at = end
+    return parts, line[at:]

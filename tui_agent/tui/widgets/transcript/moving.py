@@ -108,6 +108,12 @@ class MovingPane(TranscriptPane):
             self.cursor = block_id
             self.refresh()
 
+    def point_at(self, block_id: int) -> None:
+        """Put the cursor on a block, if it is in view."""
+        index = self._port.place_of(block_id)
+        if index is not None:
+            self._set_cursor(index)
+
     def on_focus(self, _event: Focus) -> None:
         """Show the cursor."""
         if len(self._port):

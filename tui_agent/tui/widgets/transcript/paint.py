@@ -10,15 +10,17 @@ from tui_agent.tui.widgets.transcript.layout import WIDEST, Gutter
 from tui_agent.tui.widgets.transcript.lines import Line
 
 _BANDS = {"user": "surface", "code": "surface", "added": "added_background", "removed": "removed_background"}
-_HEADINGS = {"heading1": "heading", "heading2": "strong", "heading3": "strong"}
+_MARKED = {"added": "added_emphasis", "removed": "removed_emphasis"}
+_HEADINGS = {"heading1": "heading", "heading2": "strong"}
 _FLAGS = {
     "b": Style(bold=True),
+    "m": Style(),  # marked on its band
     "i": Style(italic=True),
     "s": Style(strike=True),
     "u": Style(underline=True),
 }
 # Our own signs without a namesake among the symbols, and what ASCII terminals get for all of them.
-_ASCII = str.maketrans("▸▾•✓✗→▎▏─›…·−–", ">v*+x>||->~.--")
+_ASCII = str.maketrans("▸▾•☐☑✓✗→▎▏─›…·−–", ">v*ox+x>||->~.--")
 # Roles that only our own signs have when they are one or two characters of text.
 _SIGN_ROLES = frozenset({"accent", "faint", "line", "success", "error", "warning", "muted", "removed"})
 
@@ -30,11 +32,13 @@ class Painter:
         self._palette = palette
         self._ascii = symbols.folded.isascii()
         self._base = palette.background + palette.text
+        self._blank = Strip([], 0)
         self._styles: dict[tuple[str, str], Style] = {}
         self.cursor = self.style("accent")
         self.bar = symbols.gutter
         self.selection = palette.selection
-        self.mark = palette.selection
+        # Underlined too: many terminals have no such background, or no colours at all.
+        self.mark = palette.selection + Style(underline=True)
         self.present = Style(reverse=True)
 
     def style(self, role: str, band: str = "") -> Style:
@@ -46,7 +50,7 @@ class Painter:
             for flag in flags:
                 style += _FLAGS[flag]
             if band:
-                style += getattr(self._palette, _BANDS[band])
+                style += getattr(self._palette, (_MARKED if "m" in flags else _BANDS)[band])
             self._styles[role, band] = style
         return style
 
@@ -62,8 +66,10 @@ class Painter:
         return style if isinstance(style, Style) else palette.text
 
     def blank(self, width: int) -> Strip:
-        """An empty row."""
-        return Strip([Segment(" " * width, self._base)], width)
+        """An empty row, always the same."""
+        if self._blank.cell_length != width:
+            self._blank = Strip([Segment(" " * width, self._base)], width)
+        return self._blank
 
     def strip(self, line: Line, mark: tuple[str, str, str] | None, gutter: Gutter, width: int, cursor: bool) -> Strip:
         """A row of `width` cells; `mark` is what the gutter of a block's first row shows, None on the others."""
@@ -75,8 +81,10 @@ class Painter:
         lead = ""
         # A band is drawn a cell to the left, so that text on it stands in the same column as all other text.
         if band and gutter.width >= 2:
-            lead = segments[-1].text[-1:]
-            segments[-1] = Segment(segments[-1].text[:-1], segments[-1].style)
+            last = segments.pop()
+            lead = last.text[-1:]
+            if last.text[:-1]:
+                segments.append(Segment(last.text[:-1], last.style))
             segments.append(Segment(lead, style("text", band)))
         for text, role in line.spans:
             segments.append(Segment(self._sign(text, role), style(role, band)))

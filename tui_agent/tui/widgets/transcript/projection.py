@@ -1,5 +1,7 @@
 """Conversation events become blocks, live as they happen or later from the log alone, with the same picture."""
 
+from collections.abc import Iterable
+
 from tui_agent.conversation.events import (
     AssistantReplied,
     CallGrowing,
@@ -11,6 +13,7 @@ from tui_agent.conversation.events import (
     Nudged,
     PromptSubmitted,
     ReasoningDelta,
+    Record,
     RequestStarted,
     Retrying,
     TextDelta,
@@ -22,6 +25,7 @@ from tui_agent.conversation.messages import ToolCall
 from tui_agent.tui.widgets.transcript.document import (
     UNFINISHED,
     AgentBlock,
+    Block,
     Document,
     NoticeBlock,
     SwitchBlock,
@@ -33,6 +37,16 @@ from tui_agent.tui.widgets.transcript.document import (
 _APPROVED = {"user": "approved", "session": "allowed for this session", "policy": ""}
 # The argument that says best what a call is about, when the engine did not say it.
 _TELLING = ("file_path", "path", "command", "pattern", "query", "url", "name")
+
+
+def blocks_of(records: Iterable[Record], thoughts_folded: bool = True) -> list[Block]:
+    """The blocks of logged turns that are over; a log may be cut into such parts wherever a turn ends."""
+    document = Document()
+    projector = Projector(document, thoughts_folded)
+    for record in records:
+        projector.apply(record.event)
+    projector.close()
+    return document.blocks
 
 
 class Projector:
@@ -84,6 +98,7 @@ class Projector:
                 self._turn_ended()
                 if event.reason in ("interrupted", "denied"):
                     self._stopped()
+                self._cut = None
             case RequestStarted() | Retrying():
                 self._end_reply()
             case _:
@@ -255,7 +270,6 @@ class Projector:
         if self._cut is not None:
             self._cut.note = ""
             self.document.touch(self._cut)
-            self._cut = None
         self.document.add(NoticeBlock(level="info", text="turn stopped"))
 
 

@@ -1,11 +1,26 @@
 """A table fitted to a width: columns shrink and cells wrap; where even that does not fit, a row becomes a list."""
 
+from collections.abc import Iterable
+from itertools import accumulate
 from typing import NamedTuple
 
-from tui_agent.tui.widgets.transcript.lines import Span, Spans, width_of, wrap
+from rich.cells import cell_len
+
+from tui_agent.tui.widgets.transcript.lines import Span, Spans, text_of, width_of, wrap_at
 
 _BETWEEN = "  "
+GAP_WIDTH = len(_BETWEEN)
+"""Blanks between two cells."""
+
 _NARROWEST = 4
+
+
+class TableLine(NamedTuple):
+    """A row on the screen: which row of the table it is of (-1: of none), and its `pieces` as in `Line`."""
+
+    spans: Spans
+    row: int = -1
+    pieces: tuple[tuple[int, int, int], ...] = ()
 
 
 class Table(NamedTuple):
@@ -14,18 +29,19 @@ class Table(NamedTuple):
     cells: tuple[tuple[Spans, ...], ...]
     aligns: tuple[str, ...]
 
-    def rows(self, width: int) -> list[Spans]:
+    def rows(self, width: int) -> list[TableLine]:
         """Rows of at most `width` cells."""
         columns = len(self.aligns)
-        room = width - len(_BETWEEN) * (columns - 1)
-        if room < columns * _NARROWEST and room < sum(self._widest()):
+        room = width - GAP_WIDTH * (columns - 1)
+        widest = self._widest()
+        if room < columns * _NARROWEST and room < sum(widest):
             return self._as_list(width)
-        widths = _shares(self._widest(), room)
-        rows: list[Spans] = []
-        for index, row in enumerate(self.cells):
-            rows.extend(self._row(row, widths))
+        widths = _shares(widest, room)
+        rows: list[TableLine] = []
+        for index in range(len(self.cells)):
+            rows.extend(self._row(index, widths))
             if index == 0:
-                rows.append(tuple(_joined([[("─" * cells, "line")] for cells in widths])))
+                rows.append(TableLine(tuple(_joined([[("─" * cells, "line")] for cells in widths]))))
         return rows
 
     def _widest(self) -> list[int]:
@@ -34,31 +50,68 @@ class Table(NamedTuple):
             for column in range(len(self.aligns))
         ]
 
-    def _row(self, row: tuple[Spans, ...], widths: list[int]) -> list[Spans]:
-        wrapped = [wrap(cell, cells) for cell, cells in zip(row, widths, strict=False)]
-        height = max([1, *map(len, wrapped)])
+    def _row(self, index: int, widths: list[int]) -> list[TableLine]:
+        row = self.cells[index]
+        wrapped = [wrap_at(cell, cells) for cell, cells in zip(row, widths, strict=False)]
+        height = max([1, *(len(rows) for rows, _ in wrapped)])
+        last = len(widths) - 1
+        begins = [0, *accumulate(len(text_of(cell)) + GAP_WIDTH for cell in row)]
         lines = []
-        for index in range(height):
-            parts = []
+        for number in range(height):
+            line: list[Span] = []
+            pieces = []
+            at = 0
             for column, cells in enumerate(widths):
-                spans = wrapped[column][index] if column < len(wrapped) and index < len(wrapped[column]) else ()
-                parts.append(_placed(spans, cells, self.aligns[column], last=column == len(widths) - 1))
-            lines.append(tuple(_joined(parts)))
+                spans: Spans = ()
+                left = length = 0
+                free = cells
+                if column < len(wrapped) and number < len(wrapped[column][0]):
+                    rows, starts = wrapped[column]
+                    spans = rows[number]
+                    text = text_of(spans)
+                    length = len(text)
+                    free -= cell_len(text)
+                    left = _left(free, self.aligns[column])
+                    if length:
+                        pieces.append((at + left, begins[column] + starts[number], length))
+                if left:
+                    line.append((" " * left, "text"))
+                line += spans
+                right = 0 if column == last else free - left + GAP_WIDTH
+                if right:
+                    line.append((" " * right, "text"))
+                at += left + length + right
+            lines.append(TableLine(tuple(line), index, tuple(pieces)))
         return lines
 
-    def _as_list(self, width: int) -> list[Spans]:
+    def _as_list(self, width: int) -> list[TableLine]:
         header, *body = self.cells
-        rows: list[Spans] = []
-        for number, row in enumerate(body):
-            if number:
-                rows.append(())
+        lines: list[TableLine] = []
+        for number, row in enumerate(body, 1):
+            if number > 1:
+                lines.append(TableLine(()))
+            offset = 0
             for index, cell in enumerate(row):
-                label = header[index] if index < len(header) else ()
-                rows.extend(wrap((*label, (": ", "faint"), *cell) if label else cell, width))
+                label = (*header[index], (": ", "faint")) if index < len(header) and header[index] else ()
+                named = len(text_of(label))
+                for spans, start in zip(*wrap_at((*label, *cell), width), strict=True):
+                    skipped = max(0, named - start)
+                    length = len(text_of(spans)) - skipped
+                    pieces = ((skipped, offset + start + skipped - named, length),) if length > 0 else ()
+                    lines.append(TableLine(spans, number, pieces))
+                offset += len(text_of(cell)) + GAP_WIDTH
         if not body:
+            offset = 0
             for label in header:
-                rows.extend(wrap(label, width))
-        return rows
+                for spans, start in zip(*wrap_at(label, width), strict=True):
+                    lines.append(TableLine(spans, 0, ((0, offset + start, len(text_of(spans))),)))
+                offset += len(text_of(label)) + GAP_WIDTH
+        return lines
+
+
+def beside(cells: Iterable[Spans]) -> Spans:
+    """Cells as one text, whatever the width."""
+    return tuple(_joined([list(cell) for cell in cells]))
 
 
 def _shares(widest: list[int], room: int) -> list[int]:
@@ -82,11 +135,9 @@ def _shares(widest: list[int], room: int) -> list[int]:
     return shares
 
 
-def _placed(spans: Spans, cells: int, align: str, last: bool) -> list[Span]:
-    free = cells - width_of(spans)
-    left = free if align == "right" else free // 2 if align == "center" else 0
-    right = 0 if last else free - left
-    return [*([(" " * left, "text")] if left > 0 else []), *spans, *([(" " * right, "text")] if right > 0 else [])]
+def _left(free: int, align: str) -> int:
+    """How many of the free cells stand at the left."""
+    return free if align == "right" else free // 2 if align == "center" else 0
 
 
 def _joined(parts: list[list[Span]]) -> list[Span]:

@@ -1,7 +1,11 @@
 """Rows of plain foreign text, as every kind of block uses them."""
 
 from tui_agent.text.sanitize import sanitize
-from tui_agent.tui.widgets.transcript.lines import Line, Spans, clip, width_of, wrap
+from tui_agent.tui.widgets.transcript.lines import Line, Spans, clip, text_of, width_of, wrap_at
+from tui_agent.tui.widgets.transcript.long_text import SourceLine
+
+_ROW = 2_000
+"""More characters than any row shows."""
 
 
 def duration(seconds: float) -> str:
@@ -15,16 +19,22 @@ def duration(seconds: float) -> str:
     return f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"
 
 
-def wrapped(text: str, role: str, width: int, lead: Spans = (), hard: bool = False) -> list[Line]:
-    """Foreign text, line by line; `lead` stands before the first row and its width before the others."""
+def wrapped(text: str, role: str, width: int, lead: Spans = (), *, number: int = -1) -> list[Line]:
+    """Foreign text, line by line; `lead` stands before the first row and its width before the others.
+
+    Its first line is `number` of the block's source; negative for text that does not stand there.
+    """
     indent = width_of(lead)
     if indent * 2 > width:
         lead, indent = (), 0
     blank: Spans = ((" " * indent, "text"),) if indent else ()
     rows: list[Line] = []
-    for line in sanitize(text).split("\n"):
-        for row in wrap(((line.expandtabs(4), role),), width - indent, hard):
-            rows.append(Line((*(blank if rows else lead), *row)))
+    for index, line in enumerate(sanitize(text).split("\n")):
+        item = SourceLine(line.expandtabs(4), role, number + index)
+        for row, start in zip(*wrap_at(item.spans, width - indent), strict=True):
+            before = blank if rows else lead
+            known = item if number >= 0 else None
+            rows.append(Line((*before, *row), "", (), known, len(text_of(before)), start))
     return rows
 
 
@@ -34,7 +44,7 @@ def last_lines(text: str, count: int, role: str, width: int) -> list[Line]:
     return [Line(clip(((line.expandtabs(4), role),), width)) for line in lines]
 
 
-def first_line(text: str) -> str:
-    """The first line of foreign text, with a sign that more follows."""
-    first, _, rest = sanitize(text).strip().partition("\n")
-    return first.expandtabs(1) + (" …" if rest else "")
+def first_line(text: str, more: str = " …") -> str:
+    """The first line of foreign text (as much of it as a row can hold), with a sign that more follows."""
+    first, _, rest = text.strip().partition("\n")
+    return sanitize(first[:_ROW]).expandtabs(1) + (more if rest else "")

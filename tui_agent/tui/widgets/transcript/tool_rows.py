@@ -1,29 +1,44 @@
 """A tool call as rows: what it is about and how it went, and under it the diff or the result."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
-from tui_agent.conversation.events import FileDelta
 from tui_agent.text.sanitize import one_line, sanitize
 from tui_agent.tui.widgets.transcript.document import ToolBlock
-from tui_agent.tui.widgets.transcript.lines import Line, Spans, clip, width_of, wrap
-from tui_agent.tui.widgets.transcript.text_rows import duration, first_line, last_lines, wrapped
+from tui_agent.tui.widgets.transcript.lines import Line, Spans, clip, text_of, width_of, wrap
+from tui_agent.tui.widgets.transcript.long_text import SourceLine, Stacked, text_rows
+from tui_agent.tui.widgets.transcript.text_rows import duration, first_line, wrapped
 
 _TAIL_LINES = 5
+# Characters whose lines are counted one by one for an estimate.
+_COUNTED = 200_000
 
 
-def tool_rows(block: ToolBlock, width: int, clock: Callable[[], float]) -> list[Line]:
+def tool_rows(block: ToolBlock, width: int, clock: Callable[[], float]) -> Sequence[Line]:
+    """The rows of a call; the last ones of an unfolded call are made when they are asked for."""
     row = _tool_row(block, width, clock)
     rows = _with_repairs(row, block, width) if block.repairs else [row]
     if block.note and block.status == "denied":
         rows += wrapped(block.note, "muted", width, (("→ ", "faint"),))
     if not block.folded:
-        return rows + _tool_detail(block, width)
+        return Stacked([rows, *_detail(block, width)])
     if block.status == "running" and block.tail:
-        rows += last_lines(block.tail, _TAIL_LINES, "faint", width)
+        rows += _tail(block, _TAIL_LINES, "faint", width)
     elif block.status == "failed" and block.exit_code is None and block.content:
-        first = sanitize(block.content.strip().split("\n", 1)[0]).expandtabs(4)
-        rows.append(Line(clip(((first, "error"),), width)))
+        rows.append(Line(clip(((first_line(block.content, ""), "error"),), width)))
     return rows
+
+
+def estimated_rows(block: ToolBlock, width: int) -> int:
+    """About how many rows a call takes."""
+    if block.folded:
+        return 1
+    return 1 + sum(_about(text.rstrip("\n"), width) for text in _texts(block))
+
+
+def _about(text: str, width: int) -> int:
+    if len(text) > _COUNTED:
+        return text.count("\n") + len(text) // width
+    return sum((length - 1) // width + 1 if length else 1 for length in map(len, text.split("\n")))
 
 
 def _tool_row(block: ToolBlock, width: int, clock: Callable[[], float]) -> Line:
@@ -44,7 +59,10 @@ def _tool_row(block: ToolBlock, width: int, clock: Callable[[], float]) -> Line:
     # What the call is about comes before how it was allowed and how much it changed.
     wanted = width_of(name) + min(width_of(title), max(20, room // 2))
     after = next((rest for rest in ((*counts, *note), counts) if wanted + width_of(rest) <= room), ())
-    return Line((*clip((*name, *title), room - width_of(after)), *after), "", end)
+    shown = clip((*name, *title), room - width_of(after))
+    item = SourceLine(text_of((*name, *title)), "text", 0)
+    same = len(text_of(shown)) - (shown != (*name, *title))
+    return Line((*shown, *after), "", end, item, start=-1, pieces=((0, 0, same),))
 
 
 def _with_repairs(row: Line, block: ToolBlock, width: int) -> list[Line]:
@@ -52,7 +70,7 @@ def _with_repairs(row: Line, block: ToolBlock, width: int) -> list[Line]:
     said: Spans = ((f"repaired: {'; '.join(map(one_line, block.repairs))}", "faint"),)
     beside = (*row.spans, (" · ", "faint"), *said)
     if width_of(beside) + width_of(row.end) + 2 <= width:
-        return [Line(beside, "", row.end)]
+        return [row._replace(spans=beside)]
     rows = [clip(said, width)] if block.folded else wrap(said, width)
     return [row, *map(Line, rows)]
 
@@ -79,42 +97,40 @@ def _outcome(block: ToolBlock, clock: Callable[[], float]) -> Spans:
             return (("–", "muted"), (" stopped", "muted"))
 
 
-def _tool_detail(block: ToolBlock, width: int) -> list[Line]:
-    diffs = [file for file in block.files if file.diff]
-    if diffs:
-        return [line for file in diffs for line in _diff(file, width, named=len(diffs) > 1 or file.created)]
-    if block.content:
-        return wrapped(block.content.rstrip("\n"), "muted", width, hard=True)
-    return last_lines(block.tail, 200, "muted", width)
+def _texts(block: ToolBlock) -> list[str]:
+    return [file.diff for file in block.files if file.diff] or [block.content or block.tail]
 
 
-def _diff(file: FileDelta, width: int, named: bool) -> list[Line]:
-    rows = [Line(clip(((first_line(file.path), "muted"), ("  new file" if file.created else "", "faint")), width))]
-    if not named:
-        rows.clear()
-    in_hunk = False
-    for text in sanitize(file.diff.rstrip("\n")).split("\n"):
-        text = text.expandtabs(4)
-        if text.startswith("@@"):
-            in_hunk = True
-            rows.append(Line(clip(((text, "faint"),), width)))
-        elif not in_hunk and text.startswith(("--- ", "+++ ", "diff ", "index ")):
-            continue
-        elif text.startswith("+"):
-            rows += _diff_line("+", text[1:], "added", width)
-        elif text.startswith("-"):
-            rows += _diff_line("−", text[1:], "removed", width)
-        elif text.startswith("\\"):
-            rows.append(Line(clip(((f"  {text[2:]}", "faint"),), width)))
+def _detail(block: ToolBlock, width: int) -> Iterator[Sequence[Line]]:
+    """What stands under the row, as `ToolBlock.source` has it: its lines are counted from the one after the title."""
+    number = _head_lines(block)
+    if not any(file.diff for file in block.files):
+        if block.content:
+            yield from text_rows(block.content.rstrip("\n"), "muted", width, number)
         else:
-            rows += _diff_line(" ", text[1:], "", width)
-    return rows
+            yield _tail(block, 200, "muted", width)
+        return
+    from tui_agent.tui.widgets.transcript.diff_rows import DiffRows  # the first paint has no diff
+
+    several = sum(bool(file.diff) for file in block.files) > 1
+    for file in block.files:
+        if file.diff:
+            if several or file.created:
+                new = "  new file" if file.created else ""
+                yield [Line(clip(((first_line(file.path), "muted"), (new, "faint")), width))]
+            yield DiffRows(file.diff.rstrip("\n"), width, number)
+            number += file.diff.count("\n") + 1
 
 
-def _diff_line(sign: str, text: str, band: str, width: int) -> list[Line]:
-    rows = wrap(((text, "text" if band else "muted"),), width - 2, hard=True)
-    blank = (("  ", "text"),)
-    return [
-        Line(((f"{sign} ", band or "faint"), *row) if index == 0 else (*blank, *row), band)
-        for index, row in enumerate(rows)
-    ]
+def _tail(block: ToolBlock, count: int, role: str, width: int) -> list[Line]:
+    """The last lines of what a running call printed, each clipped to one row."""
+    lines = sanitize(block.tail).rstrip("\n").split("\n")
+    number = _head_lines(block) + max(0, len(lines) - count)
+    items = [SourceLine(line.expandtabs(4), role, number + index) for index, line in enumerate(lines[-count:])]
+    return [Line(clip(item.spans, width), item=item) for item in items]
+
+
+def _head_lines(block: ToolBlock) -> int:
+    """Lines of the block's source above what it gave."""
+    head = f"{block.name} {block.title}".strip()
+    return head.count("\n") + 1 if head else 0

@@ -2,12 +2,15 @@
 
 from typing import NamedTuple
 
-from tui_agent.tui.widgets.transcript.document import Block, Document, ThoughtBlock, ToolBlock
-from tui_agent.tui.widgets.transcript.layout import BlockRows, estimated_height, gap_before
+from tui_agent.tui.widgets.transcript.document import AgentBlock, Block, Document, ThoughtBlock, ToolBlock
+from tui_agent.tui.widgets.transcript.heights import estimated_height
+from tui_agent.tui.widgets.transcript.layout import BlockRows, gap_before
+from tui_agent.tui.widgets.transcript.places import Place, place_at, row_of
 from tui_agent.tui.widgets.transcript.rows import RowIndex
 
-# Laid-out blocks to keep, around the view.
-_KEPT = 300
+# Laid-out blocks and rows to keep, around the view; a row takes about a kilobyte. When there are more, half are kept.
+_BLOCKS = 600
+_ROWS = 8_000
 # Only the last blocks can still be at work.
 _AT_WORK = 20
 
@@ -18,6 +21,13 @@ class Row(NamedTuple):
     place: int
     block: Block
     row: int
+
+
+class Standing(NamedTuple):
+    """Where a view stands: whether it follows the end, else the block at the top and its row there with its gap."""
+
+    follow: bool
+    anchor: tuple[int, int] | None
 
 
 class Viewport:
@@ -36,11 +46,15 @@ class Viewport:
         self.follow = True
         self.top = 0
         self._anchor: tuple[int, int] | None = None  # block id and row in it (with its gap)
+        # What the top row began with and the rows of air above it, since the width changed and until a move.
+        self._reading: tuple[Place, int] | None = None
         self._index = RowIndex()
         self._place: dict[int, int] = {}
         self._rows: dict[int, BlockRows] = {}
         self._heights: dict[int, int] = {}  # exact ones at this width, without the gap above
         self._changed: set[int] = set()
+        self.unread: set[int] = set()
+        """Ids of blocks that were laid out and are too long to be read at once: `read_on`."""
         self._restructured = True
 
     # ---- what happened ----
@@ -55,6 +69,8 @@ class Viewport:
     def resize(self, width: int, height: int) -> None:
         """The window has another size."""
         if width != self.width:
+            if self._reading is None:
+                self._reading = self._place_at_top()
             self._heights.clear()
             self._restructured = True
         self.width = width
@@ -72,10 +88,20 @@ class Viewport:
         for rows in self._rows.values():
             rows.strips.clear()
 
+    def forget_strip(self, block_id: int, key: tuple[int, bool]) -> None:
+        """A painted row is not to be kept."""
+        if rows := self._rows.get(block_id):
+            rows.strips.pop(key, None)
+
     # ---- what is asked ----
 
     def __len__(self) -> int:
         return len(self._index)
+
+    @property
+    def unsettled(self) -> bool:
+        """True between a change and `settle`."""
+        return self._restructured or bool(self._changed)
 
     @property
     def total(self) -> int:
@@ -117,6 +143,8 @@ class Viewport:
         if not 0 <= row < self.total:
             return None
         index, within = self._index.locate(row)
+        if index >= len(self.document.blocks):
+            return None  # blocks went, and the next frame will know
         return Row(index, self.document.blocks[index], within - self.gap(index))
 
     def in_view(self) -> tuple[int, int]:
@@ -137,7 +165,23 @@ class Viewport:
         if rows is None:
             rows = self._rows[block.id] = BlockRows(block)
         rows.update(self.width, self.document.clock)
+        if not rows.complete:
+            self.unread.add(block.id)
         return rows
+
+    def read_on(self, until: float) -> bool:
+        """Go on with blocks that are not read to their end, until a moment (monotonic seconds).
+
+        Returns whether one is complete now, which `settle` takes over.
+        """
+        done = set()
+        for block_id in sorted(self.unread, reverse=True):
+            rows = self._rows.get(block_id)
+            if rows is None or rows.read_on(until):
+                done.add(block_id)
+        self.unread -= done
+        self._changed |= done
+        return bool(done)
 
     # ---- moving ----
 
@@ -162,6 +206,9 @@ class Viewport:
             self.top = self.last_top
         else:
             index, row = self._place.get(self._anchor[0], count - 1), self._anchor[1]
+            if self._reading is not None and self._reading[0].block == self._anchor[0]:
+                rows = self.rows_of(self.document.blocks[index])
+                row = self.gap(index) + row_of(self._reading[0], rows.lines, rows.firsts)[0] - self._reading[1]
             row = min(row, self._lay_out(index) - 1)
             found = self._lay_out_down(index, row + 2 * self.height)
             missing = max(0, row + self.height - found)
@@ -176,6 +223,7 @@ class Viewport:
         """The user wants this row at the top."""
         if not len(self._index):
             return
+        self._reading = None
         top = max(0, min(top, self.last_top))
         self.follow = top >= self.last_top
         index, row = self._index.locate(top)
@@ -184,6 +232,7 @@ class Viewport:
 
     def to_end(self) -> None:
         """The user wants to be at the end and stay there."""
+        self._reading = None
         self.follow = True
         self.settle()
 
@@ -193,6 +242,7 @@ class Viewport:
         index = self._place.get(block_id)
         if index is None:
             return
+        self._reading = None
         row += self.gap(index) - above
         while row < 0 and index:
             index -= 1
@@ -202,13 +252,37 @@ class Viewport:
         self.settle()
         self.follow = self.top >= self.last_top
 
+    @property
+    def standing(self) -> Standing:
+        """The place, to come back to."""
+        return Standing(self.follow, self._anchor)
+
+    @standing.setter
+    def standing(self, standing: Standing) -> None:
+        self.follow, self._anchor = standing
+        self._reading = None
+        self.settle()
+
     def hold(self) -> None:
         """What is at the top stays there, whatever is folded or grows, unless all of it fits anyway."""
+        self._reading = None
         self.follow = False
         self.settle()
         self.follow = self.top >= self.last_top
 
     # ---- inside ----
+
+    def _place_at_top(self) -> tuple[Place, int] | None:
+        """What the row at the top begins with, and the air above that; None while what is there needs no looking for:
+        the end, and the beginning of a block."""
+        if self.follow or self._anchor is None or (index := self._place.get(self._anchor[0])) is None:
+            return None
+        block, row = self.document.blocks[index], self._anchor[1] - self.gap(index)
+        rows = self._rows.get(block.id)
+        if row <= 0 or rows is None or row >= len(rows.lines):
+            return None
+        place = place_at(block.id, rows.lines, rows.firsts, row, 0)
+        return place, max(0, row_of(place, rows.lines, rows.firsts)[0] - row)
 
     def _restructure(self) -> None:
         self._restructured = False
@@ -244,7 +318,12 @@ class Viewport:
         """Make a block's height exact; returns it with its gap."""
         block = self.document.blocks[index]
         if block.id not in self._heights:
-            height = self._heights[block.id] = len(self.rows_of(block).lines)
+            rows = self.rows_of(block)
+            height = len(rows.lines)
+            if not rows.complete and not (isinstance(block, AgentBlock) and block.streaming):
+                # So that what is below stays where it is when the rest comes.
+                height = max(height, estimated_height(block, self.width))
+            self._heights[block.id] = height
             self._index.set(index, self.gap(index) + height)
         return self._index.height(index)
 
@@ -261,9 +340,17 @@ class Viewport:
         return found
 
     def _forget(self) -> None:
-        """Keep the rows near the view only; heights stay known."""
-        if len(self._rows) <= 2 * _KEPT:
+        """Keep rows near the view only, up to a budget over all blocks; heights stay known."""
+        if len(self._rows) <= _BLOCKS and sum(len(rows.lines) for rows in self._rows.values()) <= _ROWS:
             return
-        middle, _ = self._index.locate(self.top)
-        near = {block.id for block in self.document.blocks[max(0, middle - _KEPT // 2) : middle + _KEPT // 2]}
-        self._rows = {block_id: rows for block_id, rows in self._rows.items() if block_id in near}
+        first, last = self.in_view()
+        middle = (first + last) // 2
+        left = _ROWS // 2
+        kept: dict[int, BlockRows] = {}
+        for block_id in sorted(self._rows, key=lambda block_id: abs(self._place.get(block_id, -_BLOCKS) - middle)):
+            rows = self._rows[block_id]
+            left -= len(rows.lines)
+            # One beside the view may be long; to lay it out again at every step to and fro would be felt.
+            if first - 1 <= self._place.get(block_id, -2) <= last + 1 or (left > 0 and len(kept) < _BLOCKS // 2):
+                kept[block_id] = rows
+        self._rows = kept
