@@ -1,7 +1,6 @@
 """A large diff alone, in this process and without a terminal: comparing, first paint, paging, beside a small one."""
 
 import asyncio
-import gc
 import statistics
 import sys
 import time
@@ -12,6 +11,7 @@ from textual.app import App, ComposeResult
 from benchmarks.changes import change
 from benchmarks.report import Row, alone, compared_to
 from tui_agent.config.themes import load_themes
+from tui_agent.tui.collecting import Collector
 from tui_agent.tui.theming import Palette, textual_theme
 from tui_agent.tui.widgets.diff_outline import Outline
 from tui_agent.tui.widgets.diff_view import DiffView
@@ -75,7 +75,8 @@ async def show(lines: int, edits: int, layout: str) -> dict[str, float]:
 def measure(quick: bool = False) -> list[Row]:
     """Both layouts, small and large."""
     asyncio.run(show(1_000, 25, "unified"))  # imports and caches
-    gc.freeze()  # as the program does after its first paint
+    collector = Collector()
+    collector.begin()  # as the program does after its first paint
     rows: list[Row] = []
     for layout in ("unified",) if quick else ("unified", "split"):
         small, large = (
@@ -93,7 +94,7 @@ def measure(quick: bool = False) -> list[Row]:
                 for lines, runs in (("1,000", small), ("20,000", large))
             )
             rows += [base, compared_to(base, row, to="1,000 lines")]
-    gc.unfreeze()
+    collector.end()
     return rows
 
 

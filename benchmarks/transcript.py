@@ -23,6 +23,7 @@ from benchmarks.workload import SAMPLE, chunks, fence
 from tui_agent.config.themes import load_themes
 from tui_agent.conversation.events import AssistantReplied, LoggedEvent, PromptSubmitted, ToolFinished, TurnEnded
 from tui_agent.conversation.messages import ToolCall, Usage
+from tui_agent.tui.collecting import Collector
 from tui_agent.tui.theming import Palette, textual_theme
 from tui_agent.tui.widgets.transcript.document import AgentBlock, Document, GrowingText, ToolBlock, UserBlock
 from tui_agent.tui.widgets.transcript.projection import Projector
@@ -105,7 +106,8 @@ async def keys(above: int, count: int = 200) -> list[float]:
         await drawn(app)
         pieces = chunks(5_000)
         gc.collect()
-        gc.freeze()  # as the program does after its first paint
+        collector = Collector()
+        collector.begin()  # as the program does after its first paint
 
         async def talk() -> None:
             for piece in pieces:
@@ -124,6 +126,7 @@ async def keys(above: int, count: int = 200) -> list[float]:
             await painted.wait()
             times.append(perf_counter() - began)
         talking.cancel()
+        collector.end()
     return times
 
 

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from time import perf_counter
 from typing import TYPE_CHECKING, cast
 
 from rich.style import Style
@@ -75,6 +76,7 @@ class LineView(ScrollView, can_focus=True):
         self._top = (0, 0)  # the item at the top, and which of its lines
         self._placing = False
         self._refining: TimerHandle | None = None
+        self._ahead: TimerHandle | None = None
         self._strips: OrderedDict[tuple[int, int], Strip] = OrderedDict()
         self._made: OrderedDict[int, Item] = OrderedDict()
         self._syntaxes: Sequence[Syntax] = ()
@@ -267,7 +269,23 @@ class LineView(ScrollView, can_focus=True):
             index = y - crop.y
             return self._painted(keys[index], ground, left) if index < len(keys) else blank
 
+        if self._ahead is None:
+            self._ahead = later(self, PAUSE, self._paint_ahead)
         return plain_lines(self, crop, line)
+
+    def _paint_ahead(self) -> None:
+        """Paint the pages below and above while somebody looks at this one, some lines at a time."""
+        self._ahead = None
+        ground, left = self.rich_style, self.styles.padding.left
+        top, height = self.scroll_offset.y, self.size.height
+        until = perf_counter() + SLICE
+        for first in (top + height, max(0, top - height)):
+            for key in self._heights.window(first, height):
+                if key not in self._strips:
+                    self._painted(key, ground, left)
+                    if perf_counter() > until:
+                        self._ahead = later(self, PAUSE, self._paint_ahead)
+                        return
 
     def _painted(self, key: tuple[int, int], ground: Style, left: int) -> Strip:
         width = left + self.size.width
