@@ -22,6 +22,7 @@ from tui_agent.providers.embedded import engine as engine_module
 from tui_agent.providers.embedded import supervisor
 from tui_agent.providers.embedded.api import EngineApi
 from tui_agent.providers.embedded.engine import EngineFolders, private_folder, share_engine
+from tui_agent.providers.embedded.running import WAITING
 
 
 @pytest.fixture
@@ -44,7 +45,8 @@ async def test_it_answers_and_ends_with_its_only_client(stage: Stage) -> None:
     assert text_of(events) == "fake says hello"
     first, *reading, last = statuses(events)
     assert (first, last) == ("loading fake", "")
-    assert all(text.startswith("reading the prompt: ") for text in reading)
+    # On a busy machine the engine is asked about before it has taken the prompt up.
+    assert all(text.startswith("reading the prompt: ") or text == WAITING for text in reading)
     assert isinstance(events[len(statuses(events))], TextDelta)
     assert len(stage.alive()) == 2
     await provider.aclose()
