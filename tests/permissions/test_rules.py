@@ -171,6 +171,12 @@ def test_a_question_says_that_the_command_only_reads() -> None:
     other = RulePolicy("ask", Rules(), SCENE).decide("run_command", CommandAccess("ls | sh", "/w", 1.0))
     assert isinstance(other, Ask)
     assert not other.only_reads
+    # Where a rule asks, letting what only reads run would change nothing.
+    for rule in ("tool(run_command)", "ls"):
+        ruled = RulePolicy("ask", Rules(ask=parse_rules([rule])), SCENE)
+        kept = ruled.decide("run_command", CommandAccess("ls", "/w", 1.0))
+        assert isinstance(kept, Ask) and not kept.only_reads
+        assert isinstance(ruled.letting_reading_run().decide("run_command", CommandAccess("ls", "/w", 1.0)), Ask)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from tui_agent.conversation.messages import ToolCall, ToolSpec
 from tui_agent.permissions.approval import (
     AllowForSession,
     AllowOnce,
+    AllowReading,
     ApprovalDecision,
     ApprovalRequest,
     CommandAccess,
@@ -449,6 +450,48 @@ async def test_the_answer_can_allow_the_network_once_or_each_time(tmp_path: Path
     assert isinstance(access, CommandAccess)
     assert (access.sandbox, access.network, access.network_offered) == ("bwrap", False, True)
     assert answers.requests[1].digest == answers.requests[0].digest
+
+
+async def test_what_a_rule_or_an_answer_allows_with_network_says_so(tmp_path: Path, box: Sandbox) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    rules = Rules(parse_rules(["network(echo net)"]), parse_rules(["echo net"]))
+    policy = RulePolicy("ask", rules, Scene(str(work), (str(work),)))
+    answers = Answers(lambda request: AllowForSession(request.digest))
+    executor = ToolExecutor(work, policy=policy, approver=answers, sandbox=box)
+    first, again = [await call(executor, "run_command", {"command": "echo net"}) for _ in range(2)]
+    assert [request.session_grant for request in answers.requests] == ["this exact command, with network"]
+    assert first.decision is not None and first.decision.network
+    assert again.decision is not None and again.decision.network and again.decision.by == "session"
+    assert again.decision.reasons == ("allowed for this session: this exact command, with network",)
+    other = await call(executor, "run_command", {"command": "echo other"})
+    assert other.decision is not None and not other.decision.network
+
+
+async def test_an_answer_can_let_commands_that_only_read_run_for_the_session(tmp_path: Path, box: Sandbox) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "a").write_text("x")
+    answers = Answers(
+        lambda request: AllowReading(request.digest), lambda request: AllowReading(request.digest), Denied()
+    )
+    policy = RulePolicy("ask", scene=Scene(str(work), (str(work),)))
+    executor = ToolExecutor(work, policy=policy, approver=answers, sandbox=box)
+    # To what does more than read it is a yes to that alone.
+    assert (await call(executor, "run_command", {"command": "touch b"})).result.ok
+    assert not executor.lets_reading_run
+    first = await call(executor, "run_command", {"command": "cat a"})
+    assert first.result.ok and first.decision is not None and first.decision.reading
+    assert executor.lets_reading_run
+    assert "--bind" not in words(box)  # it reads, so it gets a sandbox in which nothing can be written
+    executor.policy = RulePolicy("plan", scene=Scene(str(work), (str(work),)))  # as another mode would have it
+    second = await call(executor, "run_command", {"command": "ls -l a"})
+    assert second.result.ok and second.decision is not None
+    assert (second.decision.by, second.decision.reasons, second.decision.reading) == ("policy", ("read-only",), False)
+    executor.policy = policy
+    assert not (await call(executor, "run_command", {"command": "touch c"})).result.ok
+    assert [request.only_reads for request in answers.requests] == [False, True, False]
+    assert not ToolExecutor(work, policy=policy, sandbox=box).lets_reading_run
 
 
 async def test_a_rule_allows_the_network_and_reading_needs_no_writing(tmp_path: Path, box: Sandbox) -> None:

@@ -52,7 +52,11 @@ class AssistantReplied(Struct, frozen=True, tag="assistant_replied"):
 
 
 class DecisionMade(Struct, frozen=True, tag="decision_made"):
-    """How a call was decided, by whom, and the hash of what was shown when a person decided."""
+    """How a call was decided, by whom, and the hash of what was shown when a person decided.
+
+    `network`: the command may use the network from inside its sandbox. `reading`: the user let commands that provably
+    only read run unasked for the rest of the session.
+    """
 
     call_id: str
     tool: str
@@ -61,6 +65,8 @@ class DecisionMade(Struct, frozen=True, tag="decision_made"):
     reasons: tuple[str, ...] = ()
     comment: str = ""
     digest: str = ""
+    network: bool = False
+    reading: bool = False
 
 
 class FileDelta(Struct, frozen=True):

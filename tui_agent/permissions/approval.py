@@ -124,6 +124,14 @@ class ApprovalRequest(Struct, frozen=True):
     parts: tuple[CommandPart, ...] = ()
     only_reads: bool = False
 
+    @property
+    def further_reasons(self) -> tuple[str, ...]:
+        """The reasons that are not those of a part, where parts are shown: when there are several."""
+        if len(self.parts) < 2:
+            return self.reasons
+        told = {part.reason for part in self.parts}
+        return tuple(reason for reason in self.reasons if reason not in told)
+
 
 class AllowOnce(Struct, frozen=True):
     """Yes, this one; with `network` a command in a sandbox may use the network (`CommandAccess.network_offered`)."""
@@ -139,6 +147,15 @@ class AllowForSession(Struct, frozen=True):
     network: bool = False
 
 
+class AllowReading(Struct, frozen=True):
+    """Yes, and let commands that provably only read run unasked for the rest of this session.
+
+    It says so much only in answer to a question with `only_reads`; otherwise it is a yes to this one.
+    """
+
+    digest: str
+
+
 class Denied(Struct, frozen=True):
     """No; `comment` goes to the model; `stop` also ends the turn (Esc).
 
@@ -150,7 +167,7 @@ class Denied(Struct, frozen=True):
     by: Literal["user", "policy"] = "user"
 
 
-ApprovalDecision = AllowOnce | AllowForSession | Denied
+ApprovalDecision = AllowOnce | AllowForSession | AllowReading | Denied
 
 
 class Approver(Protocol):

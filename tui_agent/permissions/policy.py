@@ -42,6 +42,10 @@ class Policy(Protocol):
         """Pure: the same access gets the same verdict."""
         ...
 
+    def letting_reading_run(self) -> "Policy":
+        """This policy, but for commands that provably only read: they run unasked."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class RulePolicy:
@@ -80,6 +84,10 @@ class RulePolicy:
                     return Allow(f"allow: {rule.text}")
                 return Ask((f"what {tool} does cannot be seen from here",))
 
+    def letting_reading_run(self) -> "RulePolicy":
+        """As `Policy.letting_reading_run`; rules that ask or deny hold."""
+        return RulePolicy(self.mode, replace(self.rules, read_only=True), self.scene, self.sandboxed)
+
     def _about_command(self, tool: str, access: CommandAccess) -> Verdict:
         scene = replace(self.scene, directory=access.working_directory)
         found = decide(access.command, self.rules, scene)
@@ -97,7 +105,7 @@ class RulePolicy:
             return Allow(because, _READING if reads else terms)
         if self.mode == "auto" and access.sandbox and not (ruled or found.binding or access.background):
             return Allow(f"mode auto: it runs in the sandbox {access.sandbox}, without network")
-        return Ask(reasons, found.parts, self._only_reads(access, scene), terms)
+        return Ask(reasons, found.parts, not ruled and self._only_reads(access, scene), terms)
 
     def _only_reads(self, access: CommandAccess, scene: Scene) -> bool:
         """Whether letting read-only commands run would have let this one run."""
@@ -152,8 +160,10 @@ def mode_available(mode: Mode, sandbox: Sandbox = _NO_SANDBOX) -> str:
 
 @dataclass(slots=True)
 class SessionGrants:
-    """What the user allowed for the rest of the session: exact commands, and writes to single files."""
+    """What the user allowed for the rest of the session: exact commands, writes to single files, and, with `reading`,
+    all commands that provably only read."""
 
+    reading: bool = False
     _given: dict[tuple[str, ...], Terms] = field(default_factory=dict)
 
     def add(self, access: Access, terms: Terms = _PLAIN_TERMS) -> None:
@@ -177,7 +187,7 @@ def grant_text(access: Access) -> str:
     """
     match access:
         case CommandAccess() if _grant_key(access):
-            return "this exact command"
+            return "this exact command, with network" if access.sandbox and access.network else "this exact command"
         case WriteAccess(plan) if _grant_key(access):
             return f"writes to {plan.changes[0].name}"
         case _:

@@ -19,6 +19,7 @@ from tui_agent.permissions.approval import (
     Allow,
     AllowForSession,
     AllowOnce,
+    AllowReading,
     ApprovalDecision,
     ApprovalRequest,
     Approver,
@@ -28,6 +29,7 @@ from tui_agent.permissions.approval import (
     ForeignAccess,
     Refuse,
     Terms,
+    Verdict,
     WriteAccess,
 )
 from tui_agent.permissions.policy import (
@@ -128,6 +130,11 @@ class ToolExecutor:
         """What commands run in."""
         return self._desk.sandbox
 
+    @property
+    def lets_reading_run(self) -> bool:
+        """True when the user let commands that provably only read run unasked, which holds as long as this executor."""
+        return self._grants.reading
+
     def simplify(self, simple: bool) -> None:
         """Word results and forgive slips as it suits a small model, or not; policy and questions stay as they are."""
         self._desk.simple = simple
@@ -166,7 +173,7 @@ class ToolExecutor:
         asked, `on_decision` the decision before anything is done, `on_output` pieces of what a command prints.
         Cancelling stops it: processes are killed, a write that has begun is finished.
         """
-        attempt = _Attempt(call, self.canonical(call.name), position, total, on_decision)
+        attempt = _Attempt(call, self.canonical(call.name), position, total, on_decision, self.sandbox.on)
         provider = self._provider_of(call.name, attempt.tool)
         if provider is None:
             names = ", ".join(spec.name for spec in self.specs())
@@ -224,7 +231,7 @@ class ToolExecutor:
     async def _allowed(self, attempt: "_Attempt", prepared: Prepared) -> Terms | None:
         """Decide, ask if need be, and report the decision; the terms of a yes, None for a no."""
         access = prepared.access
-        verdict = self.policy.decide(attempt.tool, access)
+        verdict = self._verdict(attempt.tool, access)
         if isinstance(access, CommandAccess) and not self._allow_commands:
             verdict = Refuse(COMMANDS_DISABLED)
         match verdict:
@@ -233,7 +240,8 @@ class ToolExecutor:
             case Allow(because, terms):
                 return await attempt.decide("allowed", "policy", (because,), terms=terms)
             case Ask() if (granted := self._grants.terms(access)) is not None:
-                reasons = (f"allowed for this session: {grant_text(access)}",)
+                covered = grant_text(prepared.under(granted).access)
+                reasons = (f"allowed for this session: {covered}",)
                 return await attempt.decide("allowed", "session", reasons, terms=granted)
             case Ask(reasons, terms=terms) if self._approve_all:
                 return await attempt.decide("allowed", "policy", ("the caller approves all", *reasons), terms=terms)
@@ -243,8 +251,13 @@ class ToolExecutor:
             case Ask():
                 return await self._asked(attempt, prepared.under(verdict.terms).access, verdict)
 
+    def _verdict(self, tool: str, access: Access) -> Verdict:
+        policy = self.policy.letting_reading_run() if self._grants.reading else self.policy
+        return policy.decide(tool, access)
+
     async def _asked(self, attempt: "_Attempt", access: Access, verdict: Ask) -> Terms | None:
         request, reasons, terms = attempt.request(access, verdict), verdict.reasons, verdict.terms
+        reading = False
         match await self._answer(request):
             case Denied(comment, stop, "policy"):
                 attempt.stop = stop
@@ -257,7 +270,12 @@ class ToolExecutor:
                     terms, reasons = Terms(network=True), (*reasons, "the network was allowed with it")
                 if isinstance(answer, AllowForSession) and request.session_grant:
                     self._grants.add(access, terms)
-        return await attempt.decide("allowed", "user", reasons, "", request.digest, terms)
+            case AllowReading() if verdict.only_reads:
+                self._grants.reading = reading = True
+                reasons = (*reasons, "from now on commands that only read run unasked in this session")
+                if isinstance(allowed := self._verdict(attempt.tool, access), Allow):
+                    terms = allowed.terms
+        return await attempt.decide("allowed", "user", reasons, "", request.digest, terms, reading=reading)
 
     async def _answer(self, request: ApprovalRequest) -> ApprovalDecision:
         """The answer to this very request; one to something else is none, and it is asked again."""
@@ -279,6 +297,7 @@ class _Attempt:
         position: int,
         total: int,
         on_decision: Callable[[DecisionMade], Awaitable[None]] | None,
+        sandboxed: bool,
     ) -> None:
         self.tool: Final = tool
         self.title = ""
@@ -287,6 +306,7 @@ class _Attempt:
         self._call = call
         self._place = (position, total)
         self._on_decision = on_decision
+        self._sandboxed = sandboxed
         self._decision: DecisionMade | None = None
         self._seconds = 0.0
 
@@ -317,9 +337,14 @@ class _Attempt:
         comment: str = "",
         digest: str = "",
         terms: Terms = _PLAIN_TERMS,
+        *,
+        reading: bool = False,
     ) -> Terms | None:
         """Note and report the decision; the terms when it was yes."""
-        self._decision = DecisionMade(self._call.id, self.tool, outcome, by, reasons, comment, digest)
+        network = terms.network and self._sandboxed
+        self._decision = DecisionMade(
+            self._call.id, self.tool, outcome, by, reasons, comment, digest, network=network, reading=reading
+        )
         if self._on_decision is not None:
             await self._on_decision(self._decision)
         return terms if outcome == "allowed" else None

@@ -232,7 +232,7 @@ class Projector:
         if block is None:
             return
         if event.outcome == "allowed":
-            block.note = _APPROVED[event.by]
+            block.note = _allowed(event)
             self._running(block)
         else:
             block.status = "denied"
@@ -271,6 +271,15 @@ class Projector:
             self._cut.note = ""
             self.document.touch(self._cut)
         self.document.add(NoticeBlock(level="info", text="turn stopped"))
+
+
+def _allowed(event: DecisionMade) -> str:
+    """How it came to be allowed, and what was allowed with it."""
+    more = [
+        "with network" if event.network else "",
+        "commands that only read run unasked from now on" if event.reading else "",
+    ]
+    return ", ".join(filter(None, (_APPROVED[event.by], *more)))
 
 
 def _title(arguments: str) -> str:
