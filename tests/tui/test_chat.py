@@ -171,7 +171,7 @@ async def test_ctrl_c_in_the_prompt_asks_once_and_leaves_at_the_second_press(
 ) -> None:
     app = chat_app(machine, monkeypatch)
     async with app.run_test(size=(100, 30), notifications=True) as pilot:
-        await until(pilot, lambda: app.chat._opened.is_set(), "the engine")
+        await until(pilot, lambda: app.chat.engine.opened, "the engine")
         await pilot.press(*"abc", "ctrl+c")
         await until(pilot, says(app, "press ctrl+c again to leave"))
         assert app.chat.query_one(PromptArea).draft == "abc"
@@ -184,7 +184,7 @@ async def test_typing_leads_from_the_transcript_back_to_the_prompt(
 ) -> None:
     app = chat_app(machine, monkeypatch)
     async with app.run_test(size=(100, 30)) as pilot:
-        await until(pilot, lambda: app.chat._opened.is_set(), "the engine")
+        await until(pilot, lambda: app.chat.engine.opened, "the engine")
         prompt = app.chat.query_one(PromptArea)
         await pilot.click(TranscriptView)
         assert not prompt.has_focus
@@ -213,7 +213,7 @@ async def test_the_first_screen_says_who_answers_and_the_keys_of_the_user(
 async def test_each_screen_opens_and_closes_again(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     app = chat_app(machine, monkeypatch)
     async with app.run_test(size=(100, 30)) as pilot:
-        await until(pilot, lambda: app.chat._opened.is_set(), "the engine")
+        await until(pilot, lambda: app.chat.engine.opened, "the engine")
         for key, screen in (("f1", HelpScreen), ("f2", PickerScreen), ("f3", SessionsScreen)):
             await pilot.press(key)
             await until(pilot, lambda screen=screen: isinstance(app.screen, screen), f"{screen.__name__}")
@@ -248,7 +248,7 @@ async def test_the_mode_goes_round_and_is_logged_and_auto_needs_a_sandbox(
             for _ in range(3):
                 await pilot.press("shift+tab")
                 await pilot.pause(0.1)
-                seen.append(app.chat._host.session.mode)  # type: ignore[union-attr]
+                seen.append(app.chat.engine.host.session.mode)  # type: ignore[union-attr]
             assert seen == ["accept-edits", "plan", "ask"]
             await submit(pilot, "/mode auto")
             await until(pilot, says(app, "auto needs a sandbox"))
@@ -349,7 +349,7 @@ async def test_files_of_the_project_are_offered_behind_an_at_sign(
     (machine.project / "src" / "cart.py").write_text("x")
     app = chat_app(machine, monkeypatch)
     async with app.run_test(size=(100, 30)) as pilot:
-        await until(pilot, lambda: app.chat._opened.is_set(), "the engine")
+        await until(pilot, lambda: app.chat.engine.opened, "the engine")
         await pilot.press("@", "c", "a", "r")
         await until(pilot, says(app, "src/cart.py"))
         await pilot.press("tab")
@@ -363,17 +363,17 @@ async def test_an_internal_fault_is_said_and_the_chat_goes_on(
         serve(machine, server)
         app = chat_app(machine, monkeypatch)
         async with app.run_test(size=(100, 30)) as pilot:
-            await until(pilot, lambda: app.chat._opened.is_set(), "the engine")
+            await until(pilot, lambda: app.chat.engine.opened, "the engine")
 
             async def broken(prompt: str) -> object:
                 raise ZeroDivisionError("by nothing")
                 yield
 
-            whole = app.chat._host.session.run  # type: ignore[union-attr]
-            monkeypatch.setattr(app.chat._host.session, "run", broken)  # type: ignore[union-attr]
+            whole = app.chat.engine.host.session.run  # type: ignore[union-attr]
+            monkeypatch.setattr(app.chat.engine.host.session, "run", broken)  # type: ignore[union-attr]
             await submit(pilot, "one")
             await until(pilot, says(app, "internal error"))
-            monkeypatch.setattr(app.chat._host.session, "run", whole)  # type: ignore[union-attr]
+            monkeypatch.setattr(app.chat.engine.host.session, "run", whole)  # type: ignore[union-attr]
             await submit(pilot, "two")
             await until(pilot, says(app, "fine"))
 
@@ -452,7 +452,7 @@ def test_the_first_screen_looks_calm(
     app = look(machine, monkeypatch)
 
     async def ready(pilot: object) -> None:
-        await until(pilot, lambda: app.chat._opened.is_set(), "the engine")  # type: ignore[arg-type,attr-defined]
+        await until(pilot, lambda: app.chat.engine.opened, "the engine")  # type: ignore[arg-type,attr-defined]
 
     assert snap_compare(app, terminal_size=size, run_before=ready)
 

@@ -479,7 +479,7 @@ def test_what_is_found_looks_as_designed(
 
     async def found(pilot: Pilot[int]) -> None:
         await until(pilot, says(app, "sewing"))
-        await until(pilot, lambda: app.chat._opened.is_set(), "the engine")
+        await until(pilot, lambda: app.chat.engine.opened, "the engine")
         await pilot.press("ctrl+f", *"needle", "down", "down")
         await until(pilot, says(app, " of 10"))
         await pilot.pause(0.2)

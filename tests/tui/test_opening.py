@@ -80,7 +80,7 @@ async def test_the_end_is_shown_and_keys_are_taken_while_the_rest_is_still_read(
         assert last.count("\n") == 14 and last.strip(), "the end fills the screen"
         await pilot.press(*"now")
         assert app.chat.query_one(PromptArea).text == "now"
-        assert app.chat._host is None or not app.chat._host.session.records
+        assert app.chat.engine.host is None or not app.chat.engine.host.session.records
         before = blocks(app)
 
         reading.set()
@@ -168,8 +168,8 @@ async def test_a_session_that_is_not_there_is_told_on_the_first_screen(
     async with app.run_test(size=(100, 30)) as pilot:
         await until(pilot, lambda: in_transcript(app, "`tui-agent sessions list` shows"), "what to do")
         assert in_transcript(app, "every write and every command asks first")
-        await until(pilot, lambda: app.chat._opened.is_set(), "the engine")
-        assert app.chat._host is not None and not app.chat._host.session.records
+        await until(pilot, lambda: app.chat.engine.opened, "the engine")
+        assert app.chat.engine.host is not None and not app.chat.engine.host.session.records
 
 
 async def test_a_session_that_cannot_be_continued_leaves_the_one_that_is_open(
@@ -178,9 +178,9 @@ async def test_a_session_that_cannot_be_continued_leaves_the_one_that_is_open(
     await keep(machine, 40, 60)
     app = chat_app(machine, monkeypatch, "--resume", LONG)
     async with app.run_test(size=(100, 30)) as pilot:
-        await until(pilot, lambda: app.chat._opened.is_set(), "the engine")
+        await until(pilot, lambda: app.chat.engine.opened, "the engine")
         shown = [block.source for block in blocks_of(await whole(machine))]
-        host = app.chat._host
+        host = app.chat.engine.host
         assert host is not None
 
         async def refuse(_beginning: str) -> list[Record]:
@@ -207,10 +207,10 @@ async def test_another_session_opened_meanwhile_is_not_mixed_with_the_first(
             allowed.wait(10)
         return blocks_of(records, thoughts_folded)
 
-    monkeypatch.setattr("tui_agent.tui.screens.chat.blocks_of", when_allowed)
+    monkeypatch.setattr("tui_agent.tui.transcript.blocks_of", when_allowed)
     app = chat_app(machine, monkeypatch, "--resume", LONG)
     async with app.run_test(size=(100, 30)) as pilot:
-        await until(pilot, lambda: app.chat._opened.is_set(), "the engine")
+        await until(pilot, lambda: app.chat.engine.opened, "the engine")
         await pilot.press("f3")
         await pilot.pause(0.2)
         await pilot.press("down", "enter")

@@ -22,30 +22,30 @@ from textual.worker import Worker, WorkerState
 from tui_agent.config.load import LoadedSettings
 from tui_agent.config.model import Settings
 from tui_agent.conversation.errors import ConfigError, TuiAgentError
-from tui_agent.conversation.events import Level, Mode, Noticed, PromptSubmitted, RequestStarted, ToolFinished, TurnEnded
+from tui_agent.conversation.events import Level, Mode, PromptSubmitted, RequestStarted, ToolFinished, TurnEnded
 from tui_agent.permissions.approval import ApprovalDecision, ApprovalRequest, Denied
 from tui_agent.tui.actions import ACTIONS
 from tui_agent.tui.arming import SILENCE
 from tui_agent.tui.bindings import bindings_for, keymap
 from tui_agent.tui.collecting import Collector, lasting
 from tui_agent.tui.commands import SlashCommand, completions, find
+from tui_agent.tui.engine import Engine
 from tui_agent.tui.history import PromptHistory
 from tui_agent.tui.host import Host, Launch, Offer
 from tui_agent.tui.later import later
 from tui_agent.tui.models import Models
-from tui_agent.tui.progress import Progress
 from tui_agent.tui.questions import Questions
 from tui_agent.tui.standby import Standby
 from tui_agent.tui.theming import Palette, symbols
+from tui_agent.tui.transcript import Transcript
 from tui_agent.tui.welcome import Line, welcome_lines
 from tui_agent.tui.widgets.activity import Activity, ActivityLine, QueuedLine
 from tui_agent.tui.widgets.key_footer import KeyFooter
 from tui_agent.tui.widgets.prompt import PromptArea
 from tui_agent.tui.widgets.status_bar import StatusBar, StatusInfo
 from tui_agent.tui.widgets.transcript.copying import amount
-from tui_agent.tui.widgets.transcript.document import Document, ThoughtBlock, ToolBlock, WelcomeBlock
+from tui_agent.tui.widgets.transcript.document import WelcomeBlock
 from tui_agent.tui.widgets.transcript.layout import prepare
-from tui_agent.tui.widgets.transcript.projection import Projector, blocks_of
 from tui_agent.tui.widgets.transcript.view import TranscriptView
 from tui_agent.workspace.git import branch
 
@@ -82,12 +82,8 @@ class ChatScreen(Screen[None]):
     def __init__(self, launch: Launch) -> None:
         super().__init__()
         self._launch = launch
-        self._host: Host | None = None
-        self._opened = asyncio.Event()
-        self._document = Document()
-        self._thoughts_folded = launch.loaded.settings.ui.thoughts == "folded"
-        self._projector = self._new_projector()
-        self._progress = Progress()
+        self.engine = Engine()
+        self._transcript = Transcript(thoughts_folded=launch.loaded.settings.ui.thoughts == "folded")
         self._standby = Standby(self._progress_changed)
         self._models = Models(self, self._standby, self._settings, self._keys)
         self._offer_seen = -inf
@@ -95,8 +91,6 @@ class ChatScreen(Screen[None]):
         self._end: asyncio.Task[Sequence[Record]] | None = None
         self._questions = Questions(self, self._questions_changed)
         self._finder: Finder | None = None
-        self._details_folded = True
-        self._unopened: TuiAgentError | None = None
         self.takes_keys = False
         self._stopped = False
         self._warm = False
@@ -111,7 +105,7 @@ class ChatScreen(Screen[None]):
         signs = symbols(ui.symbols, os.environ, getattr(sys.__stdout__, "encoding", None) or "")
         self.symbols = signs
         self._status = StatusBar(self._status_info(), home=os.environ.get("HOME", ""), symbols=signs)
-        self._view = TranscriptView(self._document, palette=self.app.palette, symbols=signs)
+        self._view = TranscriptView(self._transcript.document, palette=self.app.palette, symbols=signs)
         self._activity = ActivityLine(symbols=signs)
         self._queued = QueuedLine(symbols=signs)
         self._prompt = PromptArea(
@@ -159,60 +153,55 @@ class ChatScreen(Screen[None]):
 
     @work(exit_on_error=False, group="host")
     async def _open_host(self) -> None:
-        try:
-            self._host = host = await self._launch.open_host(self)
-            if self._end is not None and (end := await self._end):
-                await self._take_up(host, end)
-        except TuiAgentError as error:
-            self._unopened = error
-            self.say("error", error.message, error.hint)
-        finally:
-            self._opened.set()
+        with self.engine.opening():
+            try:
+                self.engine.host = host = await self._launch.open_host(self)
+                if self._end is not None and (end := await self._end):
+                    await self._take_up(host, end)
+            except TuiAgentError as error:
+                self.engine.failure = error
+                self.say("error", error.message, error.hint)
         self.refresh_bindings()
         self._update_status()
         self._learn_context_length()
-        if self._host is None:
+        if self.engine.host is None:
             return
-        if self._host.trouble is not None:
-            self._models.look_at_offers(self._host)
+        if self.engine.host.trouble is not None:
+            self._models.look_at_offers(self.engine.host)
             self._update_status()
         else:
-            self._get_ready(self._models.missing(self._host))
+            self._get_ready(self._models.missing(self.engine.host))
 
     @work(exit_on_error=False, group="context length", exclusive=True)
     async def _learn_context_length(self) -> None:
         self._context_limit = None
-        if self._host is not None:
-            self._context_limit = await self._host.context_length()
+        if self.engine.host is not None:
+            self._context_limit = await self.engine.host.context_length()
             self._update_status()
 
     @property
     def busy(self) -> bool:
         """Whether a turn runs."""
-        return self._host is not None and self._host.session.busy
-
-    async def _engine(self) -> Host | None:
-        await self._opened.wait()
-        return self._host
+        return self.engine.busy
 
     async def close_host(self) -> None:
         """Stop the turn, let it log its end, and close the engine."""
         self._questions.close()
-        if self._host is None:
+        if self.engine.host is None:
             return
-        if self._host.session.busy:
-            self._host.session.interrupt()
+        if self.engine.busy:
+            self.engine.host.session.interrupt()
             with suppress(Exception):
                 await self.workers.wait_for_complete([w for w in self.workers if w.group == "turn"])
-        await self._host.aclose()
+        await self.engine.host.aclose()
 
     @work(exit_on_error=False, group="turn")
     async def _run_turn(self, text: str) -> None:
-        host = await self._engine()
+        host = await self.engine.ready()
         if host is None:
             self._prompt.restore(text)
-            if self._unopened is not None:
-                self.say("error", self._unopened.message, self._unopened.hint)
+            if self.engine.failure is not None:
+                self.say("error", self.engine.failure.message, self.engine.failure.hint)
             return
         if self._standby.going:
             self._standby.hold(text)
@@ -251,10 +240,9 @@ class ChatScreen(Screen[None]):
 
     def show(self, event: "Event") -> None:
         """Show what happened."""
-        self._projector.apply(event)
+        self._transcript.take(event)
         if isinstance(event, PromptSubmitted) and event.text in self._queued.texts:
             self._queued.show([text for text in self._queued.texts if text != event.text])
-        self._progress.take(event, time.monotonic())
         if isinstance(event, ToolFinished | TurnEnded):
             self._look_at_branch()
         if isinstance(event, TurnEnded):
@@ -267,7 +255,7 @@ class ChatScreen(Screen[None]):
 
     def _progress_changed(self) -> None:
         asked = self._questions.first
-        doing = self._progress.activity if self.busy else self._standby.activity
+        doing = self._transcript.progress.activity if self.busy else self._standby.activity
         self._activity.show(doing if asked is None else Activity("you", asked.tool))
         if self._standby.held:
             self._queued.show(self._standby.held, "the download" if self._standby.fetching else "loading")
@@ -298,7 +286,7 @@ class ChatScreen(Screen[None]):
 
     @on(PromptArea.KeyPressed)
     def _prompt_key(self) -> None:
-        if not self._warm and self._opened.is_set():
+        if not self._warm and self.engine.opened:
             self._warm = True
             self.run_worker(self._warm_up, thread=True, exit_on_error=False)
 
@@ -359,13 +347,13 @@ class ChatScreen(Screen[None]):
                 await done
 
     async def _files(self, typed: str) -> list[str]:
-        return [] if self._host is None else await self._host.project_files(typed)
+        return [] if self.engine.host is None else await self.engine.host.project_files(typed)
 
     # ---- actions ----
 
     def action_interrupt(self) -> None:
         """Stop the turn; what was typed meanwhile and not yet sent comes back into the prompt."""
-        host = self._host
+        host = self.engine.host
         if self._standby.waited_for and not self.busy:
             if self._models.stopped():
                 self.workers.cancel_group(self, "ready")
@@ -391,7 +379,11 @@ class ChatScreen(Screen[None]):
                 offered = self._models.offered
                 return offered is not None and not offered.problem and self._standby.fetching is None
             case "look":
-                return self._host is not None and self._host.trouble is not None and self._standby.fetching is None
+                return (
+                    self.engine.host is not None
+                    and self.engine.host.trouble is not None
+                    and self._standby.fetching is None
+                )
         return True
 
     def action_page_up(self) -> None:
@@ -422,18 +414,16 @@ class ChatScreen(Screen[None]):
 
     def action_toggle_thoughts(self) -> None:
         """Fold or unfold all thoughts."""
-        self._thoughts_folded = self._projector.thoughts_folded = not self._thoughts_folded
-        self._document.fold_all(ThoughtBlock, self._thoughts_folded)
+        self._transcript.toggle_thoughts()
 
     def action_toggle_details(self) -> None:
         """Fold or unfold all tool calls."""
-        self._details_folded = not self._details_folded
-        self._document.fold_all(ToolBlock, self._details_folded)
+        self._transcript.toggle_details()
 
     @work(exit_on_error=False)
     async def action_cycle_mode(self) -> None:
         """Go to the next mode that can be chosen here."""
-        host = await self._engine()
+        host = await self.engine.ready()
         if host is None:
             return
         place = MODES.index(host.session.mode)
@@ -443,7 +433,7 @@ class ChatScreen(Screen[None]):
                 return
 
     async def _set_mode(self, name: str) -> None:
-        host = await self._engine()
+        host = await self.engine.ready()
         if host is None:
             return
         mode = next((mode for mode in MODES if mode == name), None)
@@ -459,7 +449,7 @@ class ChatScreen(Screen[None]):
     @work(exit_on_error=False)
     async def action_providers(self) -> None:
         """Choose provider and model among what answers."""
-        host = await self._engine()
+        host = await self.engine.ready()
         if host is None:
             return
         from tui_agent.tui.screens.picker import PickerScreen, provider_rows
@@ -478,7 +468,7 @@ class ChatScreen(Screen[None]):
             await self._switch(*chosen)
 
     async def _switch(self, provider: str, model: str) -> None:
-        host = await self._engine()
+        host = await self.engine.ready()
         if host is None:
             return
         here = self._models.offer(host, provider, model)
@@ -491,7 +481,7 @@ class ChatScreen(Screen[None]):
 
     @work(exit_on_error=False, group="ready", exclusive=True)
     async def _get_ready(self, fetch: Offer | None = None) -> None:
-        if (host := await self._engine()) is not None:
+        if (host := await self.engine.ready()) is not None:
             await self._models.get_ready(host, fetch)
 
     @work(exit_on_error=False)
@@ -501,7 +491,7 @@ class ChatScreen(Screen[None]):
             await self._fetch()
 
     async def _fetch(self) -> None:
-        host = await self._engine()
+        host = await self.engine.ready()
         if host is None or self._standby.fetching is not None:
             return
         if (offer := self._models.fetchable(host)) is None:
@@ -512,7 +502,7 @@ class ChatScreen(Screen[None]):
     @work(exit_on_error=False, group="look", exclusive=True)
     async def action_look(self) -> None:
         """Look for a model server once more."""
-        host = await self._engine()
+        host = await self.engine.ready()
         if host is None:
             return
         if host.trouble is None:
@@ -526,12 +516,12 @@ class ChatScreen(Screen[None]):
     @work(exit_on_error=False)
     async def action_cycle_profile(self) -> None:
         """Give the model more than it is given now, or less."""
-        host = await self._engine()
+        host = await self.engine.ready()
         if host is not None:
             await self._set_profile(self._models.next_profile(host))
 
     async def _set_profile(self, name: str) -> None:
-        host = await self._engine()
+        host = await self.engine.ready()
         if host is not None and self._models.set_profile(host, name):
             profile = host.session.profile
             given = "few tools and a short prompt" if profile.name == "small" else "all tools and the whole prompt"
@@ -541,7 +531,7 @@ class ChatScreen(Screen[None]):
     @work(exit_on_error=False)
     async def action_sessions(self) -> None:
         """Open an earlier session of this folder."""
-        host = await self._engine()
+        host = await self.engine.ready()
         if host is None:
             return
         if host.session.busy:
@@ -566,13 +556,10 @@ class ChatScreen(Screen[None]):
 
     async def _show_session(self, host: Host, beginning: str) -> None:
         """Continue a session."""
-        self._opened.clear()  # a prompt sent meanwhile waits for the session it will belong to
-        try:
+        with self.engine.opening():
             end = await host.end_of(beginning)
             await self._show_end(end)
             await self._take_up(host, end)
-        finally:
-            self._opened.set()
 
     async def _look_back(self, read_end: "Callable[[], Awaitable[Sequence[Record]]]") -> "Sequence[Record]":
         """Show the end of the session to continue, without waiting for the engine; nothing comes back if that fails."""
@@ -587,13 +574,8 @@ class ChatScreen(Screen[None]):
 
     async def _show_end(self, end: "Sequence[Record]") -> None:
         """Show the last turns of a session, or all of them."""
-        blocks = await asyncio.to_thread(blocks_of, end, self._thoughts_folded)
-        await asyncio.to_thread(prepare)
-        self._reset()
-        self._document.put_first(blocks)
-        for record in end:
-            self._progress.take(record.event, time.monotonic())
-        self._progress.activity = Activity()  # a log that was cut ends in the middle of a turn
+        self.workers.cancel_group(self, "earlier")
+        await self._transcript.begin_with(end)
         self._view.action_end()
         self._update_status()
 
@@ -618,9 +600,7 @@ class ChatScreen(Screen[None]):
 
     async def _show_earlier(self, host: Host, records: "Sequence[Record]") -> None:
         """Put the turns before those that are shown above them, then say what is wrong with the log, if anything is."""
-        with lasting():
-            blocks = await asyncio.to_thread(blocks_of, records, self._thoughts_folded)
-        self._document.put_first(blocks)
+        await self._transcript.put_above(records)
         try:
             problem = await host.check_log()
         except TuiAgentError as error:
@@ -631,7 +611,7 @@ class ChatScreen(Screen[None]):
     @work(exit_on_error=False)
     async def action_new_session(self) -> None:
         """Start over with an empty transcript; the old session is kept."""
-        host = await self._engine()
+        host = await self.engine.ready()
         if host is None:
             return
         if host.session.busy:
@@ -642,15 +622,9 @@ class ChatScreen(Screen[None]):
         self._welcome()
         self._update_status()
 
-    def _new_projector(self) -> Projector:
-        return Projector(self._document, thoughts_folded=self._thoughts_folded)
-
     def _reset(self) -> None:
         self.workers.cancel_group(self, "earlier")
-        self._document.clear()
-        self._greeting = None
-        self._projector = self._new_projector()
-        self._progress = Progress()
+        self._transcript.clear()
 
     @work(exit_on_error=False)
     async def action_review(self) -> None:
@@ -757,16 +731,16 @@ class ChatScreen(Screen[None]):
 
     def say(self, level: Level, text: str, hint: str = "") -> None:
         """A notice in the transcript."""
-        self._projector.apply(Noticed(level, text, hint))
+        self._transcript.say(level, text, hint)
 
     def _welcome(self) -> None:
-        self._greeting = self._document.add(WelcomeBlock(lines=self._welcome_lines()))
+        self._greeting = self._transcript.document.add(WelcomeBlock(lines=self._welcome_lines()))
 
     def _welcome_lines(self) -> tuple[Line, ...]:
-        keys, host = self._keys(), self._host
-        about: list[Line] = [(("no model", "muted"),)] if self._unopened is not None else []
+        keys, host = self._keys(), self.engine.host
+        about: list[Line] = [(("no model", "muted"),)] if self.engine.failure is not None else []
         urgent: list[Line] = []
-        if host is not None and self._opened.is_set():
+        if host is not None and self.engine.opened:
             from tui_agent.tui.start import about_lines, elsewhere_lines, nobody_lines, places
 
             where = places(self._settings(), os.environ)
@@ -783,18 +757,22 @@ class ChatScreen(Screen[None]):
 
     def _update_welcome(self) -> None:
         """Who answers becomes known after the first paint; once something was asked the transcript says it."""
-        greeting, host = self._greeting, self._host
-        if greeting is None or (host is not None and host.session.records):
+        greeting, host = self._greeting, self.engine.host
+        if (
+            greeting is None
+            or self._transcript.document.get(greeting.id) is None
+            or (host is not None and host.session.records)
+        ):
             return
         lines = self._welcome_lines()
         if lines != greeting.lines:
             greeting.lines = lines
-            self._document.touch(greeting)
+            self._transcript.document.touch(greeting)
             self._offer_seen = time.monotonic()
 
     def _status_info(self) -> StatusInfo:
         settings = self._settings()
-        host = self._host
+        host = self.engine.host
         if host is not None and host.trouble is not None:
             return StatusInfo(project=str(self._launch.directory), branch=self._branch, mode=host.session.mode)
         session = host.session if host is not None else None
@@ -808,7 +786,7 @@ class ChatScreen(Screen[None]):
             profile="small" if session and session.profile.name == "small" else "",
             mode=session.mode if session else settings.mode,
             sandbox=session.executor.sandbox.describe() if session else "",
-            context_used=self._progress.context_used,
+            context_used=self._transcript.progress.context_used,
             context_limit=self._context_limit,
         )
 
@@ -828,12 +806,11 @@ class ChatScreen(Screen[None]):
     def settings_changed(self, before: LoadedSettings) -> None:
         """The settings of the app are others than `before`."""
         loaded = self.app.loaded
-        if self._host is not None:
+        if self.engine.host is not None:
             try:
-                self._host.reconfigure(loaded)
+                self.engine.host.reconfigure(loaded)
             except ConfigError as error:
                 self.say("error", error.message, error.hint)
         if before.settings.ui.thoughts != loaded.settings.ui.thoughts:
-            self._thoughts_folded = loaded.settings.ui.thoughts == "folded"
-            self._projector.thoughts_folded = self._thoughts_folded
+            self._transcript.thoughts_folded = loaded.settings.ui.thoughts == "folded"
         self._update_status()
