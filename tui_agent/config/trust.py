@@ -1,6 +1,5 @@
 """Which files of projects the user has trusted, by what they held then. Kept where no project can bring it along."""
 
-import hashlib
 import os
 import stat
 import time
@@ -33,6 +32,12 @@ class Trusted(msgspec.Struct, frozen=True):
 
 def digest_of(data: bytes) -> str:
     """What a file is known by: SHA-256 of its bytes, hex."""
+    return _sha256(data)
+
+
+def _sha256(data: bytes) -> str:
+    import hashlib  # the first paint imports this module and hashes nothing
+
     return hashlib.sha256(data).hexdigest()
 
 
@@ -48,7 +53,7 @@ class TrustStore:
     def record(self, kind: str, project: Path) -> Path:
         """Where it is written what is trusted of a project; the file need not be there."""
         key = f"{kind}\0{os.path.realpath(project)}".encode("utf-8", "surrogateescape")
-        return self._folder / (hashlib.sha256(key).hexdigest()[:32] + _SUFFIX)
+        return self._folder / (_sha256(key)[:32] + _SUFFIX)
 
     def find(self, kind: str, project: Path) -> Trusted | None:
         """What was trusted of this kind in a project, if anything; its content may have changed since."""
