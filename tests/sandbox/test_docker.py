@@ -103,12 +103,20 @@ async def test_a_container_is_asked_to_end_when_its_time_is_up(engine: Path, wor
     assert "kill" not in {call[0] for call in calls(engine)}
 
 
+async def killed(engine: Path) -> None:
+    until = time.monotonic() + 5
+    while calls(engine)[-1][0] != "kill" and time.monotonic() < until:  # noqa: ASYNC110 - another process notes it
+        await asyncio.sleep(0.02)
+    assert calls(engine)[-1][0] == "kill"
+
+
 async def test_one_that_does_not_end_is_killed_by_its_name(
     engine: Path, work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process, "GRACE_SECONDS", 0.2)
     outcome = await shell(boxed(work, sandbox=docker(work)), "trap '' TERM; touch x; sleep 60; sleep 60", timeout=1)
     assert "longer than 1 s" in outcome.result.content
+    await killed(engine)
     run, kill = calls(engine)[-2:]
     assert kill == ["kill", run[run.index("--name") + 1]]
 
@@ -121,10 +129,7 @@ async def test_one_that_is_cancelled_is_killed_too(engine: Path, work: Path, mon
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    until = time.monotonic() + 5
-    while calls(engine)[-1][0] != "kill" and time.monotonic() < until:  # noqa: ASYNC110 - another process notes it
-        await asyncio.sleep(0.02)
-    assert calls(engine)[-1][0] == "kill"
+    await killed(engine)
 
 
 @pytest.mark.parametrize(
