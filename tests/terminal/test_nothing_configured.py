@@ -5,12 +5,12 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-import psutil
 import pytest
 
 from benchmarks.terminal import Terminal
 from tests.fakes.file_server import FileServer, Give
 from tests.fakes.tiny_model import CONTENT
+from tests.processes import children
 from tests.project import Machine
 
 ROOT = Path(__file__).parents[2]
@@ -46,5 +46,5 @@ def test_one_key_begins_the_download_and_one_ends_it(tmp_path: Path, columns: in
             assert hub.gone.wait(10)
             terminal.send("\x11")  # ctrl+q
             assert terminal.wait_exit() == 0
-            assert not psutil.Process().children(recursive=True)
+            assert not children()
     assert (machine.home / "data" / "models" / "tiny.partial").exists()

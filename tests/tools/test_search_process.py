@@ -7,9 +7,9 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
+from tests.processes import children
 from tui_agent.conversation.messages import ToolCall
 from tui_agent.tools.builtin import finder, first, search
 from tui_agent.tools.builtin.finder import list_files
@@ -48,11 +48,6 @@ async def cancelled(task: asyncio.Task[ToolOutcome]) -> float:
     with pytest.raises(asyncio.CancelledError):
         await task
     return time.monotonic() - began
-
-
-def children() -> list[psutil.Process]:
-    """Our processes but the one that looks after commands, which an earlier test may have started."""
-    return [each for each in psutil.Process().children() if "tui_agent.sandbox.watcher" not in each.cmdline()]
 
 
 async def has_children() -> None:
