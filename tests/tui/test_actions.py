@@ -26,6 +26,7 @@ OWNERS = {
     "picker": "tui_agent.tui.screens.picker",
     "sessions": "tui_agent.tui.screens.sessions",
     "themes": "tui_agent.tui.screens.themes",
+    "trust": "tui_agent.tui.screens.trust",
     "help": "tui_agent.tui.screens.help",
 }
 

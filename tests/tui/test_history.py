@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tui_agent.text.own_keys import own_keys
 from tui_agent.tui.history import KEPT, PromptHistory
 
 
@@ -25,6 +26,18 @@ def test_what_was_saved_is_there_for_the_next_program(tmp_path: Path) -> None:
     history.load()
     assert history.entries == ("one", "two\nlines", "ünï ✓ \ud800")
     assert path.stat().st_mode & 0o077 == 0, "prompts are private"
+
+
+def test_our_own_keys_are_not_in_the_file(tmp_path: Path) -> None:
+    own_keys.add(["fk-4f9a8b7c6d5e"])
+    path = tmp_path / "history.jsonl"
+    path.write_text('{"text": "from before: fk-4f9a8b7c6d5e"}\n' + '{"text": "more"}\n' * (2 * KEPT))
+    saved(path, "use fk-4f9a8b7c6d5e, please")
+    PromptHistory(path).load()
+    assert "4f9a" not in path.read_text()
+    history = PromptHistory(path)
+    history.load()
+    assert history.entries[-1] == "use [secret], please"
 
 
 def test_broken_lines_are_skipped(tmp_path: Path) -> None:

@@ -81,6 +81,8 @@ def run(args: argparse.Namespace) -> int:
         code = app.run(mouse=loaded.settings.ui.mouse)
     finally:
         ignore_signals()
+    if app.fault is not None:
+        raise app.fault
     return app.return_code or 0 if code is None else code
 
 

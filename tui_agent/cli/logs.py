@@ -36,6 +36,11 @@ class SafeFormatter(logging.Formatter):
         return hide_keys(own_keys.hide(super().format(record)))
 
 
+def log_file() -> Path:
+    """Where `start_log` writes to."""
+    return locations().logs / "tui-agent.log"
+
+
 def start_log(level: str) -> None:
     """Write what our modules log at `level` and above to `tui-agent.log`, rotated."""
     logger = logging.getLogger("tui_agent")
@@ -43,6 +48,6 @@ def start_log(level: str) -> None:
         return
     logger.setLevel(level)
     logger.propagate = False
-    handler = LogFile(locations().logs / "tui-agent.log")
+    handler = LogFile(log_file())
     handler.setFormatter(SafeFormatter("%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s"))
     logger.addHandler(handler)

@@ -86,11 +86,15 @@ def _run(name: str, words: list[str]) -> int:
     except Exception as error:  # a fault of ours
         import logging
 
-        from tui_agent.cli.logs import start_log
+        from tui_agent.cli.logs import log_file, start_log
 
         start_log("WARNING")
         logging.getLogger("tui_agent.cli").exception("%s failed", name)
-        report(f"internal error: {error!r}", "the log file says where: `tui-agent config path` names its folder")
+        where = f"the log says where: {log_file()}"
+        if name == "chat":  # the text of an exception may quote what was on the screen, which should leave with it
+            report(f"internal error: {type(error).__name__}; {where}")
+        else:
+            report(f"internal error: {error!r}", where)
         return EXIT_FAILED
     return code
 

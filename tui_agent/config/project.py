@@ -16,7 +16,7 @@ from tui_agent.config.trust import SETTINGS, TrustStore, digest_of
 
 TrustState = Literal["tightens", "new", "changed", "trusted"]
 
-TRUST_HINT = "`tui-agent trust` shows what they would do, and asks whether they may count"
+TRUST_HINT = "`tui-agent trust`, or /trust on the screen, shows what they would do, and asks whether they may count"
 _NAMED = 4
 _LONGEST_NAME = 60
 

@@ -26,7 +26,8 @@ LOOK_MS = 1_000
 class Reloaded(Struct, frozen=True):
     """Valid settings or themes; `changes` are lines for people, `themes` the theme files that came, went or changed.
 
-    Without either, the settings are right again after a failure and are what they were before it.
+    Without either, the settings are what they were: they are right again after a failure, or what the project's file
+    asks for, or holds, is something else.
     """
 
     loaded: LoadedSettings
@@ -69,7 +70,7 @@ async def watch_settings(
         must_load = must_load or not touched.isdisjoint(files)
         seen = prints
         changes: tuple[str, ...] = ()
-        mended = False
+        mended = other_project = False
         if must_load:
             must_load = False
             try:
@@ -79,8 +80,9 @@ async def watch_settings(
                 yield ReloadFailed(error, themes)
                 continue
             changes = (*describe_changes(good.settings, loaded.settings), *_newly_held(good, loaded))
+            other_project = loaded.project != good.project
             good, mended, failed = loaded, failed, False
-        if changes or themes or mended:
+        if changes or themes or mended or other_project:
             yield Reloaded(good, changes, themes)
 
 

@@ -3,7 +3,18 @@
 from typing import Literal, NamedTuple
 
 Place = Literal[
-    "app", "chat", "prompt", "transcript", "find", "approval", "review", "picker", "sessions", "themes", "help"
+    "app",
+    "chat",
+    "prompt",
+    "transcript",
+    "find",
+    "approval",
+    "review",
+    "picker",
+    "sessions",
+    "themes",
+    "trust",
+    "help",
 ]
 
 PLACES: tuple[tuple[Place, str], ...] = (
@@ -17,6 +28,7 @@ PLACES: tuple[tuple[Place, str], ...] = (
     ("picker", "provider and model"),
     ("sessions", "sessions"),
     ("themes", "themes"),
+    ("trust", "trust"),
     ("help", "help"),
 )
 """Every place in the order in which people read about them, with its title."""
@@ -58,6 +70,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("app.palette", "ctrl+p", "command_palette", "palette", "Find any command by typing.", footer=True),
     Action("app.help", "f1", "help", "help", "All keys and commands.", footer=True, palette=True),
     Action("app.theme", "f9", "themes", "theme", "Choose a theme with a live preview.", palette=True),
+    Action("app.trust", "f7", "trust", "trust", "See what this project's settings ask for; trust them.", palette=True),
     Action(
         "chat.send",
         "enter",
@@ -180,6 +193,12 @@ ACTIONS: tuple[Action, ...] = (
     Action("themes.up", "up,k", "up", "up", "Show the theme before this one."),
     Action("themes.down", "down,j", "down", "down", "Show the theme after this one."),
     Action("themes.close", "escape,q", "close", "back", "Back to the theme from before.", footer=True),
+    Action("trust.accept", "y", "accept", "trust", "Trust the file with exactly this content.", footer=True),
+    Action("trust.leave", "n,escape,f7", "leave", "leave it", "Back; what it asks for does not count.", footer=True),
+    Action("trust.up", "up,k", "up", "up", "Scroll a line up."),
+    Action("trust.down", "down,j", "down", "down", "Scroll a line down."),
+    Action("trust.page_up", "pageup", "page_up", "page up", "Scroll a page up."),
+    Action("trust.page_down", "pagedown,space", "page_down", "page down", "Scroll a page down."),
     Action("help.up", "up,k", "up", "up", "Scroll a line up."),
     Action("help.down", "down,j", "down", "down", "Scroll a line down."),
     Action("help.page_up", "pageup", "page_up", "page up", "Scroll a page up."),

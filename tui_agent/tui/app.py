@@ -1,10 +1,12 @@
 """The Textual application: themes, keys, signals, and the way out."""
 
 import asyncio
+import os
 import signal
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from textual import events, work
 from textual.app import App, SystemCommand
@@ -12,6 +14,7 @@ from textual.screen import Screen
 from textual.theme import Theme
 
 from tui_agent.config.load import LoadedSettings
+from tui_agent.config.project import TRUST_HINT, held_back
 from tui_agent.config.themes import ThemeData, find_theme, load_themes
 from tui_agent.conversation.errors import ConfigError
 from tui_agent.tui.bindings import bindings_for, keymap, keymap_problems
@@ -20,6 +23,10 @@ from tui_agent.tui.host import Launch
 from tui_agent.tui.screens.chat import ChatScreen
 from tui_agent.tui.terminal_input import guard_input
 from tui_agent.tui.theming import Palette, textual_theme
+from tui_agent.tui.widgets.prompt import PromptArea
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -115,6 +122,18 @@ class TuiAgent(App[int]):
             await asyncio.wait_for(self.chat.close_host(), CLOSING_TIME)
         self.exit(code, return_code=code)
 
+    @property
+    def fault(self) -> Exception | None:
+        """The fault of ours that ended the program, if one did; whoever ran it logs and reports it."""
+        return self._exception
+
+    def panic(self, *renderables: "RenderableType") -> None:
+        """Leave because of `fault`. Textual would print its trace on the terminal, with the values of variables."""
+        self._close_messages_no_wait()
+
+    def _fatal_error(self) -> None:
+        self.panic()
+
     async def action_quit_safely(self) -> None:
         """Leave with code 0."""
         await self.leave()
@@ -143,7 +162,51 @@ class TuiAgent(App[int]):
         """All keys and commands."""
         from tui_agent.tui.screens.help import HelpScreen
 
-        self.push_screen(HelpScreen(keymap(self.loaded.settings.ui.keys), completions()))
+        self.push_screen(HelpScreen(keymap(self.loaded.settings.ui.keys), completions(trust=True)))
+
+    # ---- trust ----
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """There is not always something to trust."""
+        return action != "trust" or bool(held_back(self.loaded.project))
+
+    def action_trust(self) -> None:
+        """Look at what the project's settings ask for, and trust them."""
+        from tui_agent.config.locations import locations
+        from tui_agent.config.trust import SETTINGS, TrustStore
+        from tui_agent.sandbox.tree import MARK
+        from tui_agent.tui.screens.trust import TrustScreen
+
+        project = self.loaded.project
+        if project is None or not project.held:
+            self.chat.say(
+                "info", "there is nothing to trust: this project's settings ask for nothing that is held back"
+            )
+            return
+        store, directory = TrustStore(locations().trust), self.launch.directory
+        problem = ""
+        if found := store.problem(directory):
+            problem = f"this project cannot be trusted: {found}; put what you want into your own config.yaml"
+        elif os.environ.get(MARK):
+            problem = "trust is given by a person, not by a command of a model"
+        self.push_screen(
+            TrustScreen(
+                project,
+                lambda: store.trust(SETTINGS, directory, project.digest),
+                problem=problem,
+                symbols=self.chat.symbols,
+            ),
+            self._trusted,
+        )
+
+    def _trusted(self, trusted: bool | None) -> None:
+        if trusted:
+            self.chat.say("info", "trusted: these settings count from now on, until the file changes")
+
+    def _offer_trust(self) -> None:
+        """Offer it where it can be done, and only there."""
+        self.chat.query_one(PromptArea).commands = completions(trust=bool(held_back(self.loaded.project)))
+        self.refresh_bindings()
 
     # ---- themes ----
 
@@ -167,6 +230,9 @@ class TuiAgent(App[int]):
         """Say what is wrong with the settings, then take over what changes in them while we run, and say what."""
         from tui_agent.config.watch import ReloadFailed, watch_settings
 
+        if text := held_back(self.loaded.project):
+            self.chat.say("warning", text, TRUST_HINT)
+            self._offer_trust()
         if self.theme_problem is not None:
             self.chat.say("warning", self.theme_problem.message, self.theme_problem.hint)
         self._use_keys()
@@ -178,6 +244,7 @@ class TuiAgent(App[int]):
                 self.chat.say("error", change.error.message, hint)
                 continue
             before, self.loaded = self.loaded, change.loaded
+            self._offer_trust()
             ui, was = self.loaded.settings.ui, before.settings.ui
             if ui.theme != was.theme:
                 self.choose_theme(ui.theme)

@@ -37,6 +37,7 @@ _ABOVE: Mapping[str, tuple[str, ...]] = {
     "picker": ("app",),
     "sessions": ("app",),
     "themes": ("app",),
+    "trust": ("app",),
     "help": ("app",),
 }
 

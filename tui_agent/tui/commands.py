@@ -14,6 +14,9 @@ class SlashCommand(NamedTuple):
     argument: str = ""
 
 
+TRUST = "app.trust"
+"""Offered only while there is something to trust."""
+
 SLASH_COMMANDS: tuple[SlashCommand, ...] = (
     SlashCommand("/help", "app.help"),
     SlashCommand("/model", "chat.providers", "provider or provider/model"),
@@ -25,17 +28,19 @@ SLASH_COMMANDS: tuple[SlashCommand, ...] = (
     SlashCommand("/sessions", "chat.sessions"),
     SlashCommand("/review", "chat.review"),
     SlashCommand("/theme", "app.theme", "its name"),
+    SlashCommand("/trust", TRUST),
     SlashCommand("/quit", "app.quit"),
 )
 
 _HELP = {action.id: action.help for action in ACTIONS}
 
 
-def completions() -> tuple[Command, ...]:
-    """What the prompt offers behind a slash."""
+def completions(*, trust: bool = False) -> tuple[Command, ...]:
+    """What the prompt offers behind a slash; `trust`: also to look at what the project's settings ask for."""
     return tuple(
         Command(command.name, _HELP[command.action] + (f" [{command.argument}]" if command.argument else ""))
         for command in SLASH_COMMANDS
+        if trust or command.action != TRUST
     )
 
 

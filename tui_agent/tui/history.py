@@ -1,7 +1,9 @@
-"""The prompts of a project, kept in a JSONL file and walked with the arrow keys."""
+"""The prompts of a project, kept in a JSONL file without our own keys and walked with the arrow keys."""
 
 import os
 from pathlib import Path
+
+from tui_agent.text.own_keys import own_keys
 
 KEPT = 1000
 """Entries that are remembered."""
@@ -89,7 +91,7 @@ class PromptHistory:
 def _line(text: str) -> bytes:
     import json  # not before the first paint
 
-    return json.dumps({"text": text}).encode() + b"\n"
+    return json.dumps({"text": own_keys.hide(text)}).encode() + b"\n"
 
 
 def _entry(line: bytes) -> str | None:
