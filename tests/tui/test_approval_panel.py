@@ -425,10 +425,10 @@ async def test_the_diff_key_asks_for_the_review_and_answers_nothing() -> None:
 async def test_keys_can_be_changed_in_the_settings() -> None:
     app = QuestionApp()
     async with app.run_test() as pilot:
-        app.set_keymap({"approval.allow": "o"})
+        app.set_keymap({"approval.allow": "g"})
         await app.ask_and_arm(pilot, command())
-        assert "o allow once" in screen_text(app)
-        await pilot.press("o")
+        assert "g allow once" in screen_text(app)
+        await pilot.press("g")
         await pilot.pause()
         assert app.decision == AllowOnce("shown")
 

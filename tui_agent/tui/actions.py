@@ -164,6 +164,17 @@ ACTIONS: tuple[Action, ...] = (
         "Allow it for the rest of this session.",
         footer=True,
     ),
+    Action(
+        "approval.network", "w", "allow_network", "once, with network", "Allow this call, with network.", footer=True
+    ),
+    Action(
+        "approval.reading",
+        "o",
+        "allow_reading",
+        "let reading run",
+        "Allow it, and let commands that only read run unasked for the rest of this session.",
+        footer=True,
+    ),
     Action("approval.deny", "n", "deny", "deny", "Deny this call.", footer=True),
     Action("approval.comment", "c", "deny_comment", "deny + comment", "Deny and tell the model why.", footer=True),
     Action("approval.review", "d", "review", "full diff", "Open the diff review.", footer=True),

@@ -15,13 +15,15 @@ from textual.widgets import Input
 from tui_agent.permissions.approval import (
     AllowForSession,
     AllowOnce,
+    AllowReading,
     ApprovalDecision,
     ApprovalRequest,
+    CommandAccess,
     Denied,
     WriteAccess,
 )
 from tui_agent.tui.actions import ACTIONS
-from tui_agent.tui.arming import ArmingGuard
+from tui_agent.tui.arming import SILENCE, ArmingGuard
 from tui_agent.tui.bindings import KEEPS_KEYS, bindings_for, key_name, keys_of
 from tui_agent.tui.later import later
 from tui_agent.tui.widgets.diff_text import one_line
@@ -29,7 +31,9 @@ from tui_agent.tui.widgets.key_hints import Hint, KeyHints
 
 _SHORT = {
     "allow": "once",
+    "allow_network": "network",
     "allow_session": "session",
+    "allow_reading": "reads",
     "deny": "deny",
     "deny_comment": "comment",
     "review": "diff",
@@ -45,6 +49,9 @@ class AnswerBar(Widget):
     only when it was pressed, by the clock, while the guard was open: one that waited in a queue is as old as it is.
     Keys of ours reach their action through `on_key` alone, so that no key which another widget passed on can answer.
     Any other printable key or paste is given back (`Typed`) and closes the gate again.
+
+    A key that allows more than what was asked for waits for silence behind it too: somebody who begins to type a word
+    goes on, and then its letter belongs to the word.
     """
 
     DEFAULT_CSS = """
@@ -103,6 +110,8 @@ class AnswerBar(Widget):
         self._admitted = False
         self._timer: TimerHandle | None = None
         self._came_from: Widget | None = None
+        self._pressed = ""  # the letter of the key that was admitted last
+        self._wider: TimerHandle | None = None  # an answer that waits for silence behind it
         self._hints = KeyHints()
         self._comment = Input(compact=True, placeholder="why not? the model reads this; enter denies, esc goes back")
 
@@ -133,6 +142,10 @@ class AnswerBar(Widget):
         """Key names and the action each runs for the question shown."""
         return {key: method for key, method in self._keys_of("approval").items() if self.check_action(method, ())}
 
+    def key_of(self, action: str) -> str:
+        """The key of an action as people read it; "" when the question has none for it."""
+        return next((hint.key for hint in self._hints.hints if hint.action == action), "")
+
     def _keys_of(self, place: str) -> dict[str, str]:
         # Textual 8.2.8 has no public way to read the keymap that `App.set_keymap` was given.
         keymap = self.app._keymap
@@ -154,11 +167,14 @@ class AnswerBar(Widget):
 
     def prompt_key(self) -> None:
         """A key or paste went to the prompt."""
+        if self._take_back() and self._pressed:
+            self.post_message(self.Typed(self._pressed))
         self.guard.prompt_key(self._clock())
         self._wait()
 
     def refocused(self) -> None:
         """The terminal's focus changed, or another screen came or went."""
+        self._take_back()
         self.guard.refocused(self._clock())
         self._wait()
 
@@ -201,6 +217,7 @@ class AnswerBar(Widget):
 
     def _reset(self) -> None:
         self.guard.hidden()
+        self._take_back()
         if self.has_class("-commenting") and self._comment.value:
             self.post_message(self.Typed(self._comment.value))
         self._request = None
@@ -238,8 +255,10 @@ class AnswerBar(Widget):
                 self._close_comment()
             return
         opened, own = self._open_for(event), event.key in self.keys
+        if self._wider is not None and (event.is_printable or event.key == "enter"):
+            own = opened = False
         if opened and own:
-            self._admitted = True
+            self._admitted, self._pressed = True, (event.character or "") if event.is_printable else ""
         elif event.key == "enter" and opened:
             event.stop()
         elif not own and event.key in self._keys_of(self._beside):
@@ -262,16 +281,21 @@ class AnswerBar(Widget):
     async def _clicked(self, event: KeyHints.Pressed) -> None:
         event.stop()
         if self._open_for(event.event):
-            self._admitted = True
+            self._admitted, self._pressed = True, ""
             await self.run_action(event.action)
 
     # ---- answers ----
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Not every question can be allowed for the session, and only writes have a diff."""
+        """Not every question can be allowed for the session, or has a network to allow, and only writes have a diff."""
         request = self._request
         if action == "allow_session":
             return request is not None and bool(request.session_grant)
+        if action == "allow_network":
+            access = request.access if request is not None else None
+            return isinstance(access, CommandAccess) and access.network_offered
+        if action == "allow_reading":
+            return request is not None and request.only_reads
         if action == "review":
             return self._beside != "review" and request is not None and isinstance(request.access, WriteAccess)
         return True
@@ -295,6 +319,33 @@ class AnswerBar(Widget):
         """Allow it for the rest of the session."""
         if request := self._take():
             self._answer(request, AllowForSession(request.digest))
+
+    def action_allow_network(self) -> None:
+        """Allow this call, with network."""
+        if request := self._take():
+            self._answer_in_silence(request, AllowOnce(request.digest, network=True))
+
+    def action_allow_reading(self) -> None:
+        """Allow this call, and let commands that only read run for the rest of the session."""
+        if request := self._take():
+            self._answer_in_silence(request, AllowReading(request.digest))
+
+    def _answer_in_silence(self, request: ApprovalRequest, decision: ApprovalDecision) -> None:
+        """Answer when no further key came for as long as there has to be silence before one."""
+
+        def silent() -> None:
+            if self._take_back():
+                self._answer(request, decision)
+
+        self._take_back()
+        self._wider = later(self, SILENCE, silent)
+
+    def _take_back(self) -> bool:
+        """Give up the answer that waits for silence, if there is one."""
+        waiting, self._wider = self._wider, None
+        if waiting is not None:
+            waiting.cancel()
+        return waiting is not None
 
     def action_deny(self) -> None:
         """Deny this call."""

@@ -19,10 +19,10 @@ from tui_agent.permissions.approval import (
     ReadAccess,
     WriteAccess,
 )
-from tui_agent.text.sanitize import hidden_count
 from tui_agent.tui.arming import ArmingGuard
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.answer_bar import AnswerBar
+from tui_agent.tui.widgets.command_items import command_items
 from tui_agent.tui.widgets.diff_cells import Item, Note
 from tui_agent.tui.widgets.diff_items import Laid, counts_text, json_items, text_items
 from tui_agent.tui.widgets.diff_outline import Outline, is_small, outlines, outlines_in_thread
@@ -277,13 +277,9 @@ class ApprovalPanel(Widget):
     def _facts(self, request: ApprovalRequest, diffs: Sequence[FileDiff]) -> list[Item]:
         """What is known about it besides the content, and why it asks."""
         access = request.access
-        dot = f" {self._symbols.separator} "
         facts: list[Item] = []
         if isinstance(access, CommandAccess):
-            said = _measures(access.command)
-            facts.append(Note(dot.join(said), "warning" if len(said) > 2 else "muted"))
-            ends = "runs in the background" if access.background else f"stopped after {access.timeout:g} s"
-            facts.append(Note(f"in {access.working_directory}{dot}{ends}"))
+            facts += command_items(access, request, self._symbols, self._bar.key_of("allow_reading"))
         elif isinstance(access, ForeignAccess):
             facts.append(Note("what this tool does cannot be seen from here"))
         elif isinstance(access, WriteAccess):
@@ -293,7 +289,8 @@ class ApprovalPanel(Widget):
         if request.repairs:
             repairs = "; ".join(map(one_line, request.repairs)).replace("→", self._symbols.arrow)
             facts.append(Note(f"repaired: {repairs}", "faint"))
-        facts += (Note(f"ask because: {reason}") for reason in request.reasons)
+        if not isinstance(access, CommandAccess):
+            facts += (Note(f"ask because: {reason}") for reason in request.reasons)
         return facts
 
     def _tell_head(self) -> None:
@@ -343,15 +340,6 @@ def _wants(request: ApprovalRequest, diffs: Sequence[FileDiff], symbols: Symbols
         verb = "create" if diffs[0].kind == "created" else "change"
         return f"wants to {verb}", one_line(diffs[0].name), counts_text(diffs[0], symbols)
     return (f"wants to write {len(diffs)} files", "", "") if diffs else ("asks for", title, "")
-
-
-def _measures(command: str) -> list[str]:
-    lines, characters, hidden = command.count("\n") + 1, len(command), hidden_count(command)
-    said = [
-        f"{lines:,} line{'' if lines == 1 else 's'}",
-        f"{characters:,} character{'' if characters == 1 else 's'}",
-    ]
-    return [*said, f"{hidden:,} hidden"] if hidden else said
 
 
 def _grant(request: ApprovalRequest) -> list[Item]:
