@@ -8,7 +8,17 @@ from textual.pilot import Pilot
 from textual.widgets import Static, TextArea
 
 from tests.tui.stage import THEMES, Stage
-from tui_agent.permissions.approval import Access, ApprovalDecision, ApprovalRequest, CommandAccess, WriteAccess
+from tui_agent.permissions.approval import (
+    Access,
+    ApprovalDecision,
+    ApprovalRequest,
+    Ask,
+    CommandAccess,
+    WriteAccess,
+)
+from tui_agent.permissions.decision import Scene
+from tui_agent.permissions.policy import RulePolicy, grant_text
+from tui_agent.permissions.rules import Rules, parse_rules
 from tui_agent.tui.theming import Palette
 from tui_agent.tui.widgets.approval_panel import ApprovalPanel
 from tui_agent.workspace.changes import ChangePlan, FileChange
@@ -61,6 +71,31 @@ def request(access: Access, tool: str = "run_command", grant: str = "", digest: 
 
 def command(text: str = "npm install left-pad", digest: str = "shown") -> ApprovalRequest:
     return request(CommandAccess(text, "/project", 120.0), digest=digest)
+
+
+def asked(line: str, *rules: str, sandbox: str = "bwrap", reading: bool = False) -> ApprovalRequest:
+    """The question that comes of a command line under allow rules."""
+    access = CommandAccess(line, "/project", 120.0, sandbox=sandbox)
+    scene = Scene("/project", ("/project",), resolve=lambda path: path)
+    verdict = RulePolicy("ask", Rules(parse_rules(rules), read_only=reading), scene).decide("run_command", access)
+    assert isinstance(verdict, Ask)
+    return ApprovalRequest(
+        "call",
+        "run_command",
+        line,
+        access,
+        verdict.reasons,
+        "shown",
+        session_grant=grant_text(access),
+        parts=verdict.parts,
+        only_reads=verdict.only_reads,
+    )
+
+
+SEVERAL = asked(
+    "npm test && grep -rn 'a\tb' src | head -3\nrm -rf build \u202e && echo $(date)", "npm test", reading=True
+)
+READS = asked("git status --short | head -20")
 
 
 PLAN = ChangePlan((change(BEFORE, AFTER),))

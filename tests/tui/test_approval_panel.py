@@ -3,6 +3,7 @@
 import json
 import time
 import unicodedata
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,23 +11,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
+from rich.style import Style
 from textual import events
 from textual.screen import Screen
 
 from tests.tui.questions import (
     AFTER,
+    READS,
     SCROLLBAR,
+    SEVERAL,
     WRITE,
     QuestionApp,
+    asked,
     change,
     command,
     request,
     screen_text,
 )
+from tests.tui.stage import THEMES
 from tui_agent.permissions.approval import (
     AllowForSession,
     AllowOnce,
+    AllowReading,
     CommandAccess,
+    CommandPart,
     Denied,
     ForeignAccess,
     NoAccess,
@@ -34,9 +42,12 @@ from tui_agent.permissions.approval import (
     WriteAccess,
 )
 from tui_agent.tui.arming import SILENCE, ArmingGuard
-from tui_agent.tui.theming import ASCII, UNICODE, Symbols
+from tui_agent.tui.theming import ASCII, UNICODE, Palette, Symbols
 from tui_agent.tui.widgets.answer_bar import AnswerBar
 from tui_agent.tui.widgets.approval_panel import ApprovalPanel
+from tui_agent.tui.widgets.command_items import PartItem
+from tui_agent.tui.widgets.diff_cells import Paint
+from tui_agent.tui.widgets.diff_text import one_line, show
 from tui_agent.tui.widgets.diff_view import DiffView
 from tui_agent.tui.widgets.key_hints import KeyHints
 from tui_agent.workspace.changes import ChangePlan
@@ -312,6 +323,102 @@ async def test_a_question_taken_back_is_not_answered() -> None:
         assert not app.panel.display
 
 
+# ---- keys that allow more than was asked for ----
+
+
+@pytest.mark.parametrize(("key", "decision"), [("w", AllowOnce("shown", network=True)), ("o", AllowReading("shown"))])
+async def test_a_key_that_allows_more_answers_after_silence_behind_it(key: str, decision: object) -> None:
+    app = QuestionApp()
+    async with app.run_test() as pilot:
+        await app.ask_and_arm(pilot, READS)
+        await pilot.press(key)
+        await pilot.pause()
+        assert app.answers == []
+        await pilot.pause(SILENCE + 0.1)
+        assert app.answers == [(READS, decision)]
+        assert app.prompt.text == ""
+
+
+@pytest.mark.parametrize("word", ["wait", "on", "ww", "wy", "os", "nothing"])
+async def test_a_word_that_begins_with_such_a_key_goes_to_the_prompt(word: str) -> None:
+    app = QuestionApp()
+    async with app.run_test() as pilot:
+        await app.ask_and_arm(pilot, READS)
+        await pilot.press(*word)
+        await pilot.pause(SILENCE + 0.1)
+        if word == "nothing":  # denying waits for nothing
+            assert app.decision == Denied()
+        else:
+            assert app.answers == []
+            assert app.prompt.text == word
+            assert app.focused is app.prompt
+
+
+@pytest.mark.parametrize("key", ["w", "o"])
+@pytest.mark.parametrize("after", ["enter", "paste", "blur", "clear", "escape"])
+async def test_what_comes_in_the_silence_takes_such_an_answer_back(key: str, after: str) -> None:
+    app = QuestionApp()
+    async with app.run_test() as pilot:
+        await app.ask_and_arm(pilot, READS)
+        await pilot.press(key)
+        if after == "paste":
+            app.post_message(events.Paste("x"))
+        elif after == "blur":
+            app.post_message(events.AppBlur())
+        elif after == "clear":
+            app.panel.clear()
+        else:
+            await pilot.press(after)
+        await pilot.pause(SILENCE + 0.1)
+        assert app.answers == ([(READS, Denied(stop=True))] if after == "escape" else [])
+        assert app.prompt.text == {"enter": key, "paste": f"{key}x"}.get(after, "")
+
+
+@pytest.mark.parametrize("after", [0.0, 0.1, 0.399])
+@pytest.mark.parametrize("key", ["w", "o"])
+async def test_such_a_key_needs_the_silence_before_it_too(after: float, key: str) -> None:
+    app = QuestionApp()
+    async with app.run_test() as pilot:
+        await app.ask(pilot, READS)
+        app.clock.now += after
+        app.panel.arm_if_due()
+        await pilot.press(key)
+        await pilot.pause(SILENCE + 0.05)
+        assert app.answers == []
+        assert app.prompt.text == key
+
+
+async def test_a_click_on_such_a_key_answers_too() -> None:
+    app = QuestionApp()
+    async with app.run_test(size=(120, 30)) as pilot:
+        await app.ask_and_arm(pilot, READS)
+        await pilot.click(KeyHints, offset=place_of(app, "o let reading"))
+        await pilot.pause(SILENCE + 0.1)
+        assert app.decision == AllowReading("shown")
+
+
+@pytest.mark.parametrize(
+    ("question", "missing"),
+    [
+        (asked("npm install"), "o"),
+        (asked("ls", sandbox=""), "w"),
+        (structs.replace(READS, access=CommandAccess("ls", "/project", 5, sandbox="bwrap", network=True)), "w"),
+        (WRITE, "wo"),
+    ],
+)
+async def test_more_is_allowed_only_where_there_is_more_to_allow(question: Any, missing: str) -> None:
+    app = QuestionApp()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await app.ask_and_arm(pilot, question)
+        text = screen_text(app)
+        assert ("w once, with network" in text) == ("w" not in missing)
+        assert ("o let reading run" in text) == ("o" not in missing)
+        await pilot.press(*missing)
+        await pilot.pause(SILENCE + 0.1)
+        assert app.answers == []
+        assert app.prompt.text == missing
+
+
 # ---- mouse ----
 
 
@@ -514,6 +621,103 @@ async def test_hidden_characters_of_a_command_are_seen_and_counted() -> None:
         assert "in /project · stopped after 120 s" in text
 
 
+async def test_a_command_is_taken_apart_with_what_covers_each_part_or_why_it_asks() -> None:
+    app = QuestionApp()
+    async with app.run_test(size=(120, 50)) as pilot:
+        await app.ask(pilot, SEVERAL)
+        lines = [line.strip("▌ ") for line in screen_text(app).split("\n")]
+        start = lines.index("2 lines · 71 characters · 2 hidden · 6 commands")
+        assert lines[start - 2] == "1  npm test && grep -rn 'a→b' src | head -3"  # the very line stays above
+        assert lines[start + 1 : start + 10] == [
+            "runs in bwrap, without network · in /project · stopped after 120 s",
+            "1  npm test   allow: npm test",
+            "2  grep -rn 'a→b' src   read-only",
+            "3  head -3   read-only",
+            "4  rm -rf build <U+202E>   asks: `rm` is not known to be read-only",
+            "5  echo $(date)   asks: what `echo …` gets is only known when it runs",
+            "6  date   read-only",
+            "ask because: it holds a hidden character or an odd space (U+202E)",
+            "ask because: it runs a command to make up part of another: $(…)",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("access", "said"),
+    [
+        (CommandAccess("ls", "/p", 5), "no sandbox: it can do what you can"),
+        (CommandAccess("ls", "/p", 5, sandbox="bwrap"), "runs in bwrap, without network"),
+        (
+            CommandAccess("ls", "/p", 5, sandbox="docker a\x1bb", network=True),
+            "runs in docker a<U+001B>b, with network",
+        ),
+    ],
+)
+async def test_where_a_command_runs_is_said(access: CommandAccess, said: str) -> None:
+    app = QuestionApp()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await app.ask(pilot, request(access))
+        assert said in screen_text(app)
+
+
+async def test_what_reading_commands_would_get_is_said_with_where_to_make_it_last() -> None:
+    app = QuestionApp()
+    async with app.run_test(size=(150, 40)) as pilot:
+        await app.ask(pilot, READS)
+        assert "it only reads: o lets such commands run unasked until this session is left" in screen_text(app)
+        assert "`permissions: read_only_commands: allow` in config.yaml" in screen_text(app)
+        await app.ask(pilot, asked("npm test && ls", "npm test"))
+        assert "what asks here only reads: o lets" in screen_text(app)
+        app.set_keymap({"approval.reading": "f"})
+        await app.ask(pilot, READS)
+        assert "it only reads: f lets" in screen_text(app)
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24), (40, 10)])
+async def test_a_hundred_parts_can_all_be_reached_and_push_nothing_out(size: tuple[int, int]) -> None:
+    line = "; ".join(f"echo p{number}z {'x' * 85}" for number in range(100))
+    assert len(line) < 10_000
+    question = asked(line)
+    assert len(question.parts) == 100
+    app = QuestionApp()
+    async with app.run_test(size=size) as pilot:
+        started = time.process_time()
+        await app.ask_and_arm(pilot, question)
+        assert time.process_time() - started < 2
+        assert app.panel.size.height <= max(5, size[1] // 2)
+        await pilot.press("end")
+        await pilot.pause()
+        texts = [screen_text(app)]
+        while app.query_one(DiffView).scroll_offset.y and (size[1] == 40 or len(texts) < 8):
+            await pilot.press("pageup")
+            await pilot.pause()
+            texts.append(screen_text(app))
+        assert all("n deny" in text and "esc" in text for text in texts)
+        seen = [line.strip(" ▌") for text in texts for line in text.split("\n")]
+        assert "ask because: `echo p0z` is not covered by a rule" not in seen
+        for number in range(100) if size[1] == 40 else (99,):
+            assert any(line.startswith(f"{number + 1}  echo p{number}z") for line in seen)
+        await pilot.press("n")
+        await pilot.pause()
+        assert app.decision == Denied()
+
+
+@given(
+    st.lists(st.tuples(st.text(max_size=60), st.text(max_size=40), st.booleans()), min_size=1, max_size=4),
+    st.integers(1, 60),
+)
+def test_a_part_is_painted_whole_at_every_width(parts: list[tuple[str, str, bool]], width: int) -> None:
+    paint = Paint(Palette(THEMES["slate"]), Style(), UNICODE)
+    for number, (text, why, covered) in enumerate(parts, 1):
+        part = CommandPart(text, covered_by=why) if covered and why else CommandPart(text, reason=why)
+        item = PartItem(number, 1, part)
+        strips = [item.strip(width, index, paint) for index in range(item.height(width))]
+        assert all(strip.cell_length == width for strip in strips)
+        if width > 20:
+            said = "".join(strip.text for strip in strips).replace(" ", "")
+            for wanted in (show(text).text, one_line(why)):
+                assert Counter(wanted.replace(" ", "")) <= Counter(said)
+
+
 async def test_a_write_shows_its_diff_its_counts_and_its_real_path() -> None:
     app = QuestionApp()
     async with app.run_test(size=(120, 60)) as pilot:
@@ -590,14 +794,15 @@ async def test_nothing_foreign_reaches_the_terminal_as_control() -> None:
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24), (40, 10)])
-@pytest.mark.parametrize("kind", ["command", "write"])
+@pytest.mark.parametrize("kind", ["command", "write", "several", "reads"])
 def test_looks_as_designed(size: tuple[int, int], kind: str, snap_compare: Any) -> None:
     app = QuestionApp()
-    question = (
-        WRITE
-        if kind == "write"
-        else command("npm install left-pad --save \\\n  && cat <<EOF > notes.txt\nhello\u202eworld\nEOF")
-    )
+    question = {
+        "write": WRITE,
+        "several": SEVERAL,
+        "reads": READS,
+        "command": command("npm install left-pad --save \\\n  && cat <<EOF > notes.txt\nhello\u202eworld\nEOF"),
+    }[kind]
 
     async def asked(pilot: Any) -> None:
         await app.ask_and_arm(pilot, question)
