@@ -149,6 +149,22 @@ def test_on_a_terminal_the_change_is_shown_and_only_y_is_yes(home: dict[str, str
     assert (work / "f").exists() is written
 
 
+def test_on_a_terminal_a_command_is_taken_apart_with_the_reasons(home: dict[str, str]) -> None:
+    work = Path(home["HOME"]).parent / "work"
+    command = json.dumps({"command": "npm test && rm 'a\nb\x1b[2J' | cat <<< $(date)"})
+    words = ["--command-allowlist", "npm test", "--sandbox", "off"]
+    with Terminal([*PROGRAM, "call", "run_command", "--args", command, *words], env=home, cwd=str(work)) as terminal:
+        terminal.wait_for(r"\[y/N\]")
+        lines = terminal.text.splitlines()
+        assert "  1  npm test   allow: npm test" in lines
+        assert any(line.startswith("  2  rm 'a<U+000A>b<U+001B>[2J'   asks: `rm a") for line in lines)
+        assert any(line.startswith("asks because: it runs a command to make up part of another") for line in lines)
+        assert "asks because: `date` is not covered by a rule" not in lines  # it stands with its part
+        assert "no sandbox" in terminal.text
+        terminal.send("n\r")
+        terminal.wait_exit()
+
+
 def test_help_has_examples(home: dict[str, str]) -> None:
     assert b"tui-agent tools call read_file --args" in tools(home, "--help").stdout
     for verb in ("list", "show", "call"):

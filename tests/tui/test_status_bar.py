@@ -91,6 +91,7 @@ names = st.text(max_size=40)
         model=names,
         profile=st.sampled_from(["", "small"]),
         mode=st.sampled_from(["plan", "ask", "accept-edits", "auto"]),
+        reading=st.booleans(),
         context_used=st.none() | st.integers(0, 10**7),
         context_limit=st.none() | st.integers(0, 10**7),
         sandbox=names,
@@ -105,6 +106,12 @@ def test_the_parts_always_fit_and_model_and_mode_never_go(info: StatusInfo, widt
     assert {"model", "mode"} <= {part.kind for part in parts}
     text = "".join(part.text for part in parts)
     assert not any(ord(char) < 32 or 0x7F <= ord(char) < 0xA0 for char in text)
+
+
+def test_that_reading_commands_run_is_said_behind_the_mode_as_long_as_there_is_room() -> None:
+    info = StatusInfo(model="a-model-of-twenty-xx", mode="accept-edits", reading=True)
+    for width, mode in ((120, "accept-edits +reads"), (41, "accept-edits +reads"), (40, "accept-edits")):
+        assert [part.text for part in status_parts(info, width)[1] if part.kind == "mode"] == [mode]
 
 
 def test_ascii_symbols_are_ascii() -> None:

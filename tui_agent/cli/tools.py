@@ -21,8 +21,10 @@ from tui_agent.cli.signals import SIGNALS, ignore_signals
 from tui_agent.conversation.errors import EXIT_DONE, EXIT_FAILED, EXIT_REFUSED, EXIT_USAGE, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from tui_agent.conversation.messages import ToolSpec
-    from tui_agent.permissions.approval import ApprovalDecision, ApprovalRequest, Approver
+    from tui_agent.permissions.approval import ApprovalDecision, ApprovalRequest, Approver, CommandPart
     from tui_agent.tools.executor import ToolExecutor, ToolOutcome
 
 
@@ -249,11 +251,21 @@ def _question(request: "ApprovalRequest") -> str:
         case CommandAccess(command, directory, seconds, background, sandbox, network):
             where = f"in {directory}, " + ("in the background" if background else f"{seconds:g} s at most")
             kept = f"sandbox {sandbox}, {'with' if network else 'without'} network" if sandbox else "no sandbox"
-            shown = f"{command}\n({where}, {kept})"
+            shown = "\n".join([f"{command}\n({where}, {kept})", *_parts(request.parts)])
         case WriteAccess(plan):
             shown = "\n".join(unified(diff, sys.maxsize, sys.maxsize) for diff in diff_plan(plan))
         case _:
             shown = request.title
     repaired = f"\nrepaired: {'; '.join(request.repairs)}" if request.repairs else ""
-    text = f"{request.tool} wants to run:\n{shown}{repaired}\nasks because: {'; '.join(request.reasons)}"
+    why = "\n".join(["", *(f"asks because: {reason}" for reason in request.further_reasons)])
+    text = f"{request.tool} wants to run:\n{shown}{repaired}{why}"
     return sanitize(text, "approval") + "\nallow? [y/N] "
+
+
+def _parts(parts: "Sequence[CommandPart]") -> "Iterator[str]":
+    """The simple commands of a line that has several, each in a line with what covers it or why it asks."""
+    from tui_agent.text.sanitize import sanitize
+
+    for number, part in enumerate(parts if len(parts) > 1 else (), 1):
+        said = sanitize(f"{part.text}   {part.covered_by or f'asks: {part.reason}'}", "approval")
+        yield f"  {number}  {said.replace(chr(10), '<U+000A>')}"

@@ -2,30 +2,56 @@
 
 from collections.abc import Mapping, Sequence
 
+from tui_agent.conversation.events import Mode
 from tui_agent.tui.actions import ACTIONS
 from tui_agent.tui.bindings import key_name, keys_of
 
 Line = tuple[tuple[str, str], ...]
 
-ASKS_FIRST: Line = (("every write and every command asks first; reading does not", "muted"),)
+
+def what_asks(mode: Mode, *, reading: bool = False, rules: bool = False, sandboxed: bool | None = None) -> str:
+    """What a mode lets happen unasked, in a sentence.
+
+    `reading`: commands that provably only read run unasked; `rules`: there are rules that allow something. `sandboxed`
+    is None as long as nobody knows, which only `auto` depends on: then nothing is said of it.
+    """
+    if mode == "auto" and sandboxed is None:
+        return ""
+    but = " and ".join(filter(None, ("commands that only read" * reading, "what your rules allow" * rules)))
+    match mode:
+        case "plan":
+            run = ", but commands that only read run" if reading else ""
+            return f"nothing is written or run{run}; reading does not ask"
+        case "auto" if sandboxed:
+            return "plain files are written unasked; commands run unasked in the sandbox, without network"
+        case "accept-edits":
+            said = "plain files are written unasked; every command asks first"
+        case _:
+            said = "without a sandbox " * (mode == "auto") + "every write and every command asks first"
+    return f"{said}, but for {but}" if but else f"{said}; reading does not"
 
 
 def welcome_lines(
-    version: str, about: Sequence[Line], keys: Mapping[str, str], urgent: Sequence[Line] = ()
+    version: str,
+    about: Sequence[Line],
+    keys: Mapping[str, str],
+    urgent: Sequence[Line] = (),
+    asks: str = what_asks("ask"),
 ) -> tuple[Line, ...]:
     """Lines of (text, colour role) spans.
 
-    `about` says who answers; `keys` are the user's bindings. What is `urgent` comes last: there it is in view on the
-    smallest screen. With neither, who answers is still looked for.
+    `asks` is what `what_asks` says. `about` says who answers; `keys` are the user's bindings. What is `urgent` comes
+    last: there it is in view on the smallest screen. With neither, who answers is still looked for.
     """
+    asking: Line = ((asks, "muted"),)
     name = (("tui-agent", "accent"), (f" {version}", "faint"))
     if urgent and not about:
-        return (name, ASKS_FIRST, (), *urgent)
+        return (name, asking, (), *urgent)
     return (
         name,
         *(about or ((("looking for a model", "faint"),),)),
         (),
-        ASKS_FIRST,
+        asking,
         _keys(("@", "a file"), ("/", "commands"), *_bound(keys, "chat.newline", "chat.interrupt")),
         _keys(*_bound(keys, "chat.providers", "chat.sessions", "app.theme", "app.help")),
         *(((), *urgent) if urgent else ()),

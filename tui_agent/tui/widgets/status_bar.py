@@ -21,7 +21,8 @@ _CELLS = 5  # of the context bar
 class StatusInfo(Struct, frozen=True):
     """What the bar shows; empty and None mean unknown, and unknown things are left out.
 
-    `profile` is how much the model is given, where that is not everything. `context_used` and `context_limit` are
+    `profile` is how much the model is given, where that is not everything. `reading` says that commands that only read
+    run unasked. `context_used` and `context_limit` are
     tokens. Without a limit only the tokens are shown: it is never guessed.
     """
 
@@ -31,6 +32,7 @@ class StatusInfo(Struct, frozen=True):
     model: str = ""
     profile: str = ""
     mode: Mode = "ask"
+    reading: bool = False
     context_used: int | None = None
     context_limit: int | None = None
     sandbox: str = ""
@@ -48,7 +50,7 @@ class Part(NamedTuple):
 
 
 # What goes first when the line is too narrow, one step after the other.
-_STEPS = ("sandbox", "name", "folder", "bar", "branch", "provider", "path", "profile", "context")
+_STEPS = ("sandbox", "name", "folder", "bar", "branch", "provider", "path", "profile", "context", "reads")
 
 
 def short_count(count: int) -> str:
@@ -93,7 +95,9 @@ def _parts(info: StatusInfo, dropped: set[str], home: str, symbols: Symbols) -> 
     right.append(Part("model", _line(info.model) or "no model", "model"))
     if info.profile and "profile" not in dropped:
         right.append(Part("profile", info.profile, "profile"))
-    right.append(Part("mode", info.mode, info.mode))
+    right.append(
+        Part("mode", f"{info.mode} +reads" if info.reading and "reads" not in dropped else info.mode, info.mode)
+    )
     if info.sandbox and "sandbox" not in dropped:
         right.append(Part("sandbox", f"sandbox {_line(info.sandbox)}", "sandbox"))
     if info.context_used is not None and "context" not in dropped:
