@@ -8,8 +8,8 @@ import pytest
 from tests.fakes.chat_server import ChatServer, Stall, reply_steps, reply_text, text
 from tests.project import Machine
 from tests.tui.chat_stage import chat_app, screen_text, submit, until
+from tui_agent.tui import clipboard
 from tui_agent.tui.app import TuiAgent
-from tui_agent.tui.screens import chat
 from tui_agent.tui.widgets.prompt import PromptArea
 from tui_agent.tui.widgets.transcript.view import TranscriptView
 
@@ -50,10 +50,10 @@ async def test_what_is_copied_reaches_the_clipboard_and_is_said(
             await pilot.press("o")
             await until(pilot, says(app, "nothing here opens links; copied https://one.invalid/a"))
             assert app.clipboard == "https://one.invalid/a"
-            monkeypatch.setattr(chat, "SAFE_COPY", 10)
+            monkeypatch.setattr(clipboard, "SAFE_COPY", 10)
             await pilot.press("c")
             await until(pilot, says(app, "many terminals cut so much"))
-            monkeypatch.setattr(chat, "LARGEST_COPY", 20)
+            monkeypatch.setattr(clipboard, "LARGEST_COPY", 20)
             await pilot.press("C", "c")
             await until(pilot, says(app, "are more than terminals take"))
             assert app.clipboard == "x = 1\ny = 2"

@@ -1,48 +1,27 @@
 """Who answers: found at the start or looked for again, fetched, got ready, switched to, given more or less."""
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from functools import partial
+from typing import TYPE_CHECKING
 
 from tui_agent.config.model import ProfileName, Settings
 from tui_agent.conversation.errors import ConfigError, TuiAgentError
-from tui_agent.conversation.events import Level
+from tui_agent.tui.engine import Engine
 from tui_agent.tui.host import Host, Offer
 from tui_agent.tui.standby import Standby
+from tui_agent.tui.theming import Symbols
 from tui_agent.tui.welcome import shortest
 
 if TYPE_CHECKING:
-    from tui_agent.conversation.events import Event
+    from tui_agent.tui.face import Face
 
 _PROFILES: tuple[ProfileName, ...] = ("auto", "small", "full")
 
 
-class Face(Protocol):
-    """What the screen does for this."""
-
-    def say(self, level: Level, text: str, hint: str = "") -> None:
-        """Put a notice into the transcript."""
-        ...
-
-    def give_back(self, prompt: str) -> None:
-        """Put a prompt that was not sent back where it was typed."""
-        ...
-
-    def send(self, prompt: str) -> None:
-        """Begin a turn."""
-        ...
-
-    def show(self, event: "Event") -> None:
-        """Show what happened."""
-        ...
-
-    def answerer_changed(self) -> None:
-        """Another model answers, or the same is given more or less."""
-        ...
-
-    def call_back(self) -> None:
-        """Tell a user who looks elsewhere that something long is done."""
-        ...
+_READYING = "ready"
+"""What gets a model ready: one at a time."""
 
 
 class Models:
@@ -50,18 +29,31 @@ class Models:
 
     def __init__(
         self,
-        face: Face,
+        face: "Face",
+        engine: Engine,
         standby: Standby,
         settings: Callable[[], Settings],
         keys: Callable[[], Mapping[str, str]],
+        *,
+        symbols: Symbols,
     ) -> None:
         self._face = face
+        self._engine = engine
         self._standby = standby
         self._settings = settings
         self._keys = keys
+        self._symbols = symbols
         self._profile: ProfileName = "auto"
         self.offered: Offer | None = None
         """The model that a key fetches: while nobody answers, and after a download was stopped."""
+
+    def begin(self, host: Host) -> None:
+        """The engine is there: get its model ready, or offer one that can be fetched."""
+        if host.trouble is not None:
+            self.look_at_offers(host)
+            self._face.changed()
+        else:
+            self.prepare(self.missing(host))
 
     # ---- which model ----
 
@@ -113,6 +105,63 @@ class Models:
         self.look_at_offers(host)
         return False
 
+    async def look_again(self) -> None:
+        """Look for a model server, as the user wants; when one answers, let the user choose."""
+        host = await self._engine.ready()
+        if host is None:
+            return
+        if host.trouble is None:
+            self._face.aside(self.pick, "pick", instead=False)
+        elif await self.look(host):
+            self.prepare()
+        else:
+            self._face.changed()
+            self._face.tell("looked again: nobody answers")
+
+    async def pick(self) -> None:
+        """Let the user choose provider and model among what answers."""
+        host = await self._engine.ready()
+        if host is None:
+            return
+        from tui_agent.tui.screens.picker import PickerScreen, provider_rows
+
+        session = host.session
+        screen = PickerScreen(
+            provider_rows(self._settings(), os.environ),
+            host.probe,
+            host.offers,
+            provider="" if host.trouble is not None else session.provider.name,
+            model=session.model,
+            symbols=self._symbols,
+        )
+        chosen = await self._face.choose(screen)
+        if chosen is not None:
+            await self.switch(*chosen)
+
+    async def switch(self, provider: str, model: str) -> None:
+        """Let a model answer from now on; one that is not here is fetched first: to choose it is to want it."""
+        host = await self._engine.ready()
+        if host is None:
+            return
+        here = self.offer(host, provider, model)
+        if self._standby.fetching is not None:
+            self._stop_waiting()
+        if here is not None and not here.installed:
+            self.prepare(here)
+        elif await self.use(host, provider, model):
+            self.prepare()
+
+    async def fetch(self) -> None:
+        """Download the model that is offered, or the best there is, and let it answer."""
+        host = await self._engine.ready()
+        if host is None or self._standby.fetching is not None:
+            return
+        if (offer := self.fetchable(host)) is None:
+            text = "no model that runs on this machine is configured"
+            self._face.say("info", text, "`api: embedded` makes a provider one")
+        else:
+            await self.switch(offer.provider, offer.model)
+
     def still_nobody(self) -> None:
         """Say what to do about it."""
         ways = [f"{shortest(self._keys(), 'chat.look')} looks again when a server is up"]
@@ -131,11 +180,17 @@ class Models:
         named = offer is not None and self._settings().provider == offer.provider
         return offer if offer is not None and named and not offer.installed else None
 
-    async def get_ready(self, host: Host, fetch: Offer | None = None) -> None:
-        """Let the model read what every request begins with; with `fetch`, download that one first and use it.
+    def prepare(self, fetch: Offer | None = None) -> None:
+        """Begin to let the model read what every request begins with; with `fetch`, download that one first and use it.
 
         Prompts that were sent meanwhile are sent at the end, or given back when it fails.
         """
+        self._face.aside(partial(self._prepare, fetch), _READYING)
+
+    async def _prepare(self, fetch: Offer | None) -> None:
+        host = await self._engine.ready()
+        if host is None:
+            return
         try:
             await self._get_ready(host, fetch)
         except TuiAgentError as error:
@@ -162,9 +217,17 @@ class Models:
             self._face.say("info", f"{fetch.model} is ready", fetch.good_for if host.session.records else "")
             self._face.call_back()
 
-    def stopped(self) -> bool:
-        """The user wants to wait no longer: prompts come back. True when there is a download to end; what came of it is
-        kept. A model that only loads goes on doing so."""
+    def give_up(self) -> None:
+        """The user wants to wait no longer: prompts come back, and a download ends; what came of it is kept.
+
+        A model that only loads goes on doing so.
+        """
+        if self._stop_waiting():
+            self._face.drop(_READYING)
+        self._face.changed()
+
+    def _stop_waiting(self) -> bool:
+        """True when there is a download to end."""
         self._give_back()
         if self._standby.fetching is None:
             return False
@@ -178,19 +241,25 @@ class Models:
 
     # ---- how much it is given ----
 
-    def next_profile(self, host: Host) -> ProfileName:
-        """The other one than is in force; from one that was chosen, back to what fits the model."""
-        if self._profile != "auto":
-            return "auto"
-        return "full" if host.session.profile.name == "small" else "small"
+    async def cycle_profile(self) -> None:
+        """Give the model the other profile than is in force; after one that was chosen, what fits the model."""
+        if (host := await self._engine.ready()) is not None:
+            other = "full" if host.session.profile.name == "small" else "small"
+            await self.choose_profile(other if self._profile == "auto" else "auto")
 
-    def set_profile(self, host: Host, name: str) -> bool:
-        """Give the model more or less from the next request on; False when no profile is called so, which was said."""
+    async def choose_profile(self, name: str) -> None:
+        """Give the model more or less from the next request on; that no profile is called so is said."""
+        host = await self._engine.ready()
+        if host is None:
+            return
         known = next((profile for profile in _PROFILES if profile == name), None)
         if known is None:
             self._face.say("warning", f"no profile is called {name}", f"profiles are {', '.join(_PROFILES)}")
-            return False
+            return
         self._profile = known
         host.session.set_profile(known)
         self._face.answerer_changed()
-        return True
+        profile = host.session.profile
+        given = "few tools and a short prompt" if profile.name == "small" else "all tools and the whole prompt"
+        self._face.tell(f"{profile.name} profile ({profile.why}): {given}", 4)
+        self.prepare()

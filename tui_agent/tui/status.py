@@ -1,0 +1,65 @@
+"""What the bar at the top says: from the engine as soon as there is one, from the settings until then."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from tui_agent.config.model import Settings
+from tui_agent.tui.engine import Engine
+from tui_agent.tui.transcript import Transcript
+from tui_agent.tui.widgets.status_bar import StatusInfo
+from tui_agent.workspace.git import branch
+
+
+class Status:
+    """Knows besides what has to be asked for: the branch of `directory` and how much the model can read."""
+
+    def __init__(
+        self,
+        directory: Path,
+        engine: Engine,
+        transcript: Transcript,
+        settings: Callable[[], Settings],
+        changed: Callable[[], None],
+    ) -> None:
+        self._directory = directory
+        self._engine = engine
+        self._transcript = transcript
+        self._settings = settings
+        self._changed = changed
+        self._branch = ""
+        self._context_limit: int | None = None
+
+    @property
+    def info(self) -> StatusInfo:
+        """What is known now."""
+        settings, host = self._settings(), self._engine.host
+        project = str(self._directory)
+        if host is not None and host.trouble is not None:
+            return StatusInfo(project=project, branch=self._branch, mode=host.session.mode)
+        session = host.session if host is not None else None
+        provider = session.provider.name if session else settings.provider
+        configured = settings.providers.get(provider)
+        return StatusInfo(
+            project=project,
+            branch=self._branch,
+            provider=provider,
+            model=(session.model if session else settings.model or (configured.default_model if configured else "")),
+            profile="small" if session and session.profile.name == "small" else "",
+            mode=session.mode if session else settings.mode,
+            sandbox=session.executor.sandbox.describe() if session else "",
+            context_used=self._transcript.progress.context_used,
+            context_limit=self._context_limit,
+        )
+
+    async def look_at_branch(self) -> None:
+        """The branch may be another one."""
+        self._branch = await asyncio.to_thread(branch, self._directory)
+        self._changed()
+
+    async def learn_context_length(self) -> None:
+        """Another model may answer."""
+        self._context_limit = None
+        if self._engine.host is not None:
+            self._context_limit = await self._engine.host.context_length()
+            self._changed()
