@@ -1,17 +1,21 @@
 """Permission rules from the settings, and the scene in which they are applied."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from tui_agent.config.load import LoadedSettings
 from tui_agent.config.problems import InvalidConfig, Problem, shown
 from tui_agent.permissions.decision import Scene, decide
+from tui_agent.permissions.folders import read_by
 from tui_agent.permissions.read_only.repository import hazard, parse_config
+from tui_agent.permissions.read_only.verdict import Search
 from tui_agent.permissions.rules import Rule, RuleError, Rules, parse_rule
 from tui_agent.sandbox.environment import command_environment
 from tui_agent.sandbox.programs import find_program
-from tui_agent.workspace.git_config import has_submodules, list_config
+from tui_agent.workspace.git_config import has_submodules, list_config, tracked_files
 
 
 def rules_from(loaded: LoadedSettings) -> Rules:
@@ -68,7 +72,21 @@ def _problem(loaded: LoadedSettings, key: str, text: str) -> Problem:
 
 def scene_of(directory: Path, roots: Iterable[Path]) -> Scene:
     """Where commands run: a directory, the directories that may be read, and what Git would do there."""
-    return Scene(str(directory), tuple(map(str, roots)), repository=lambda place: _repository(place, directory))
+    return Scene(
+        str(directory),
+        tuple(map(str, roots)),
+        repository=lambda place: _repository(place, directory),
+        read_by=lambda search, place, wanted: _read_by(search, place, wanted, directory),
+    )
+
+
+def _read_by(search: Search, place: str, wanted: Callable[[str], bool], workspace: Path) -> str:
+    """The first file that a search in a directory reads and that is wanted, or ""."""
+    if not search.tracked:
+        return read_by(replace(search, folders=tuple(str(Path(place, name)) for name in search.folders)), wanted)
+    git = find_program("git", workspace)
+    names = tracked_files(git, place, search.folders, command_environment(os.environ)) if git else []
+    return next(filter(wanted, (str(Path(place, name)) for name in names)), "")
 
 
 def _repository(directory: str, workspace: Path) -> str:

@@ -9,12 +9,12 @@ from pathlib import Path
 from stat import S_ISDIR
 from typing import Final, NamedTuple
 
+from tui_agent.permissions.folders import INSTALLED, nearest_first
 from tui_agent.permissions.sensitive import is_control
 
 MOST_FOLDERS: Final = 1_000
 """Folders that are looked at, the ones nearest to the top first."""
 
-_SKIPPED: Final = frozenset({"node_modules", ".venv", "venv", "__pycache__"})
 _SETTLED_NANOSECONDS: Final = 100_000_000
 """A folder that changed just now may change again without its time telling."""
 
@@ -80,13 +80,7 @@ class Lookout:
 
     def _found(self, root: str) -> Iterator[str]:
         """Control files and folders below `root`, the ones nearest to it first."""
-        waiting = deque([root])
-        for _ in range(MOST_FOLDERS):
-            if not waiting:
-                return
-            folders, controls = self._entries(waiting.popleft())
-            yield from controls
-            waiting += folders
+        return nearest_first((root,), self._entries, MOST_FOLDERS)
 
     def _entries(self, folder: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The ordinary folders in a folder, and the control files and folders."""
@@ -101,7 +95,7 @@ class Lookout:
                     is_folder = entry.is_dir(follow_symlinks=False)
                     if is_control(entry.name) or is_control(f"{entry.name}/x"):
                         controls.append(entry.path)
-                    elif is_folder and entry.name not in _SKIPPED:
+                    elif is_folder and entry.name not in INSTALLED:
                         folders.append(entry.path)
         except OSError:
             return (), ()

@@ -1,11 +1,15 @@
 """Settings of a Git repository as Git itself sees them, read without running anything of the repository."""
 
+import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from threading import Timer
 from typing import Final
 
 _SECONDS: Final = 2.0
+_LISTED_BYTES: Final = 200_000
 
 
 def list_config(git: str, directory: str, environment: Mapping[str, str]) -> bytes | None:
@@ -29,6 +33,30 @@ def list_config(git: str, directory: str, environment: Mapping[str, str]) -> byt
         return None
     # Without any settings file Git ends with 1 and prints nothing.
     return done.stdout if done.returncode in (0, 1) else None
+
+
+def tracked_files(git: str, directory: str, paths: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+    """The first files that Git tracks under some paths of a directory, relative to it. Takes milliseconds.
+
+    Listing them runs no hook, no pager, no filter and no monitor of the repository.
+    """
+    with suppress(OSError):
+        listing = subprocess.Popen(
+            [git, "--no-pager", "ls-files", "-z", "--", *paths],
+            cwd=directory,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        timer = Timer(_SECONDS, listing.kill)
+        timer.start()
+        with listing:
+            listed = listing.stdout.read(_LISTED_BYTES) if listing.stdout else b""
+            listing.kill()
+        timer.cancel()
+        return [os.fsdecode(name) for name in listed.split(b"\0")[:-1]]
+    return []
 
 
 def has_submodules(directory: str) -> bool:

@@ -19,6 +19,7 @@ _WITH_VALUE: Final = frozenset(
         "-name", "-iname", "-path", "-ipath", "-wholename", "-iwholename", "-regex", "-iregex", "-regextype", "-type",
         "-xtype", "-size", "-mtime", "-atime", "-ctime", "-mmin", "-amin", "-cmin", "-maxdepth", "-mindepth", "-perm",
         "-user", "-group", "-uid", "-gid", "-links", "-inum", "-lname", "-ilname", "-printf", "-fstype", "-used",
+        "-newermt", "-newerat", "-newerct",
     }
 )
 _WITH_FILE: Final = frozenset({"-newer", "-anewer", "-cnewer", "-samefile"})

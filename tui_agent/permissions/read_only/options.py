@@ -10,12 +10,16 @@ from tui_agent.permissions.read_only.verdict import Unproven
 
 _NUMBER: Final = re.compile(r"-[0-9]{1,9}")
 
+Given = Callable[[str, str], None]
+
 
 class Options(Struct, frozen=True):
     """`flags`: letters without a value; `valued`: letters with one; `long` and `long_valued` the same for `--words`.
 
-    A long option may be given its value with `=`; in `long` that is right where GNU has an optional one. Abbreviated
-    long options are not understood, on purpose. With `numbers`, `-5` is an option too.
+    A long option may be given its value with `=`; in `long` that is right where GNU has an optional one. Of an
+    `optional` letter the value, if there is one, is the rest of its word. Abbreviated long options are not understood,
+    on purpose. With `numbers`, `-5` is an option too. `ordered`: an option behind an operand is not known to be one.
+    `apart`: a value is always a word of its own, and what stands behind its letter are more letters.
     """
 
     flags: str = ""
@@ -23,19 +27,30 @@ class Options(Struct, frozen=True):
     long: frozenset[str] = frozenset()
     long_valued: frozenset[str] = frozenset()
     numbers: bool = False
+    optional: str = ""
+    ordered: bool = False
+    apart: bool = False
 
 
-def options(flags: str = "", valued: str = "", long: str = "", long_valued: str = "", numbers: bool = False) -> Options:
+def options(
+    flags: str = "",
+    valued: str = "",
+    long: str = "",
+    long_valued: str = "",
+    numbers: bool = False,
+    optional: str = "",
+    ordered: bool = False,
+    apart: bool = False,
+) -> Options:
     """Options from strings; long ones by their names, with blanks between."""
-    return Options(flags, valued, frozenset(long.split()), frozenset(long_valued.split()), numbers)
+    wholes = frozenset(long.split())
+    return Options(flags, valued, wholes, frozenset(long_valued.split()) - wholes, numbers, optional, ordered, apart)
 
 
-def operands(
-    program: str, words: Sequence[str], known: Options, given: Callable[[str, str], None] | None = None
-) -> list[str]:
+def operands(program: str, words: Sequence[str], known: Options, given: Given | None = None) -> list[str]:
     """The words that are no options, as GNU programs see them: options count after operands too, until `--`.
 
-    `given` is told each option with a value.
+    `given` is told each option, with its value or "".
 
     Raises:
         Unproven: there is an option that is not known to be harmless.
@@ -48,30 +63,37 @@ def operands(
             return [*found, *reversed(waiting)]
         if not word.startswith("-") or word == "-":
             found.append(word)
+        elif found and known.ordered:
+            raise Unproven(f"`{program} … {word}` can be read in two ways")
         elif word.startswith("--"):
             name, has_value, value = word[2:].partition("=")
             if name in known.long_valued:
                 value = value if has_value else _next(program, f"--{name}", waiting)
-                if given:
-                    given(f"--{name}", value)
             elif name not in known.long:
                 raise Unproven(f"`{program} --{name}` is not known to be harmless")
+            if given:
+                given(f"--{name}", value)
         elif not (known.numbers and _NUMBER.fullmatch(word)):
             _letters(program, word[1:], known, waiting, given)
     return found
 
 
-def _letters(
-    program: str, letters: str, known: Options, waiting: list[str], given: Callable[[str, str], None] | None
-) -> None:
+def _letters(program: str, letters: str, known: Options, waiting: list[str], given: Given | None) -> None:
     for index, letter in enumerate(letters):
+        rest = letters[index + 1 :]
+        value = ""
         if letter in known.valued:
-            value = letters[index + 1 :] or _next(program, f"-{letter}", waiting)
-            if given:
-                given(f"-{letter}", value)
-            return
-        if letter not in known.flags:
+            if rest and known.apart:
+                raise Unproven(f"`{program} -{letters}` can be read in two ways")
+            value = rest or _next(program, f"-{letter}", waiting)
+        elif letter in known.optional:
+            value = rest
+        elif letter not in known.flags:
             raise Unproven(f"`{program} -{letter}` is not known to be harmless")
+        if given:
+            given(f"-{letter}", value)
+        if letter in known.valued or letter in known.optional:
+            return
 
 
 def _next(program: str, option: str, waiting: list[str]) -> str:

@@ -6,7 +6,7 @@ from typing import Final
 
 from tui_agent.permissions.read_only import find, git, search, stream
 from tui_agent.permissions.read_only.options import Options, operands, options
-from tui_agent.permissions.read_only.verdict import Reads, Unproven
+from tui_agent.permissions.read_only.verdict import Reads, Search, Unproven
 
 Judge = Callable[[Sequence[str]], Reads]
 
@@ -33,7 +33,7 @@ def _echo(_words: Sequence[str]) -> Reads:
     return Reads()
 
 
-_FORMAT: Final = re.compile(r"(?:[^%\\]|%%|%[-0]?[0-9]*(?:\.[0-9]+)?[sdu]|\\[nt\\])*")
+_FORMAT: Final = re.compile(r"(?:[^%\\]|%%|%-?[0-9]*(?:\.[0-9]+)?[sdu]|\\[nt\\])*")
 
 
 def _printf(words: Sequence[str]) -> Reads:
@@ -44,7 +44,8 @@ def _printf(words: Sequence[str]) -> Reads:
 
 
 def _date(words: Sequence[str]) -> Reads:
-    found = operands("date", words, options("uIR", "d", "utc universal rfc-email iso-8601", "date rfc-3339"))
+    known = options("uR", "d", "utc universal rfc-email iso-8601", "date rfc-3339", optional="I")
+    found = operands("date", words, known)
     if any(not word.startswith("+") for word in found):
         raise Unproven("`date` sets the clock with such an operand")
     return Reads()
@@ -79,6 +80,50 @@ def _version_word(*answers: str) -> Judge:
     return judge
 
 
+_XXD_ALONE: Final = frozenset({"-a", "-b", "-C", "-e", "-E", "-i", "-p", "-u"})
+_XXD_VALUE: Final = re.compile(r"(?:0x)?[0-9a-fA-F]{1,16}")
+
+
+def _xxd(words: Sequence[str]) -> Reads:
+    """Options first, letters not put together: of `-ac a b` xxd takes `-a`, and `a` for its input and `b` for its
+    output, and behind an operand anything is one."""
+    waiting = list(reversed(words))
+    while waiting and waiting[-1].startswith("-") and waiting[-1] != "-":
+        word = waiting.pop()
+        if word in _XXD_ALONE:
+            continue
+        value = word[2:] or (waiting.pop() if waiting else "")
+        if word[1:2] not in tuple("cglos") or not _XXD_VALUE.fullmatch(value):
+            raise Unproven(f"`xxd {word}` is not known to be harmless")
+    if len(waiting) > 1:
+        raise Unproven("`xxd` writes into its second operand")
+    return Reads(tuple(waiting))
+
+
+def _strings(words: Sequence[str]) -> Reads:
+    if any(word.startswith("@") for word in words):
+        raise Unproven("`strings` takes more words from a file after @")
+    return Reads(tuple(operands("strings", words, _STRINGS)))
+
+
+_STRINGS: Final = options("afow", "nte", "all print-file-name", "bytes radix encoding", numbers=True)
+
+
+def _comparison(name: str, known: Options) -> tuple[str, Judge]:
+    """Two files; of folders the files in them, and links in them are followed."""
+
+    def judge(words: Sequence[str]) -> Reads:
+        given: set[str] = set()
+        found = tuple(operands(name, words, known, lambda option, _value: given.add(option)))
+        deep = not given.isdisjoint(("-r", "--recursive"))
+        return Reads(found, search=Search(found, links="--no-dereference" not in given, deep=deep))
+
+    return name, judge
+
+
+_DIGESTS: Final = ("md5sum", "sha1sum", "sha224sum", "sha256sum", "sha384sum", "sha512sum", "b2sum")
+"""Without `-c`, which reads files that a file names."""
+
 _TABLE: Final[Mapping[str, Judge]] = dict(
     (
         _program(
@@ -90,7 +135,7 @@ _TABLE: Final[Mapping[str, Judge]] = dict(
                 "group-directories-first "
                 "no-group human-readable si inode kibibytes dereference numeric-uid-gid literal hide-control-chars "
                 "quote-name reverse recursive size color zero context show-control-chars",
-                "block-size color format hide indicator-style ignore quoting-style sort time time-style tabsize width",
+                "block-size format hide indicator-style ignore quoting-style sort time time-style tabsize width",
             ),
         ),
         _program(
@@ -125,6 +170,7 @@ _TABLE: Final[Mapping[str, Judge]] = dict(
                 "fsw",
                 "count repeated all-repeated ignore-case unique zero-terminated",
                 "skip-fields skip-chars check-chars",
+                ordered=True,
             ),
             most=1,
         ),
@@ -142,21 +188,26 @@ _TABLE: Final[Mapping[str, Judge]] = dict(
         _program(
             "od",
             options(
-                "abcdfilosxvw", "AjNtS", "output-duplicates traditional", "address-radix skip-bytes read-bytes format"
+                "abcdfilosxv",
+                "AjNtS",
+                "output-duplicates",
+                "address-radix skip-bytes read-bytes format",
+                optional="w",
             ),
         ),
         _program("hexdump", options("bcCdovx", "ns")),
-        _program("xxd", options("abCeEiu", "cglos"), most=1),
-        _program("strings", options("afow", "nte", "all print-file-name", "bytes radix encoding")),
+        ("xxd", _xxd),
+        ("strings", _strings),
         _program("cmp", options("bls", "in", "print-bytes verbose quiet silent", "ignore-initial bytes")),
-        _program(
+        _comparison(
             "diff",
             options(
                 "aBbcdEeiNnpqrsTtuwyZ",
                 "CUWIxF",
                 "normal brief report-identical-files context unified side-by-side ignore-case "
                 "ignore-all-space ignore-space-change "
-                "ignore-blank-lines recursive new-file text minimal color strip-trailing-cr suppress-common-lines",
+                "ignore-blank-lines recursive new-file text minimal color strip-trailing-cr suppress-common-lines "
+                "no-dereference",
                 "width exclude label",
             ),
         ),
@@ -186,7 +237,11 @@ _TABLE: Final[Mapping[str, Judge]] = dict(
         _program(
             "tree",
             options(
-                "adfilpsughDFqNQrtvxUcCnSA", "LIP", "dirsfirst prune noreport du si", "charset filelimit timefmt sort"
+                "adfilpsughDFqNQrtvxUcCnSA",
+                "LIP",
+                "dirsfirst prune noreport du si gitignore",
+                "charset filelimit timefmt sort",
+                apart=True,
             ),
         ),
         _program(
@@ -202,11 +257,13 @@ _TABLE: Final[Mapping[str, Judge]] = dict(
                 "relative-to relative-base",
             ),
         ),
-        _program("md5sum", options("bctwz", "", "binary check tag text quiet status strict warn zero")),
-        _program("sha1sum", options("bctwz", "", "binary check tag text quiet status strict warn zero")),
-        _program("sha256sum", options("bctwz", "", "binary check tag text quiet status strict warn zero")),
-        _program("sha512sum", options("bctwz", "", "binary check tag text quiet status strict warn zero")),
+        *(_program(name, options("btz", "", "binary tag text zero")) for name in _DIGESTS),
         _program("cksum", options("")),
+        _program("fmt", options("cstu", "w", "crown-margin split-only tagged-paragraph uniform-spacing", "width")),
+        _program("expand", options("i", "t", "initial", "tabs")),
+        _program("unexpand", options("a", "t", "all first-only", "tabs")),
+        _program("join", options("iz", "aejtov12", "ignore-case check-order nocheck-order header zero-terminated")),
+        _program("tsort", options("")),
         _words_only("pwd", options("LP", "", "logical physical")),
         _words_only("basename", options("az", "s", "multiple zero", "suffix")),
         _words_only("dirname", options("z", "", "zero")),

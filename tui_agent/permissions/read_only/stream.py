@@ -7,55 +7,84 @@ from typing import Final
 from tui_agent.permissions.read_only.options import operands, options
 from tui_agent.permissions.read_only.verdict import Reads, Unproven
 
-_KNOWN: Final = options(
-    "nEruz", "el", "quiet silent regexp-extended unbuffered null-data posix sandbox", "expression line-length"
+_SED: Final = options(
+    "nEruzs", "el", "quiet silent regexp-extended unbuffered null-data posix sandbox separate", "expression line-length"
 )
-# An address is a line number, `$` or a pattern; a pattern ends at the first unescaped slash.
-_ADDRESS: Final = r"(?:[0-9]+|\$|/(?:[^/\\\n]|\\[^\n])*/)"
-_PART: Final = r"(?:[^/\\\n]|\\[^\n])*"
+_DELIMITERS: Final = "/|#,:@"
+
+
+def _pattern(end: str) -> str:
+    """A pattern up to its end. What ends it is not in brackets: programs differ about that, some read on."""
+    class_ = r"\[:[a-z]+:\]"
+    bracket = rf"\[\^?(?:{class_}|[^\[\]\\^\n{end}])(?:{class_}|[^\[\]\\\n{end}])*\]"
+    return rf"(?:[^\\\[\n{end}]|\\[^\n]|{bracket})*"
+
+
+def _plain(end: str) -> str:
+    return rf"(?:[^\\\n{end}]|\\[^\n])*"
+
+
+_ADDRESS: Final = rf"(?:[0-9]+(?:~[0-9]+)?|\$|/{_pattern('/')}/I?)"
+_EDITS: Final = "|".join(
+    rf"s{end}{_pattern(end)}{end}{_plain(end)}{end}[gpiI0-9]*|y{end}{_plain(end)}{end}{_plain(end)}{end}"
+    for end in map(re.escape, _DELIMITERS)
+)
 _PRINTS: Final = re.compile(
-    rf" *(?:{_ADDRESS}(?:,(?:{_ADDRESS}|\+[0-9]+))?)? *(?:[pdq=]|s/{_PART}/{_PART}/[gpiI0-9]*) *"
+    rf"(?:{_ADDRESS}(?:,(?:{_ADDRESS}|[+~][0-9]+))? *)?(?:! *)?(?:[pPdDnNgGhHx=l]|[qQ] *[0-9]*|{_EDITS})"
 )
 
 
 def sed(words: Sequence[str]) -> Reads:
-    """Only scripts of `p`, `d`, `q`, `=` and plain `s///`: with `w` and `e`, also behind `s///`, it writes and runs."""
+    """Only scripts that print, drop or replace: with `w` and `e`, also behind `s///`, it writes and runs."""
     scripts: list[str] = []
 
     def given(option: str, value: str) -> None:
         if option in ("-e", "--expression"):
             scripts.append(value)
 
-    found = operands("sed", words, _KNOWN, given)
+    found = operands("sed", words, _SED, given)
     if not scripts:
         if not found:
             raise Unproven("`sed` has no script")
         scripts.append(found.pop(0))
-    if not all(_PRINTS.fullmatch(part) for script in scripts for part in script.split(";")):
+    parts = [part.strip(" ") for script in scripts for part in re.split(r"[;\n]", script)]
+    if not any(parts) or not all(_PRINTS.fullmatch(part) for part in parts if part):
         raise Unproven("only `sed` scripts that print, drop or replace in what is printed are known to be harmless")
     return Reads(tuple(found))
 
 
-_AWK: Final = options("", "F")
-_VALUE: Final = r"(?:\$?(?:NF|NR|[0-9]+)|\"[^\"\\\n]*\")"
-_CONDITION: Final = rf"(?:/{_PART}/|(?:NR|NF|\$[0-9]+) *(?:==|!=|>=|<=|~) *(?:[0-9]+|\"[^\"\\\n]*\"|/{_PART}/))"
+_AWK: Final = options("", "Fv", ordered=True)
+_AWK_REACHES: Final = re.compile(r"[<>|@`]|\\\n|system|getline|ENVIRON|PROCINFO|ARG[VC]|SYMTAB|FUNCTAB")
+"""Without any of these awk has no way to a program, a file or the environment."""
+_FIELD: Final = r"(?:NR|NF|FNR|\$(?:NF|[0-9]+)|length)"
+_CONDITION: Final = (
+    rf"!?(?:/{_pattern('/')}/|{_FIELD} *(?:[=!<>]=|[<>]|!?~) *(?:[0-9.]+|\"[^\"\\\n]*\"|/{_pattern('/')}/))"
+)
+_AWK_VALUE: Final = r"(?:\$?(?:NF|NR|[0-9]+)|\"[^\"\\\n]*\")"
 _AWK_PRINTS: Final = re.compile(
-    rf" *(?:{_CONDITION} *(?:&& *{_CONDITION} *)*)?(?:\{{ *print(?: +{_VALUE}(?: *, *{_VALUE})*)? *;? *\}})? *"
+    rf"{_CONDITION}(?: *(?:&&|\|\||,) *{_CONDITION})*"
+    rf"(?: *\{{ *(?:print(?: +{_AWK_VALUE}(?: *[, ] *{_AWK_VALUE})*)?(?: *;)?(?: *exit)? *)?\}})?"
 )
 
 
 def awk(words: Sequence[str]) -> Reads:
-    """Only programs of one condition and one `print` of fields: `>` and `|` in awk write and run."""
+    """Programs without a way out, or of conditions and one `print`: `>` and `|` write and run, but not in those."""
     found = operands("awk", words, _AWK)
-    if not found or not found[0].strip() or not _AWK_PRINTS.fullmatch(found[0]):
-        raise Unproven("only `awk` programs that print fields are known to be harmless")
+    program = found[0].strip() if found else ""
+    if not program or (_AWK_REACHES.search(program) and not _AWK_PRINTS.fullmatch(program)):
+        raise Unproven("only `awk` programs that print are known to be harmless")
     return Reads(tuple(found[1:]))
 
 
 _JQ: Final = options(
-    "rcSesMaj", "", "raw-output compact-output sort-keys exit-status slurp monochrome-output ascii-output tab"
+    "rcSesMajCnR",
+    "",
+    "raw-output compact-output sort-keys exit-status slurp monochrome-output ascii-output tab color-output "
+    "null-input raw-input join-output",
 )
-_JQ_REACHES: Final = re.compile(r"env|ENV|import|include|input|modulemeta|\$__|debug|stderr|halt|get_search_list")
+_JQ_REACHES: Final = re.compile(
+    r"\b(?:env|import|include|inputs?|modulemeta|debug|stderr|halt\w*|get_search_list)\b|ENV|\$__"
+)
 
 
 def jq(words: Sequence[str]) -> Reads:

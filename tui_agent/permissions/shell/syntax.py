@@ -19,7 +19,7 @@ _PLAIN: Final = frozenset(
     {
         *("program", "list", "pipeline", "command", "command_name", "word", "number"),
         *("string", "string_content", "raw_string", "concatenation", "redirected_statement", "file_redirect"),
-        *("file_descriptor", "&&", "||", "|", ";", "\n", '"', ">", ">>", ">&", "&>", "&>>", "<"),
+        *("file_descriptor", "&&", "||", "|", ";", "\n", '"', ">", ">>", ">&", "&>", "&>>", "<", "$"),
     }
 )
 

@@ -23,7 +23,12 @@ _WHY: Final = {
     "#": "it holds a comment",
     "`": "it runs a command to make up part of another: `…`",
 }
-_LIVE_IN_QUOTES: Final = frozenset("\\$`")
+# In double quotes a backslash escapes four characters and is one before others; a dollar in front of these is one too.
+_QUOTED: Final = re.compile(r'"((?:[^"\\$`]|\\[^\n]|\$(?=["|) ]))*)"')
+_ESCAPED: Final = re.compile(r'\\([$`"\\])')
+# A word of its own, as `find` takes it; and what Git takes, in braces that hold neither a comma nor dots.
+_ESCAPED_WORD: Final = re.compile(r"\\?(!)(?=[ \t])|\\([()])(?=[ \t\n;&|]|\Z)")
+_REFLOG: Final = re.compile(r"@\{[0-9A-Za-z-]+\}")
 _ENDS_WORD: Final = frozenset(" \t\n|&;()<>")
 _ASSIGNS: Final = re.compile(r"[A-Za-z_][A-Za-z_0-9]*\+?=")
 # fmt: off
@@ -103,17 +108,16 @@ class _Reader:
     def word(self, first: bool) -> str:
         text = self.text
         start = self.at
+        if not first and (found := _ESCAPED_WORD.match(text, start)):
+            self.at = found.end()
+            return found[1] or found[2]
         parts: list[str] = []
         while self.at < len(text) and (character := text[self.at]) not in _ENDS_WORD:
             if character in "'\"":
-                end = text.find(character, self.at + 1)
-                if end < 0:
-                    raise NotPlain("a quote is not closed in it")
-                part = text[self.at + 1 : end]
-                if character == '"' and not _LIVE_IN_QUOTES.isdisjoint(part):
-                    raise NotPlain("part of a text in quotes is worked out when it runs")
-                parts.append(part)
-                self.at = end + 1
+                parts.append(self.quoted(character))
+            elif character == "@" and (found := _REFLOG.match(text, self.at)):
+                parts.append(found[0])
+                self.at = found.end()
             elif character in _WHY and not self._is_inert(character, start):
                 raise NotPlain(_WHY[character])
             else:
@@ -125,6 +129,19 @@ class _Reader:
         if self.peek() in ("<", ">") and written.isdigit():
             raise NotPlain("it reads or writes a file by redirection")
         return "".join(parts)
+
+    def quoted(self, quote: str) -> str:
+        end = self.text.find(quote, self.at + 1)
+        if end < 0:
+            raise NotPlain("a quote is not closed in it")
+        if quote == "'":
+            start, self.at = self.at + 1, end + 1
+            return self.text[start:end]
+        found = _QUOTED.match(self.text, self.at)
+        if not found:
+            raise NotPlain("part of a text in quotes is worked out when it runs")
+        self.at = found.end()
+        return _ESCAPED.sub(r"\1", found[1])
 
     def _is_inert(self, character: str, start: int) -> bool:
         """A tilde inside a word names no home directory (`HEAD~1`); it does at the start, and behind `=` and `:`."""
