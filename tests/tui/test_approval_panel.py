@@ -354,6 +354,18 @@ async def test_a_word_that_begins_with_such_a_key_goes_to_the_prompt(word: str) 
             assert app.focused is app.prompt
 
 
+@pytest.mark.parametrize("word", ["wait", "wy", "yes", "no", "yn", "stop", "cancel", "once"])
+async def test_a_word_that_arrives_at_once_goes_to_the_prompt_whole(word: str) -> None:
+    app = QuestionApp()
+    async with app.run_test() as pilot:
+        await app.ask_and_arm(pilot, READS)
+        for letter in word:
+            app.post_message(events.Key(letter, letter))
+        await pilot.pause(SILENCE + 0.1)
+        assert app.answers == []
+        assert app.prompt.text == word
+
+
 @pytest.mark.parametrize("key", ["w", "o"])
 @pytest.mark.parametrize("after", ["enter", "paste", "blur", "clear", "escape"])
 async def test_what_comes_in_the_silence_takes_such_an_answer_back(key: str, after: str) -> None:

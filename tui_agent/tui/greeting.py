@@ -11,7 +11,7 @@ from tui_agent.tui.engine import Engine
 from tui_agent.tui.models import Models
 from tui_agent.tui.standby import Standby
 from tui_agent.tui.theming import Symbols
-from tui_agent.tui.welcome import Line, welcome_lines
+from tui_agent.tui.welcome import Line, welcome_lines, what_asks_now
 from tui_agent.tui.widgets.transcript.document import Document, WelcomeBlock
 
 
@@ -78,4 +78,5 @@ class Greeting:
                 start = host.start if host.start and host.start.name == session.provider.name else None
                 about += about_lines(start, self._models.offer(host), session.profile, where, keys)
                 urgent = elsewhere_lines(start, where.addresses) if start is not None else []
-        return welcome_lines(self._version, about, keys, urgent)
+        asks = what_asks_now(self._settings(), host.session if host is not None else None)
+        return welcome_lines(self._version, about, keys, urgent, asks)

@@ -7,6 +7,7 @@ from pathlib import Path
 from tui_agent.config.model import Settings
 from tui_agent.tui.engine import Engine
 from tui_agent.tui.transcript import Transcript
+from tui_agent.tui.welcome import reading_runs
 from tui_agent.tui.widgets.status_bar import StatusInfo
 from tui_agent.workspace.git import branch
 
@@ -47,6 +48,7 @@ class Status:
             model=(session.model if session else settings.model or (configured.default_model if configured else "")),
             profile="small" if session and session.profile.name == "small" else "",
             mode=session.mode if session else settings.mode,
+            reading=reading_runs(settings, session),
             sandbox=session.executor.sandbox.describe() if session else "",
             context_used=self._transcript.progress.context_used,
             context_limit=self._context_limit,

@@ -1,10 +1,15 @@
 """The first screen: who answers, what is asked before it happens, and the keys to begin with."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
+from tui_agent.config.model import Settings
 from tui_agent.conversation.events import Mode
 from tui_agent.tui.actions import ACTIONS
 from tui_agent.tui.bindings import key_name, keys_of
+
+if TYPE_CHECKING:  # the engine is imported after the first paint
+    from tui_agent.agent.session import Session
 
 Line = tuple[tuple[str, str], ...]
 
@@ -29,6 +34,22 @@ def what_asks(mode: Mode, *, reading: bool = False, rules: bool = False, sandbox
         case _:
             said = "without a sandbox " * (mode == "auto") + "every write and every command asks first"
     return f"{said}, but for {but}" if but else f"{said}; reading does not"
+
+
+def reading_runs(settings: Settings, session: "Session | None") -> bool:
+    """Whether commands that provably only read run unasked, by the settings or by an answer of this session."""
+    answered = session is not None and session.executor.lets_reading_run
+    return answered or settings.permissions.read_only_commands == "allow"
+
+
+def what_asks_now(settings: Settings, session: "Session | None") -> str:
+    """What happens unasked now; what the session is not known for yet, as the settings have it."""
+    return what_asks(
+        session.mode if session is not None else settings.mode,
+        reading=reading_runs(settings, session),
+        rules=bool(settings.permissions.allow),
+        sandboxed=session.executor.sandbox.on if session is not None else None,
+    )
 
 
 def welcome_lines(

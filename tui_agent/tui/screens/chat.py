@@ -78,7 +78,7 @@ class ChatScreen(Screen[None]):
         self._transcript = transcript = Transcript(thoughts_folded=ui.thoughts == "folded")
         self._standby = standby = Standby(self.changed)
         self._models = models = Models(self, engine, standby, settings, keys, symbols=signs)
-        self._modes = Modes(self, engine)
+        self._modes = Modes(self, engine, settings)
         self._status = Status(launch.directory, engine, transcript, settings, self._update_status)
         self._greeting = greeting = Greeting(
             transcript.document, engine, models, standby, settings, keys, version=launch.version, symbols=signs

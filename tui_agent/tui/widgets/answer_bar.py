@@ -167,8 +167,9 @@ class AnswerBar(Widget):
 
     def prompt_key(self) -> None:
         """A key or paste went to the prompt."""
-        if self._take_back() and self._pressed:
+        if (self._take_back() or self._admitted) and self._pressed:
             self.post_message(self.Typed(self._pressed))
+        self._admitted = False
         self.guard.prompt_key(self._clock())
         self._wait()
 
@@ -255,8 +256,8 @@ class AnswerBar(Widget):
                 self._close_comment()
             return
         opened, own = self._open_for(event), event.key in self.keys
-        if self._wider is not None and (event.is_printable or event.key == "enter"):
-            own = opened = False
+        if (self._admitted or self._wider is not None) and (event.is_printable or event.key == "enter"):
+            own = opened = False  # it came before the key in front of it did anything: they are a word
         if opened and own:
             self._admitted, self._pressed = True, (event.character or "") if event.is_printable else ""
         elif event.key == "enter" and opened:
