@@ -9,6 +9,8 @@ from tui_agent import __version__
 if TYPE_CHECKING:
     import argparse
 
+    from _typeshed import SupportsWrite
+
 COMMANDS = {
     "chat": "open the UI (the default): tui-agent [PATH]",
     "invoke": "answer one prompt without a screen",
@@ -117,8 +119,15 @@ def _parser(name: str) -> "argparse.ArgumentParser":
     import argparse
     import importlib
 
+    class Parser(argparse.ArgumentParser):
+        def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
+            """Its errors quote what was given, and names of files may have been."""
+            from tui_agent.text.sanitize import sanitize
+
+            super()._print_message(sanitize(message, "approval"), file)
+
     module = importlib.import_module(f"tui_agent.cli.{name}")
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=f"tui-agent {name}",
         description=module.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -60,13 +60,13 @@ async def _list(args: argparse.Namespace) -> int:
 
 
 def _row(row: "SessionSummary", *, directories: bool) -> str:
-    from tui_agent.text.sanitize import sanitize
+    from tui_agent.text.sanitize import one_line
 
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(row.updated))
-    where = f"  {sanitize(row.working_directory)}" if directories else ""
+    where = f"  {one_line(row.working_directory)}" if directories else ""
     turns = f"{row.turns} turn{'' if row.turns == 1 else 's'}"
-    title = sanitize(row.title) or "(no prompt yet)"
-    return f"{row.id}  {when}  {turns:>9}  {sanitize(row.provider)} · {sanitize(row.model)}{where}  {title}\n"
+    title = one_line(row.title) or "(no prompt yet)"
+    return f"{row.id}  {when}  {turns:>9}  {one_line(row.provider)} · {one_line(row.model)}{where}  {title}\n"
 
 
 async def _show(args: argparse.Namespace) -> int:

@@ -25,10 +25,12 @@ _MARK = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe2
 _STRAY = "\u200d(?<![^\\s\u200d]\u200d)|\ufe0f(?<![^\\s\u200d\ufe0f]\ufe0f)"
 
 _SUSPECT = re.compile(f"[{_CONTROL}{_SEPARATOR}{_BIDI}]|{_MARK}{{5}}|{_STRAY}")
+# Without those that have a slash, or a blank behind no number: they are hardly in use, and the unfinished beginning of
+# one at the end of a name would take along what stands behind the name.
 _SEQUENCE = re.compile(
-    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI
+    r"(?:\x1b\[|\x9b)(?:[0-?]+ ?)?[!-.]*[@-~]"  # CSI
     r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)"  # OSC, DCS, SOS, PM, APC
-    r"|\x1b[ -/]+[0-~]"  # character sets and the like
+    r"|\x1b[ -.]+[0-~]"  # character sets and the like
     r"|\x1b[0-OQ-WYZ\\`-~]"  # two-character functions
 )
 _MAPPED = re.compile(f"[{_CONTROL}{_SEPARATOR}{_BIDI}]")
@@ -69,8 +71,11 @@ def is_safe(text: str) -> bool:
 
 
 def one_line(text: str) -> str:
-    """Foreign text as it may stand in a row of a screen: sanitised as `output`, every run of white space one space."""
-    return " ".join(sanitize(text).split())
+    """Foreign text as it may stand in a row of a screen: sanitised as `output`, every run of white space one space.
+
+    A carriage return is white space here: a name must not hide its own beginning.
+    """
+    return " ".join(sanitize(text.replace("\r", "\n")).split())
 
 
 def hidden_count(text: str) -> int:

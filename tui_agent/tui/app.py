@@ -23,7 +23,7 @@ from tui_agent.tui.host import Launch
 from tui_agent.tui.screens.chat import ChatScreen
 from tui_agent.tui.terminal_input import guard_input
 from tui_agent.tui.theming import Palette, textual_theme
-from tui_agent.tui.widgets.prompt import PromptArea
+from tui_agent.tui.widgets.prompt import LARGEST_PASTE, PromptArea, clean_paste
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -102,6 +102,8 @@ class TuiAgent(App[int]):
                 return
             await self.deliver_early_keys()
             self.chat.typed_elsewhere()
+        if isinstance(event, events.Paste) and not isinstance(self.focused, PromptArea):
+            event = events.Paste(clean_paste(event.text[:LARGEST_PASTE]))  # other inputs show it as it comes
         await super().on_event(event)
 
     async def deliver_early_keys(self) -> None:

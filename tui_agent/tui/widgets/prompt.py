@@ -129,7 +129,7 @@ class PromptArea(TextArea, inherit_bindings=False):
         self._show("\n".join(part for part in (text, self.text) if part))
 
     def _show(self, text: str) -> None:
-        self.text = _clean(text)
+        self.text = clean_paste(text)
         self.move_cursor(self.document.end)
 
     # ---- look ----
@@ -188,7 +188,7 @@ class PromptArea(TextArea, inherit_bindings=False):
         event.stop()
         event.prevent_default()
         self.post_message(self.KeyPressed())
-        text = _clean(event.text[:LARGEST_PASTE])
+        text = clean_paste(event.text[:LARGEST_PASTE])
         if len(event.text) > LARGEST_PASTE:
             self.post_message(self.PasteCut(len(event.text), LARGEST_PASTE))
         self._insert(text)
@@ -312,7 +312,7 @@ class PromptArea(TextArea, inherit_bindings=False):
         self._offer([])
 
 
-def _clean(text: str) -> str:
+def clean_paste(text: str) -> str:
     """Text from a paste or a file without control characters; a terminal pastes a line end as a carriage return."""
     return sanitize(text.replace("\r\n", "\n").replace("\r", "\n"))
 

@@ -134,7 +134,7 @@ def _short_path(path: str, home: str) -> str:
 
 
 def _line(text: str) -> str:
-    return sanitize(text).replace("\n", " ").replace("\t", " ")
+    return sanitize(text.replace("\r", " ")).replace("\n", " ").replace("\t", " ")
 
 
 class StatusBar(Widget):

@@ -47,4 +47,4 @@ def last_lines(text: str, count: int, role: str, width: int) -> list[Line]:
 def first_line(text: str, more: str = " …") -> str:
     """The first line of foreign text (as much of it as a row can hold), with a sign that more follows."""
     first, _, rest = text.strip().partition("\n")
-    return sanitize(first[:_ROW]).expandtabs(1) + (more if rest else "")
+    return sanitize(first[:_ROW].rstrip("\r").replace("\r", " ")).expandtabs(1) + (more if rest else "")
