@@ -33,6 +33,7 @@ SUBJECTS = (
     "search",
     "transcript",
     "diff",
+    "permissions",
     "request_size",
 )
 SLOW = ("search", "transcript", "diff")

@@ -139,8 +139,8 @@ _LISTS: Final = " ".join(f"--{name}" for name in _ABOUT.split())
 def _stash(words: Sequence[str]) -> Reads:
     if list(words) == ["list"]:
         return Reads(repository=True)
-    if words and words[0] == "show" and len(operands("git stash show", words[1:], _DIFF)) <= 1:
-        return Reads(repository=True)
+    if words and words[0] == "show":
+        return Reads(_paths_in(operands("git stash show", words[1:], _DIFF)), repository=True)
     raise Unproven("this form of `git stash` is not known to be harmless")
 
 
