@@ -1,9 +1,16 @@
 """Slash commands: a second way to the actions of the registry, for those who type."""
 
+from collections.abc import Awaitable, Callable, Mapping
+from inspect import isawaitable
 from typing import NamedTuple
+
+from textual.screen import Screen
 
 from tui_agent.tui.actions import ACTIONS
 from tui_agent.tui.widgets.completion import Command
+
+Take = Callable[[str], Awaitable[None] | None]
+"""What takes the argument of a command."""
 
 
 class SlashCommand(NamedTuple):
@@ -54,3 +61,23 @@ def find(text: str) -> tuple[SlashCommand, str] | None:
         if command.name == name and (not argument or command.argument):
             return command, argument.strip()
     return None
+
+
+async def run(
+    screen: Screen[None],
+    command: SlashCommand,
+    argument: str,
+    own: Mapping[str, Take],
+) -> None:
+    """Do what a command says; `own` are the names of those that are more than an action, and what they do.
+
+    An action is done with the methods of `screen` or its app; a command that lacks its argument is its action.
+    """
+    if command.name in own and (argument or not command.argument):
+        done = own[command.name](argument)
+    else:
+        method = next(action.method for action in ACTIONS if action.id == command.action)
+        # Not `run_action`: it would say nothing of an action that is not offered now, and these say why.
+        done = getattr(screen.app if command.action.startswith("app.") else screen, f"action_{method}")()
+    if isawaitable(done):
+        await done

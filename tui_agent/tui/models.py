@@ -76,6 +76,17 @@ class Models:
             next(iter(offers), None),
         )
 
+    @property
+    def can_fetch(self) -> bool:
+        """Whether there is something to download, and nothing is being downloaded."""
+        return self.offered is not None and not self.offered.problem and self._standby.fetching is None
+
+    @property
+    def can_look(self) -> bool:
+        """Whether it makes sense to look for somebody once more."""
+        host = self._engine.host
+        return host is not None and host.trouble is not None and self._standby.fetching is None
+
     def look_at_offers(self, host: Host) -> None:
         """Offer what can be fetched while nobody answers."""
         self.offered = self.fetchable(host) if host.trouble is not None else None
@@ -137,6 +148,11 @@ class Models:
         chosen = await self._face.choose(screen)
         if chosen is not None:
             await self.switch(*chosen)
+
+    async def choose(self, name: str) -> None:
+        """As `switch`, from "provider" or "provider/model"."""
+        provider, _, model = name.partition("/")
+        await self.switch(provider, model)
 
     async def switch(self, provider: str, model: str) -> None:
         """Let a model answer from now on; one that is not here is fetched first: to choose it is to want it."""

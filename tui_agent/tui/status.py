@@ -3,13 +3,19 @@
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tui_agent.config.model import Settings
+from tui_agent.conversation.events import ToolFinished, TurnEnded
 from tui_agent.tui.engine import Engine
 from tui_agent.tui.transcript import Transcript
 from tui_agent.tui.welcome import reading_runs
 from tui_agent.tui.widgets.status_bar import StatusInfo
 from tui_agent.workspace.git import branch
+
+if TYPE_CHECKING:
+    from tui_agent.conversation.events import Event
+    from tui_agent.tui.face import Face
 
 
 class Status:
@@ -17,17 +23,18 @@ class Status:
 
     def __init__(
         self,
-        directory: Path,
+        face: "Face",
         engine: Engine,
         transcript: Transcript,
         settings: Callable[[], Settings],
-        changed: Callable[[], None],
+        *,
+        directory: Path,
     ) -> None:
+        self._face = face
         self._directory = directory
         self._engine = engine
         self._transcript = transcript
         self._settings = settings
-        self._changed = changed
         self._branch = ""
         self._context_limit: int | None = None
 
@@ -54,14 +61,25 @@ class Status:
             context_limit=self._context_limit,
         )
 
-    async def look_at_branch(self) -> None:
-        """The branch may be another one."""
-        self._branch = await asyncio.to_thread(branch, self._directory)
-        self._changed()
+    def take(self, event: "Event") -> None:
+        """Account for what happened."""
+        if isinstance(event, ToolFinished | TurnEnded):
+            self.look_at_branch()
 
-    async def learn_context_length(self) -> None:
+    def look_at_branch(self) -> None:
+        """The branch may be another one."""
+        self._face.aside(self._look_at_branch, "branch")
+
+    async def _look_at_branch(self) -> None:
+        self._branch = await asyncio.to_thread(branch, self._directory)
+        self._face.changed()
+
+    def learn_context_length(self) -> None:
         """Another model may answer."""
+        self._face.aside(self._learn_context_length, "context length")
+
+    async def _learn_context_length(self) -> None:
         self._context_limit = None
         if self._engine.host is not None:
             self._context_limit = await self._engine.host.context_length()
-            self._changed()
+            self._face.changed()

@@ -5,25 +5,21 @@ import os
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from inspect import isawaitable
 from typing import TYPE_CHECKING, TypeVar
 
 from textual import events, on, work
 from textual.app import ComposeResult
-from textual.containers import Vertical
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState, WorkType
 
 from tui_agent.config.load import LoadedSettings
 from tui_agent.config.model import Settings
 from tui_agent.conversation.errors import ConfigError, TuiAgentError
-from tui_agent.conversation.events import Level, RequestStarted, ToolFinished, TurnEnded
+from tui_agent.conversation.events import Level
 from tui_agent.permissions.approval import ApprovalDecision, ApprovalRequest
-from tui_agent.tui.actions import ACTIONS
 from tui_agent.tui.bindings import bindings_for, keymap
 from tui_agent.tui.clipboard import copy, open_or_copy
-from tui_agent.tui.collecting import Collector, lasting
-from tui_agent.tui.commands import SlashCommand, completions, find
+from tui_agent.tui.commands import SlashCommand, Take, completions, find, run
 from tui_agent.tui.engine import Engine
 from tui_agent.tui.greeting import Greeting
 from tui_agent.tui.history import PromptHistory
@@ -38,11 +34,11 @@ from tui_agent.tui.status import Status
 from tui_agent.tui.theming import Palette, symbols
 from tui_agent.tui.transcript import Transcript
 from tui_agent.tui.turns import RUNNING, Turns
-from tui_agent.tui.widgets.activity import Activity, ActivityLine, QueuedLine
-from tui_agent.tui.widgets.key_footer import KeyFooter
+from tui_agent.tui.upkeep import Upkeep
+from tui_agent.tui.widgets.activity import Activity
+from tui_agent.tui.widgets.foot import Foot
 from tui_agent.tui.widgets.prompt import PromptArea
 from tui_agent.tui.widgets.status_bar import StatusBar
-from tui_agent.tui.widgets.transcript.layout import prepare
 from tui_agent.tui.widgets.transcript.view import TranscriptView
 
 if TYPE_CHECKING:  # what the first paint does not show is imported after it
@@ -50,9 +46,6 @@ if TYPE_CHECKING:  # what the first paint does not show is imported after it
     from tui_agent.tui.app import TuiAgent
     from tui_agent.tui.finder import Finder
     from tui_agent.tui.widgets.answer_bar import AnswerBar
-
-QUIET = 0.5
-"""Seconds from the end of a turn to the first work that nobody waits for."""
 
 SETTLING = 0.1
 """Seconds from the first paint to the first work that it did not need."""
@@ -79,7 +72,7 @@ class ChatScreen(Screen[None]):
         self._standby = standby = Standby(self.changed)
         self._models = models = Models(self, engine, standby, settings, keys, symbols=signs)
         self._modes = Modes(self, engine, settings)
-        self._status = Status(launch.directory, engine, transcript, settings, self._update_status)
+        self._status = Status(self, engine, transcript, settings, directory=launch.directory)
         self._greeting = greeting = Greeting(
             transcript.document, engine, models, standby, settings, keys, version=launch.version, symbols=signs
         )
@@ -87,8 +80,7 @@ class ChatScreen(Screen[None]):
         self._questions = Questions(self, self._questions_changed)
         self._turns = Turns(self, engine, models, standby, self._questions)
         self._finder: Finder | None = None
-        self._collector = Collector()
-        self._warm = False
+        self._upkeep = Upkeep(self, launch.warm_up)
         self._last_state: tuple[object, ...] = ()
         self.takes_keys = False
 
@@ -97,8 +89,6 @@ class ChatScreen(Screen[None]):
         signs = self.symbols
         self._bar = StatusBar(self._status.info, home=os.environ.get("HOME", ""), symbols=signs)
         self._view = TranscriptView(self._transcript.document, palette=self.app.palette, symbols=signs)
-        self._activity = ActivityLine(symbols=signs)
-        self._queued = QueuedLine(symbols=signs)
         self._prompt = PromptArea(
             commands=completions(),
             files=self._files,
@@ -106,13 +96,10 @@ class ChatScreen(Screen[None]):
             placeholder="ask, or / for commands, @ for files",
             symbols=signs,
         )
+        self._foot = Foot(self._prompt, symbols=signs)
         yield self._bar
         yield self._view
-        with Vertical(id="foot"):
-            yield self._activity
-            yield self._queued
-            yield self._prompt
-            yield KeyFooter()
+        yield self._foot
 
     # ---- from the first paint to the end ----
 
@@ -125,18 +112,18 @@ class ChatScreen(Screen[None]):
         self.call_after_refresh(self._after_first_paint)
 
     def on_unmount(self) -> None:
-        """Leave the collector as it was."""
-        self._collector.end()
+        """Leave all as it was."""
+        self._upkeep.end()
 
     def _after_first_paint(self) -> None:
         # A key typed at launch comes first: imports in a thread would make its echo wait for the interpreter's lock.
         later(self, SETTLING, self._start)
 
     def _start(self) -> None:
-        self._collector.begin()
+        self._upkeep.begin()
         self.run_worker(self._prompt.past.load, thread=True, exit_on_error=False)
         self._open_engine()
-        self.aside(self._status.look_at_branch, "branch")
+        self._status.look_at_branch()
         self.app.watch_settings()
 
     @work(exit_on_error=False, group="host")
@@ -166,15 +153,8 @@ class ChatScreen(Screen[None]):
 
     @on(PromptArea.KeyPressed)
     def _prompt_key(self) -> None:
-        if not self._warm and self.engine.opened:
-            self._warm = True
-            self.run_worker(self._warm_up, thread=True, exit_on_error=False)
-
-    def _warm_up(self) -> None:
-        """Import in a thread what the first answer needs."""
-        with lasting():
-            prepare()
-            self._launch.warm_up()
+        if self.engine.opened:
+            self._upkeep.typing()
 
     # ---- what is shown ----
 
@@ -187,25 +167,17 @@ class ChatScreen(Screen[None]):
         """Show what happened."""
         self._transcript.take(event)
         self._turns.take(event)
-        if isinstance(event, ToolFinished | TurnEnded):
-            self.aside(self._status.look_at_branch, "branch")
-        if isinstance(event, TurnEnded):
-            self.call_back()
-            later(self, QUIET, self._collector.round)
-        elif isinstance(event, RequestStarted):
-            self._collector.between()
+        self._status.take(event)
+        self._upkeep.take(event)
         self.changed()
 
     def changed(self) -> None:
         """Something else goes on than what is shown."""
-        asked = self._questions.first
-        doing = self._transcript.progress.activity if self.busy else self._standby.activity
-        self._activity.show(doing if asked is None else Activity("you", asked.tool))
-        if self._standby.held:
-            self._queued.show(self._standby.held, "the download" if self._standby.fetching else "loading")
-        else:
-            self._queued.show(self._turns.queued)
-        if (state := (self.busy, self._standby.waited_for, self._standby.fetching)) != self._last_state:
+        asked, standby = self._questions.first, self._standby
+        doing = self._transcript.progress.activity if self.busy else standby.activity
+        until = "this step" if not standby.held else "the download" if standby.fetching else "loading"
+        self._foot.show(Activity("you", asked.tool) if asked else doing, standby.held or self._turns.queued, until)
+        if (state := (self.busy, standby.waited_for, standby.fetching)) != self._last_state:
             self._last_state = state
             self.refresh_bindings()
         self._update_status()
@@ -214,7 +186,7 @@ class ChatScreen(Screen[None]):
         """Another model answers, or the same is given more or less."""
         self.refresh_bindings()
         self._update_status()
-        self.aside(self._status.learn_context_length, "context length")
+        self._status.learn_context_length()
 
     def _session_shown(self) -> None:
         self._view.action_end()
@@ -284,7 +256,7 @@ class ChatScreen(Screen[None]):
 
     async def approve(self, request: ApprovalRequest) -> ApprovalDecision:
         """Ask the user."""
-        return await self._questions.ask(request, self.query_one("#foot"), self.symbols)
+        return await self._questions.ask(request, self._foot, self.symbols)
 
     def _questions_changed(self) -> None:
         if self._finder is not None:
@@ -302,8 +274,7 @@ class ChatScreen(Screen[None]):
 
     def on_answer_bar_typed(self, event: "AnswerBar.Typed") -> None:
         """Typed at the panel, but no answer: it belongs to the prompt."""
-        self._prompt.focus()
-        self._prompt.insert(event.text)
+        self._foot.type(event.text)
 
     def on_answer_bar_review_wanted(self) -> None:
         """The user wants to see the whole diff."""
@@ -353,34 +324,25 @@ class ChatScreen(Screen[None]):
 
     @work(exit_on_error=False)
     async def _run_command(self, command: SlashCommand, argument: str) -> None:
-        if argument and command.name == "/model":
-            provider, _, model = argument.partition("/")
-            await self._models.switch(provider, model)
-        elif argument and command.name == "/mode":
-            await self._modes.choose(argument)
-        elif argument and command.name == "/profile":
-            await self._models.choose_profile(argument)
-        elif command.name == "/download":
-            await self._models.fetch()
-        elif argument and command.name == "/theme":
-            self.app.choose_theme(argument)
-        else:
-            place, _, _ = command.action.partition(".")
-            method = next(action.method for action in ACTIONS if action.id == command.action)
-            # Not `run_action`: it would say nothing of an action that is not offered now, and these say why.
-            done = getattr(self.app if place == "app" else self, f"action_{method}")()
-            if isawaitable(done):
-                await done
+        own: dict[str, Take] = {
+            "/model": self._models.choose,
+            "/mode": self._modes.choose,
+            "/profile": self._models.choose_profile,
+            "/download": lambda _: self._models.fetch(),
+            "/theme": self.app.choose_theme,
+        }
+        await run(self, command, argument, own)
 
     def on_key(self, event: events.Key) -> None:
         """Typing goes to the prompt wherever the focus is, but for the keys of that place; escape leads back to it."""
         if self.focused not in (None, self._view) or event.key in self.active_bindings:
             return
-        if event.key == "escape" or (event.is_printable and event.character):
+        if event.is_printable and event.character:
+            event.stop()
+            self._foot.type(event.character)
+        elif event.key == "escape":
             event.stop()
             self._prompt.focus()
-            if event.is_printable and event.character:
-                self._prompt.insert(event.character)
 
     def on_paste(self, event: events.Paste) -> None:
         """A paste goes to the prompt too."""
@@ -397,11 +359,9 @@ class ChatScreen(Screen[None]):
             case "interrupt":
                 return self.busy or self._standby.waited_for
             case "fetch":
-                offered = self._models.offered
-                return offered is not None and not offered.problem and self._standby.fetching is None
+                return self._models.can_fetch
             case "look":
-                host = self.engine.host
-                return host is not None and host.trouble is not None and self._standby.fetching is None
+                return self._models.can_look
         return True
 
     def action_interrupt(self) -> None:
@@ -478,7 +438,7 @@ class ChatScreen(Screen[None]):
 
             self._finder = Finder(self, self._view, self.symbols, self.typed_elsewhere)
             self._finder.question = self._questions.first is not None
-        await self._finder.open(self.query_one("#foot"), above=self._prompt)
+        await self._finder.open(self._foot, above=self._prompt)
 
     @on(TranscriptView.FoldToggled)
     def _fold_toggled(self, event: TranscriptView.FoldToggled) -> None:

@@ -201,8 +201,9 @@ class QueuedLine(Widget):
 
     def show(self, texts: Iterable[str], until: str = "this step") -> None:
         """These wait from now on, for the end of `until`."""
-        self.texts = tuple(texts)
-        self._until = until
+        if (waiting := tuple(texts)) == self.texts and until == self._until:
+            return
+        self.texts, self._until = waiting, until
         self.set_class(bool(self.texts), "-waiting")
         self.refresh()
 
