@@ -423,7 +423,7 @@ async def test_more_is_allowed_only_where_there_is_more_to_allow(question: Any, 
     async with app.run_test(size=(120, 40)) as pilot:
         await app.ask_and_arm(pilot, question)
         text = screen_text(app)
-        assert ("w once, with network" in text) == ("w" not in missing)
+        assert ("w once + network" in text) == ("w" not in missing)
         assert ("o let reading run" in text) == ("o" not in missing)
         await pilot.press(*missing)
         await pilot.pause(SILENCE + 0.1)

@@ -1,5 +1,6 @@
 """Events become the same blocks live and from the log, and nothing is shown twice."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -114,6 +115,21 @@ def test_a_call_is_followed_from_its_first_character_to_its_result():
         statuses.append(block.status)
     assert statuses == ["writing", "writing", "waiting", "waiting", "running", "running", "ok"]
     assert (block.title, block.note, block.content, block.tail) == ("pytest -q", "approved", "1 passed", "")
+
+
+@pytest.mark.parametrize(
+    ("by", "more", "note"),
+    [
+        ("user", {"network": True}, "approved, with network"),
+        ("session", {"network": True}, "allowed for this session, with network"),
+        ("policy", {"network": True}, "with network"),
+        ("user", {"reading": True}, "approved, commands that only read run unasked from now on"),
+    ],
+)
+def test_what_was_allowed_with_a_call_is_said(by, more, note):
+    decision = DecisionMade("c1", "run_command", "allowed", by, **more)
+    document = projected([CallStarted(CALL, "npm ci"), decision, FINISHED])
+    assert document.blocks[0].note == note
 
 
 def test_a_denied_call_says_denied_and_why():

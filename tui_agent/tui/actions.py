@@ -164,9 +164,7 @@ ACTIONS: tuple[Action, ...] = (
         "Allow it for the rest of this session.",
         footer=True,
     ),
-    Action(
-        "approval.network", "w", "allow_network", "once, with network", "Allow this call, with network.", footer=True
-    ),
+    Action("approval.network", "w", "allow_network", "once + network", "Allow this call, with network.", footer=True),
     Action(
         "approval.reading",
         "o",
