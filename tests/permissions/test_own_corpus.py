@@ -79,6 +79,11 @@ def test_escapes_that_are_read_are_read_right(allowed: str, command: str, covere
     assert (decide(command, Rules(allow=parse_rules([allowed])), SCENE).decision == "allow") is covered
 
 
+@pytest.mark.parametrize("command", ["cd src; ls", "cd src | ls", "cd src || ls", "cd src && ls; ls", "ls && cd src"])
+def test_a_change_of_directory_that_may_fail_asks(command: str) -> None:
+    assert "`cd DIR &&`" in decide(command, READING, SCENE).reasons[0]
+
+
 @pytest.mark.parametrize("length", [999, 2_400, 9_990])
 def test_no_line_takes_long(length: int) -> None:
     """100 ms is the promise, of processor time; five times that, for machines that are slow."""

@@ -82,7 +82,7 @@ def test_the_settings_on_the_page_hold(settings: Path, capsys: pytest.CaptureFix
     [
         (
             "permissions:\n  allow:\n    - npm test\n    - git status; rm x\n",
-            4,
+            2,
             "permissions.allow",
             "several commands",
         ),

@@ -14,7 +14,7 @@ command_not_found_handle() { printf '%s\0' "$#" "$@" >&3; }
 PATH=/nonexistent
 eval -- "$LINE"
 """
-_BUILTIN = (":", ".", "%")
+_BUILTIN = (":", ".", "%", "[")
 
 PIECES = [
     *("a", "b", "run", "-x", "--y=z", "1", "2", "a.txt", "é", "=", "x=1", ",", ":", "%", "@", "+", "^", "/", "."),

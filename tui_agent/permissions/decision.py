@@ -103,6 +103,8 @@ def _parts(script: Script, rules: Rules, scene: Scene) -> tuple[CommandPart, ...
                 raise Unproven(f"after `{changed}` it is not known what `{_short(command)}` does")
             if index == 0 and (target := _entered(script)):
                 place.enter(target)
+            elif command.words[0] == "cd":
+                raise Unproven("where the rest runs is only known after one `cd DIR &&` at the beginning of it all")
             else:
                 place.check(_reads(command))
         except Unproven as error:
