@@ -28,6 +28,7 @@ from tui_agent.tui.screens.review import ReviewScreen
 from tui_agent.tui.screens.sessions import SessionsScreen
 from tui_agent.tui.screens.themes import ThemesScreen
 from tui_agent.tui.widgets.prompt import PromptArea
+from tui_agent.tui.widgets.status_bar import StatusBar
 from tui_agent.tui.widgets.transcript.view import TranscriptView
 
 WRITE = reply_calls([("write_file", {"file_path": "hello.py", "content": "print('hello')\n"})], answer="Writing.")
@@ -203,11 +204,11 @@ async def test_the_first_screen_says_who_answers_and_the_keys_of_the_user(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with ChatServer() as server:
-        serve(machine, server, ui={"keys": {"chat.providers": "f7"}})
+        serve(machine, server, ui={"keys": {"chat.providers": "f10"}})
         app = chat_app(machine, monkeypatch)
         async with app.run_test(size=(100, 30)) as pilot:
             await until(pilot, says(app, "fake · fake-model\n"))
-            assert "f7 model   f3 sessions   f9 theme   f1 help" in screen_text(app)
+            assert "f10 model   f3 sessions   f9 theme   f1 help" in screen_text(app)
 
 
 async def test_each_screen_opens_and_closes_again(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,6 +253,24 @@ async def test_the_mode_goes_round_and_is_logged_and_auto_needs_a_sandbox(
             assert seen == ["accept-edits", "plan", "ask"]
             await submit(pilot, "/mode auto")
             await until(pilot, says(app, "auto needs a sandbox"))
+
+
+async def test_a_click_into_the_bar_does_what_the_keys_do(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ChatServer() as server:
+        serve(machine, server)
+        app = chat_app(machine, monkeypatch)
+        async with app.run_test(size=(100, 30)) as pilot:
+            await until(pilot, lambda: app.chat.engine.opened, "the engine")
+            session = app.chat.engine.host.session  # type: ignore[union-attr]
+            bar = app.chat.query_one(StatusBar)
+            bar.post_message(StatusBar.ModeClicked())
+            await until(pilot, lambda: session.mode == "accept-edits", "the next mode")
+            bar.post_message(StatusBar.ProfileClicked())
+            await until(pilot, lambda: session.profile.name == "small", "the other profile")
+            bar.post_message(StatusBar.ModelClicked())
+            await until(pilot, says(app, "filter by provider or model"), "the picker")
+            await pilot.press("escape")
+            await until(pilot, lambda: app.screen is app.chat, "the chat")
 
 
 async def test_slash_model_switches_and_leaves_a_mark(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
