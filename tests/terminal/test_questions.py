@@ -25,7 +25,7 @@ def answer(terminal: Terminal, key: str, question: str) -> None:
 
 
 @needs_bwrap
-@pytest.mark.parametrize(("columns", "rows"), [(120, 40), (80, 24), (40, 10)])
+@pytest.mark.parametrize(("columns", "rows"), [(120, 40), (40, 10)])
 def test_a_command_of_three_parts_under_rules_can_be_read_and_denied(tmp_path: Path, columns: int, rows: int) -> None:
     with ChatServer(run("npm test && ls -la | xargs rm")) as server:
         machine = Machine.under(

@@ -215,3 +215,13 @@ def test_a_failed_call_with_a_huge_error_shows_the_beginning_of_it() -> None:
     made = rows(block)
     assert time.process_time() - began < 2
     assert text_of(made[1].spans) == "x" * 79 + "…"
+
+
+@pytest.mark.parametrize(("width", "said"), [(80, "approved, with network"), (60, "with network"), (30, "")])
+def test_what_was_allowed_besides_a_call_stays_longest_in_its_row(width: int, said: str) -> None:
+    block = ToolBlock(name="run_command", title="npm install left-pad --save-exact", status="ok", seconds=2.0)
+    block.note = "approved, with network"
+    (row,) = rows(block, width)
+    text = text_of(row.spans)
+    assert text.endswith(said) and ("network" in text) == bool(said)
+    assert text.startswith("run_command  npm")

@@ -52,13 +52,16 @@ def _tool_row(block: ToolBlock, width: int, clock: Callable[[], float]) -> Line:
     counts: Spans = ()
     if block.files:
         counts = (("   ", "text"), (f"+{block.added}", "added"), (" ", "text"), (f"−{block.removed}", "removed"))
-    note: Spans = ()
+    notes: list[Spans] = []
     if block.note and block.status != "denied":
-        note = (("   ", "text"), (first_line(block.note), "muted"))
+        # Where there is no room for all, what was allowed besides the call says more than how.
+        said = first_line(block.note)
+        notes = [(("   ", "text"), (text, "muted")) for text in (said, said.rpartition(", ")[2])]
     room = width - width_of(end) - (2 if end else 0)
     # What the call is about comes before how it was allowed and how much it changed.
     wanted = width_of(name) + min(width_of(title), max(20, room // 2))
-    after = next((rest for rest in ((*counts, *note), counts) if wanted + width_of(rest) <= room), ())
+    rests = [*((*counts, *note) for note in notes), counts]
+    after = next((rest for rest in rests if wanted + width_of(rest) <= room), ())
     shown = clip((*name, *title), room - width_of(after))
     item = SourceLine(text_of((*name, *title)), "text", 0)
     same = len(text_of(shown)) - (shown != (*name, *title))
