@@ -114,12 +114,12 @@ def test_tool_rows_results_and_diffs(tmp_path: Path, server: ChatServer) -> None
         *((f"tool-{name} {text}", {}) for name, text in list(SHORT.items())[::5]),
     ]
     script(server, reply_calls(calls, chunk=4000), reply_text("all done"))
-    with ui(machine, rows=400) as terminal:
+    with ui(machine, rows=200) as terminal:
         terminal.send("hi\r")
         terminal.wait_for("all done")
         terminal.send("\x0f")  # ctrl+o
         terminal.settle(0.4)
-        look_through(terminal, 12)
+        look_through(terminal, 6)
         expect_clean(terminal, *NAMES, *(f"of-{name}" for name in SHORT if name in NAMES), "tool-te-007")
         literally(terminal)
 
@@ -137,7 +137,7 @@ def test_a_question_and_the_review(tmp_path: Path, server: ChatServer) -> None:
         reply_calls([("read_file", {"file_path": f"{path}/.env"})], chunk=9000),
         reply_text("all done"),
     )
-    with ui(machine, rows=240) as terminal:
+    with ui(machine, rows=160) as terminal:
         terminal.send("hi\r")
         terminal.wait_for("wants to run")
         terminal.settle(0.6)
@@ -194,33 +194,48 @@ def test_what_is_pasted_everywhere(tmp_path: Path, server: ChatServer) -> None:
     assert "\x1b" not in sent and "\u202e" not in sent
 
 
-def test_names_of_models_folders_branches_and_files(tmp_path: Path, server: ChatServer) -> None:
-    """The status bar, the picker, what completes, and the toasts that follow."""
+def test_the_names_in_the_status_bar(tmp_path: Path, server: ChatServer) -> None:
+    """Folder, branch and model, on a line that has room for all of them."""
     made = Machine.under(tmp_path, {"fake": server.url})
     names = [f"{name} {text}" for name, text in PASTED.items()]
-    server._models = [{"id": "all " + " ".join(names)}, *({"id": name} for name in names)]
+    server._models = [{"id": "all " + " ".join(names)}]
     folder = tmp_path.joinpath(*(f"in-{name.replace('/', '-')}" for name in names))
     folder.mkdir(parents=True)
     (folder / ".git").mkdir()
     (folder / ".git" / "HEAD").write_text(f"ref: refs/heads/{' '.join(f'on-{name}' for name in names)}\n")
-    for name in names:
-        (folder / f"of-{name.replace('/', '-')}").write_text("")
     machine = replace(made, project=folder)
-    with ui(machine, columns=4000, rows=60) as terminal:
+    with ui(machine, columns=4000, rows=10) as terminal:
         expect_clean(terminal, *(f"in-{name}" for name in PASTED), *(f"on-{name}" for name in PASTED))
         terminal.send("\x1bOQ")  # f2
         terminal.wait_for("all te-007")
         terminal.send("all")
         terminal.settle(0.3)
+        terminal.raw.clear()
         terminal.send("\r")
-        terminal.wait_gone("provider and model")
         terminal.wait_for("fake · all te-007")
-        terminal.send("@of")
-        terminal.settle(0.5)
-        terminal.send("\x15hello\r")
-        terminal.settle(0.4)
-        expect_clean(terminal, *(name for name in PASTED if name in NAMES))
+        expect_clean(terminal, *PASTED)
         literally(terminal)
+
+
+def test_the_names_of_models_and_files_to_choose_from(tmp_path: Path, server: ChatServer) -> None:
+    machine = Machine.under(tmp_path, {"fake": server.url})
+    server._models = [{"id": f"{name} {text}"} for name, text in PASTED.items()]
+    for name, text in PASTED.items():
+        (machine.project / f"of-{name} {text.replace('/', '-')}").write_text("")
+    with ui(machine, rows=60) as terminal:
+        terminal.send("\x1bOQ")  # f2
+        terminal.wait_for("te-007")
+        for words, last in (("te-0", "te-089"), ("\x15more-", "more-10")):  # all that fit a filter are listed
+            terminal.send(words)
+            terminal.wait_for(last)
+        expect_clean(terminal, *PASTED)
+        literally(terminal)
+        terminal.send("\x1b")
+        terminal.settle()
+        terminal.raw.clear()
+        terminal.send("@of-te")
+        terminal.wait_for("of-te-0")
+        expect_clean(terminal, "of-te-058 a [-] b")
 
 
 def test_a_server_that_fails_hostilely(tmp_path: Path, server: ChatServer) -> None:
