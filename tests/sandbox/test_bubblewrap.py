@@ -21,6 +21,9 @@ from tui_agent.permissions.approval import Terms
 from tui_agent.sandbox import process
 from tui_agent.sandbox.choose import choose
 
+PYTHON = os.path.realpath(sys.executable)
+"""The interpreter itself: an environment may lie in a folder that a sandbox has its own of."""
+
 pytestmark = needs_bwrap
 
 GIT = "git -c user.name=n -c user.email=e"
@@ -81,7 +84,7 @@ async def test_the_network_cannot_be_reached_but_where_it_was_allowed(work: Path
 
 
 async def test_a_failure_for_want_of_network_is_explained(work: Path) -> None:
-    ask = f"{sys.executable} -c 'import socket; socket.getaddrinfo(\"example.invalid\", 80)'"
+    ask = f"{PYTHON} -c 'import socket; socket.getaddrinfo(\"example.invalid\", 80)'"
     assert "without network" in (await shell(boxed(work), ask)).result.content
     assert "without network" not in (await shell(boxed(work), "echo getaddrinfo")).result.content
     allowed = await shell(boxed(work, terms=Terms(network=True)), "echo Could not resolve host; exit 6")
@@ -135,7 +138,7 @@ async def test_sockets_of_the_machine_and_other_processes_are_out_of_reach(work:
         engine.bind(str(home / ".docker/run/docker.sock"))
         engine.listen()
         reach = f"import socket; socket.socket(socket.AF_UNIX).connect('{home}/.docker/run/docker.sock')"
-        assert (await shell(boxed(work), f'{sys.executable} -c "{reach}"')).result.exit_code == 1
+        assert (await shell(boxed(work), f'{PYTHON} -c "{reach}"')).result.exit_code == 1
 
 
 async def test_control_files_cannot_be_written_and_new_ones_are_named(work: Path) -> None:
@@ -219,7 +222,7 @@ async def test_no_secret_is_in_the_environment(work: Path, monkeypatch: pytest.M
 async def test_python_and_what_installs_work_in_the_project(work: Path) -> None:
     (work / "m.py").write_text("print('imported')\n")
     command = (
-        f"{sys.executable} -c 'import m, tempfile; tempfile.NamedTemporaryFile()' && test -d __pycache__ && "
+        f"{PYTHON} -c 'import m, tempfile; tempfile.NamedTemporaryFile()' && test -d __pycache__ && "
         "mkdir -p node_modules/a/.bin && echo x > node_modules/a/index.js && mv node_modules/a node_modules/b && "
         "ln -s ../b node_modules/.bin && ln m.py n.py && chmod +x m.py && rm -r node_modules && echo done > $TMPDIR/x"
     )

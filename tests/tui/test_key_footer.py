@@ -17,6 +17,8 @@ class Question(Widget, can_focus=True):
     may_review = True
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("allow_network", "allow_reading"):
+            return False
         return action != "review" or self.may_review
 
     def action_deny(self) -> None:
