@@ -1,6 +1,7 @@
 """What a command line consists of: our reading is bash's reading, or there is none."""
 
 import subprocess
+import sys
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -127,3 +128,21 @@ def test_a_plain_line_is_read_as_bash_reads_it(line: str) -> None:
     named = [str(command.words[0]) for command in script.commands]
     if script.plain and not any(name.startswith(_BUILTIN) or "/" in name for name in named):
         assert sorted(bash_runs(line)) == sorted(expected(script))
+
+
+def test_no_character_ends_the_process() -> None:
+    """The parser's grammar looks some characters up in a table that is too short for them; seen as a crash."""
+    script = """
+import random
+from tui_agent.permissions.shell.analysis import analyse
+dice = random.Random(3)
+for _ in range(12_000):
+    analyse("".join(dice.choice("ab {}[]$`'#!=<~" + chr(dice.randint(0x10000, 0x10FFFF))) for _ in range(30)))
+"""
+    assert subprocess.run([sys.executable, "-c", script], check=False, timeout=60).returncode == 0
+
+
+def test_what_is_not_ascii_stays_as_it_is() -> None:
+    found = analyse("echo é > \U0001f600; ls '日本' $x")
+    assert [command.text for command in found.commands] == ["echo é", "ls '日本' $x"]
+    assert found.commands[1].words == ("ls", "日本", None)

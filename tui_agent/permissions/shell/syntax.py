@@ -1,5 +1,6 @@
 """The whole grammar, read by tree-sitter: which commands are in a line, and what it does besides running them."""
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from time import thread_time
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 MOST_COMMANDS: Final = 100
 SECONDS: Final = 0.03
 """Processor time that one line may take to parse: some texts of brackets take a hundred times that."""
+
+# The grammar looks characters up in a table of the C library that has 256 entries: one of a higher plane reads far
+# behind it and can end the process. What is not ASCII means nothing to a shell, so it is hidden from the grammar.
+_NOT_ASCII: Final = re.compile(rb"[\x80-\xff]")
 
 # What a line of the plain part consists of, and nothing else.
 _PLAIN: Final = frozenset(
@@ -78,7 +83,8 @@ class Tree:
         Raises:
             Tangled: it takes too long.
         """
-        self._source = source = text.encode("utf-8", "replace")
+        self._source = text.encode("utf-8", "replace")
+        source = _NOT_ASCII.sub(b"%", self._source)
         parser = _parser()
         end = thread_time() + SECONDS
         try:
