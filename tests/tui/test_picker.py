@@ -101,6 +101,20 @@ async def test_states_models_and_advice_are_shown() -> None:
         assert "\x1b" not in app.text
 
 
+async def test_an_answer_that_comes_when_the_picker_was_left_ends_nothing() -> None:
+    app = Picking(OLLAMA)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("escape")
+        await settle(pilot)
+        assert app.chosen is None and not app.picker.children
+        app.picker._asked = {"llamacpp"}
+        app.picker._probe = lambda names: answers(DOWN)
+        await app.picker._ask({"llamacpp", "silent"})
+        app.picker._asked = {"silent"}
+        await app.picker._ask({"silent"})
+
+
 async def test_the_model_in_use_is_marked_and_highlighted() -> None:
     app = Picking(DOWN, MANY, OLLAMA)
     async with app.run_test(size=(120, 40)) as pilot:

@@ -73,6 +73,8 @@ class FilteredScreen(Screen[ScreenResultType]):
         self._warned: tuple[Hashable] | None = None  # the choice that the warning is about
         self.touched = False
         """Whether the user has moved the cursor or typed: from then on only they move it."""
+        # Kept and not queried: what is still looked up may come when the screen has been left and has no children.
+        self._filtered_by = FilterInput(placeholder=self.PLACEHOLDER, select_on_focus=False)
         self._list = ChoiceList(marker=symbols.prompt)
         self._note = Static(id="note", markup=False)
         self._title = Static(id="title", markup=False)
@@ -80,7 +82,7 @@ class FilteredScreen(Screen[ScreenResultType]):
     def compose(self) -> ComposeResult:
         """Top to bottom."""
         yield self._title
-        yield FilterInput(placeholder=self.PLACEHOLDER, select_on_focus=False)
+        yield self._filtered_by
         yield self._list
         yield self._note
         yield KeyFooter()
@@ -103,7 +105,7 @@ class FilteredScreen(Screen[ScreenResultType]):
 
     def rebuild(self, select: Hashable = None) -> None:
         """Build the rows again; the cursor stays where it is, or goes to `select`."""
-        rows = self.rows(self.query_one(FilterInput).value)
+        rows = self.rows(self._filtered_by.value)
         self._list.show(rows, self.standing(rows, self._list.selected if select is None else select))
         self._draw_title()
         self._draw_note()
@@ -113,7 +115,7 @@ class FilteredScreen(Screen[ScreenResultType]):
         return key
 
     def _filter(self) -> None:
-        self._list.show(self.rows(self.query_one(FilterInput).value), self._list.selected)
+        self._list.show(self.rows(self._filtered_by.value), self._list.selected)
 
     def warn(self, text: str) -> None:
         """Say why something was not done, until the cursor is on another choice or something is typed."""
