@@ -52,6 +52,7 @@ PATHS = st.lists(st.sampled_from((*PARTS, "`", '"', "'", " ", "\n", "\0", "\ud80
 @example(text="`../secret`", for_write=True)
 @example(text="..\\secret", for_write=True)
 @example(text="/out/secret", for_write=False)
+@example(text="\\`/`", for_write=True)
 @example(text="/" + "work/" * 800 + "x", for_write=False)
 def test_whatever_is_written_means_something_inside_or_nothing(work: Path, text: str, for_write: bool) -> None:
     workspace = Workspace(work)

@@ -95,7 +95,7 @@ def _is_real(path: str) -> bool:
 def _can_hold(workspace: Workspace, location: Location, reading: str, text: str) -> bool:
     """True when a new file may be meant: only what is around the path was wrong, or its directory is there."""
     bare = _bare(text)
-    if reading == bare:
-        return True
+    if bare.endswith(("/", "\\")):
+        return False
     parent = location.path.parent
-    return not bare.endswith(("/", "\\")) and parent != workspace.root.path and parent.is_dir()
+    return reading == bare or (parent != workspace.root.path and parent.is_dir())
