@@ -36,6 +36,12 @@ def pretend(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> None:
     monkeypatch.setattr(finder, "find_rg", lambda workspace: str(program))
 
 
+def plant(folder: Path) -> None:
+    """The file that MATCH is about: what `rg` says is looked at again."""
+    (folder / "d").mkdir()
+    (folder / "d" / "f").write_text("one\ntwo\n")
+
+
 def call(root: Path, name: str = "grep_search", **arguments: Any) -> asyncio.Task[ToolOutcome]:
     given = {"pattern": "x", **arguments}
     return asyncio.create_task(ToolExecutor(root).run(ToolCall("c", name, json.dumps(given))))
@@ -97,6 +103,7 @@ async def test_a_search_that_finds_without_end_is_ended(
     endless = 'case "$*" in *--json*) while cat $found; do :; done;; *) while :; do printf "./a\\0"; done;; esac'
     pretend(monkeypatch, tmp_path_factory.mktemp("bin"), endless)
     monkeypatch.setattr(first, "TRIAL_SECONDS", 30)
+    plant(tmp_path)
     outcome = await call(tmp_path, tool, pattern="*" if tool == "glob_files" else "x")
     assert "there are more" in outcome.result.content
     assert not children()
@@ -151,6 +158,7 @@ async def test_rows_that_come_in_pieces_are_put_together(
 ) -> None:
     monkeypatch.setattr(finder, "_READ_BYTES", 7)
     pretend(monkeypatch, tmp_path_factory.mktemp("bin"), "cat $found")
+    plant(tmp_path)
     assert (await call(tmp_path)).result.content == "d/f:1:one\nd/f:2:two"
 
 

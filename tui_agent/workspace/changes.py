@@ -13,12 +13,21 @@ class FileIdentity(Struct, frozen=True):
     sha256: str
 
 
+class FolderIdentity(Struct, frozen=True):
+    """Which directory was the deepest one on the way to a file when a change was prepared."""
+
+    path: str
+    device: int
+    inode: int
+
+
 class FileChange(Struct, frozen=True):
     """One file before and after.
 
     `path` is absolute and resolved; `name` is what people and models see (relative to the working directory where
     possible). `before is None` means the file does not exist yet; then `identity` is None too. `match` says how an
-    edit found its place when that was not an exact match (for the row and the model), else "".
+    edit found its place when that was not an exact match (for the row and the model), else "". `folder` is where the
+    file lies, or as much of the way as there was; None when that does not matter.
     """
 
     path: str
@@ -27,6 +36,7 @@ class FileChange(Struct, frozen=True):
     after: bytes
     identity: FileIdentity | None
     match: str = ""
+    folder: FolderIdentity | None = None
 
 
 class ChangePlan(Struct, frozen=True, dict=True):

@@ -6,6 +6,7 @@ import hashlib
 import os
 import secrets
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -22,6 +23,8 @@ Encoding = Literal["utf-8", "utf-8-sig", "utf-16-le", "utf-16-be", "latin-1"]
 Newline = Literal["\n", "\r\n", "mixed", ""]
 
 _CONTROLS: Final = bytes(code for code in range(32) if code not in b"\b\t\n\f\r\x1b") + b"\x7f"
+_NO_LINKS: Final = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+"""How file systems answer that have no hard links."""
 _BOMS: Final[tuple[tuple[bytes, Encoding], ...]] = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
@@ -74,12 +77,20 @@ def read_bytes(location: Location) -> tuple[bytes, FileIdentity]:
         MissingFile: there is none.
         WorkspaceError: unreadable, not a regular file, or too large.
     """
+    data, status = read_regular(location)
+    return data, FileIdentity(status.st_dev, status.st_ino, hashlib.sha256(data).hexdigest())
+
+
+def read_regular(location: Location) -> tuple[bytes, os.stat_result]:
+    """As `read_bytes`, with the status of the file and without the time that a hash takes."""
     try:
         descriptor = open_beneath(location, os.O_RDONLY)
     except OSError as error:
         raise _unreadable(location, error) from error
     try:
         status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            raise WorkspaceError(f"{location.name} is a directory: use list_directory")
         if not stat.S_ISREG(status.st_mode):
             raise WorkspaceError(f"{location.name} is {kind_of(status.st_mode)}, not a file")
         if status.st_size > MAX_FILE_BYTES:
@@ -92,7 +103,7 @@ def read_bytes(location: Location) -> tuple[bytes, FileIdentity]:
         os.close(descriptor)
     if len(data) > MAX_FILE_BYTES:
         raise _too_large(location, len(data))
-    return data, FileIdentity(status.st_dev, status.st_ino, hashlib.sha256(data).hexdigest())
+    return data, status
 
 
 def detect_encoding(data: bytes) -> Encoding | None:
@@ -148,20 +159,23 @@ def encode(text: str, encoding: Encoding = "utf-8") -> bytes:
         ) from error
 
 
-def write_atomically(location: Location, data: bytes) -> None:
+def write_atomically(location: Location, data: bytes, check: Callable[[int], None] = lambda directory: None) -> None:
     """Put `data` at `location` so that the old or the new content is there at every moment, never a part.
 
     An existing file keeps its mode and, where we may set it, its owner. Missing directories are made. A file with
-    several hard links becomes a file of its own.
+    several hard links becomes a file of its own. What appears where there was nothing is never written over.
+
+    `check` gets the descriptor of the directory when all that is left is to put the file in its place; what it raises
+    stops that.
 
     Raises:
         WorkspaceError: it cannot be written; the old content is intact and nothing is left behind.
     """
     try:
         with open_parent(location, create=True) as directory:
-            _replace(directory, location.path.name, data)
+            _replace(directory, location.path.name, data, check)
     except OSError as error:
-        raise WorkspaceError(f"cannot write {location.name}: {_reason(error)}", _write_hint(error)) from error
+        raise WorkspaceError(f"cannot write {location.name}: {reason(error)}", _write_hint(error)) from error
 
 
 def kind_of(mode: int) -> str:
@@ -177,6 +191,13 @@ def kind_of(mode: int) -> str:
     return kinds.get(stat.S_IFMT(mode), "a special file")
 
 
+def reason(error: OSError) -> str:
+    """Why the system refused, in words."""
+    if error.errno in (errno.ELOOP, errno.EXDEV):
+        return "it is, or goes through, a link that cannot be followed safely"
+    return (error.strerror or str(error)).lower() if error.errno else str(error)
+
+
 def _too_large(location: Location, size: int) -> WorkspaceError:
     return WorkspaceError(
         f"{location.name} is too large: {size:,} bytes; the limit is {MAX_FILE_BYTES:,}",
@@ -184,7 +205,7 @@ def _too_large(location: Location, size: int) -> WorkspaceError:
     )
 
 
-def _replace(directory: int, name: str, data: bytes) -> None:
+def _replace(directory: int, name: str, data: bytes, check: Callable[[int], None]) -> None:
     temporary = f".{name[:40]}.{secrets.token_hex(6)}.tmp"
     old = _status(directory, name)
     if old is not None and not stat.S_ISREG(old.st_mode):
@@ -200,7 +221,11 @@ def _replace(directory: int, name: str, data: bytes) -> None:
             if old is not None:
                 _keep_owner_and_mode(descriptor, old)
             os.fsync(descriptor)
-        os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
+        check(directory)
+        if old is None:
+            _put_new(directory, temporary, name)
+        else:
+            os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
     except BaseException:
         try:
             os.unlink(temporary, dir_fd=directory)
@@ -208,6 +233,18 @@ def _replace(directory: int, name: str, data: bytes) -> None:
             pass
         raise
     os.fsync(directory)
+
+
+def _put_new(directory: int, temporary: str, name: str) -> None:
+    """Give a file a name that nothing has; FileExistsError when something has it by now."""
+    try:
+        os.link(temporary, name, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
+    else:
+        os.unlink(temporary, dir_fd=directory)
 
 
 def _status(directory: int, name: str) -> os.stat_result | None:
@@ -271,13 +308,7 @@ def _unreadable(location: Location, error: OSError) -> WorkspaceError:
         return MissingFile(f"no such file: {location.name}")
     if error.errno == errno.ENXIO:
         return WorkspaceError(f"{location.name} is a socket or a device, not a file")
-    return WorkspaceError(f"cannot read {location.name}: {_reason(error)}")
-
-
-def _reason(error: OSError) -> str:
-    if error.errno in (errno.ELOOP, errno.EXDEV):
-        return "it is, or goes through, a link that cannot be followed safely"
-    return (error.strerror or str(error)).lower() if error.errno else str(error)
+    return WorkspaceError(f"cannot read {location.name}: {reason(error)}")
 
 
 def _write_hint(error: OSError) -> str:

@@ -86,7 +86,7 @@ class Workspace:
             path = Path(text).expanduser() if text == "~" or text.startswith("~/") else Path(text)
             resolved = Path(os.path.realpath(self.root.path / path))
         except (OSError, ValueError, RecursionError) as error:
-            raise WorkspaceError(f"cannot use the path {quoted(text)}: {error}") from error
+            raise WorkspaceError(f"cannot use the path {quoted(text)}: {_trouble(error)}") from error
         for root in self.roots:
             if resolved.is_relative_to(root.path) and (root.writable or not for_write):
                 if text.endswith("/") and resolved.is_file():
@@ -177,6 +177,41 @@ def open_parent(location: Location, *, create: bool = False) -> Iterator[int]:
             os.close(descriptor)
 
 
+def folder_above(location: Location) -> tuple[Path, os.stat_result]:
+    """The deepest directory on the way to `location` that is there, no link on the way.
+
+    Raises:
+        OSError: as from `open(2)`; ENOTDIR, ELOOP or EXDEV when something else is in the way.
+    """
+    with open_root(location.root) as root:
+        parents = location.parts[:-1]
+        while True:
+            try:
+                descriptor = _open_parts(root, parents, _DIRECTORY_FLAGS)
+            except FileNotFoundError:
+                if not parents:
+                    raise
+                parents = parents[:-1]
+                continue
+            try:
+                return location.root.path.joinpath(*parents), os.fstat(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+def mode_beneath(location: Location) -> int:
+    """What kind of thing is at `location`, no link followed on the way nor at its end.
+
+    Raises:
+        OSError: as from `stat(2)`; ELOOP or EXDEV when the way has become a link.
+    """
+    with open_root(location.root) as root:
+        if not location.parts:
+            return os.fstat(root).st_mode
+    with open_parent(location) as directory:
+        return os.stat(location.path.name, dir_fd=directory, follow_symlinks=False).st_mode
+
+
 def quoted(text: str) -> str:
     """A path as shown in a message: as it is when plainly printable, else escaped; long ones are cut."""
     shown = text if text.isprintable() and text else ascii(text)
@@ -193,6 +228,14 @@ def _root(entry: str | Path, *, writable: bool) -> Root:
     if not path.is_dir():
         raise WorkspaceError(f"{quoted(str(entry))} is not a directory")
     return Root(path, status.st_dev, status.st_ino, writable)
+
+
+def _trouble(error: Exception) -> str:
+    if not isinstance(error, OSError) or error.strerror is None:
+        return str(error)
+    if error.errno == errno.EINVAL:  # a link that was none any more when it was to be read
+        return "it was changed while it was looked at; try again"
+    return error.strerror.lower()
 
 
 def _is_empty(entry: str | Path) -> bool:

@@ -13,8 +13,8 @@ from tui_agent.tools.builtin.nearby import missing
 from tui_agent.tools.builtin.places import find_place
 from tui_agent.tools.protocol import Prepared, ToolContext, ToolResult
 from tui_agent.tools.repair import Fit
-from tui_agent.workspace.files import MissingFile, kind_of, read_file
-from tui_agent.workspace.paths import Location, open_beneath, quoted
+from tui_agent.workspace.files import MissingFile, kind_of, read_file, reason
+from tui_agent.workspace.paths import Location, mode_beneath, open_beneath, quoted
 
 READ_LINES: Final = 2_000
 READ_BYTES: Final = 60_000
@@ -58,8 +58,6 @@ class ReadFile:
         location, repairs = find_place(self._desk.workspace, arguments["file_path"])
 
         async def perform() -> ToolResult:
-            if location.path.is_dir():
-                raise ToolError(f"{location.name} is a directory: use list_directory")
             try:
                 file = await in_thread(read_file, location)
             except MissingFile:
@@ -138,9 +136,9 @@ def _listing(location: Location) -> str:
     except FileNotFoundError as error:
         raise MissingFile(f"no such directory: {location.name}") from error
     except NotADirectoryError as error:
-        raise WorkspaceError(f"{location.name} is a file, not a directory: use read_file") from error
+        raise _no_directory(location) from error
     except OSError as error:
-        raise WorkspaceError(f"cannot list {location.name}: {(error.strerror or str(error)).lower()}") from error
+        raise WorkspaceError(f"cannot list {location.name}: {reason(error)}") from error
     try:
         with os.scandir(descriptor) as entries:
             rows = sorted(_row(entry) for entry in entries)
@@ -152,6 +150,16 @@ def _listing(location: Location) -> str:
         note = f"[{len(rows) - LIST_ENTRIES:,} more of {len(rows):,} entries: use glob_files with a pattern]"
         rows = [*rows[:LIST_ENTRIES], note]
     return "\n".join(rows)
+
+
+def _no_directory(location: Location) -> WorkspaceError:
+    try:
+        mode = mode_beneath(location)
+    except OSError as error:
+        return WorkspaceError(f"cannot list {location.name}: {reason(error)}")
+    if stat.S_ISREG(mode):
+        return WorkspaceError(f"{location.name} is a file, not a directory: use read_file")
+    return WorkspaceError(f"cannot list {location.name}: it is {kind_of(mode)}, not a directory")
 
 
 def _row(entry: "os.DirEntry[str]") -> str:

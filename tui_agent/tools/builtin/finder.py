@@ -6,10 +6,11 @@ Both print the same, so whatever happens to their output afterwards is the same 
 import asyncio
 import base64
 import os
+import stat
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -22,7 +23,7 @@ from tui_agent.sandbox.environment import command_environment
 from tui_agent.sandbox.programs import find_program
 from tui_agent.text.globs import fixed_start, name_globs
 from tui_agent.tools.builtin.python_search import Request
-from tui_agent.workspace.files import MAX_FILE_BYTES
+from tui_agent.workspace.files import MAX_FILE_BYTES, kind_of, reason
 from tui_agent.workspace.paths import Location, open_beneath
 
 SEARCH_SECONDS: Final = 60.0
@@ -111,7 +112,7 @@ async def matching_files(
         *_hidden(hidden),
         f"--regexp={query.pattern}",
         "--",
-        "." if walks else f"./{start.path.name}",
+        "." if walks else "-",
     ]
     request = _request(
         pattern=query.pattern,
@@ -124,7 +125,8 @@ async def matching_files(
     )
     directory = start if walks else replace(start, path=start.path.parent)
     rows: list[Row] = []
-    async with _search(directory, arguments, request, in_order=in_order) as process:
+    file = None if walks else start
+    async with _search(directory, arguments, request, in_order=in_order, file=file) as process:
         async for block in _blocks(process, b"\n"):
             files: list[FileRows] = []
             for message in _MESSAGES.decode_lines(block):
@@ -132,7 +134,7 @@ async def matching_files(
                 if message.type in ("match", "context"):
                     rows.append(_row(data, matches=message.type == "match"))
                 elif message.type == "end":
-                    path = os.fsdecode(data.path.content().removeprefix(b"./"))
+                    path = os.fsdecode(data.path.content().removeprefix(b"./")) if walks else start.path.name
                     if data.binary_offset is None and (not walks or (_walked(path, hidden) and wanted(path))):
                         files.append(FileRows(path, rows))
                     rows = []
@@ -195,12 +197,13 @@ def _hidden(hidden: bool) -> list[str]:
 
 
 @asynccontextmanager
-async def _search(start: Location, arguments: list[str], request: Request, *, in_order: bool) -> AsyncIterator[Process]:
-    """The running search, in the directory that was judged even if its path means another one by now."""
-    try:
-        directory = open_beneath(start, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as error:
-        raise WorkspaceError(f"cannot search {start.name}: {(error.strerror or str(error)).lower()}") from error
+async def _search(
+    start: Location, arguments: list[str], request: Request, *, in_order: bool, file: Location | None = None
+) -> AsyncIterator[Process]:
+    """The running search, in the directory that was judged even if its path means another one by now.
+
+    With `file` it reads that and walks nothing.
+    """
     environment = command_environment(os.environ)
     if rg := find_rg(start.root.path):
         order = ["--sort=path"] if in_order else []
@@ -210,18 +213,17 @@ async def _search(start: Location, arguments: list[str], request: Request, *, in
         command = [sys.executable, "-P", "-m", "tui_agent.tools.builtin.python_search"]
         environment |= {"PYTHONPATH": os.pathsep.join(filter(os.path.isabs, sys.path)), "PYTHONUTF8": "1"}
         given = msgspec.json.encode(request)
-    try:
+    with ExitStack() as opened:
+        directory = _opened(opened, start, os.O_DIRECTORY)
         process = await asyncio.create_subprocess_exec(
             *command,
             cwd=f"/proc/self/fd/{directory}" if sys.platform == "linux" else start.path,
             env=environment,
-            stdin=PIPE if given else DEVNULL,
+            stdin=PIPE if given else DEVNULL if file is None else _opened(opened, file),
             stdout=PIPE,
             stderr=PIPE,
             limit=_READ_BYTES,
         )
-    finally:
-        os.close(directory)
     try:
         async with asyncio.timeout(SEARCH_SECONDS):
             if process.stdin is not None:
@@ -237,6 +239,19 @@ async def _search(start: Location, arguments: list[str], request: Request, *, in
             except ProcessLookupError:
                 pass
         await process.communicate()  # `wait` alone would not end while there is output that nobody reads
+
+
+def _opened(opened: ExitStack, location: Location, flags: int = 0) -> int:
+    """A descriptor of a directory or a regular file, closed with `opened`."""
+    try:
+        descriptor = open_beneath(location, os.O_RDONLY | flags)
+    except OSError as error:
+        raise WorkspaceError(f"cannot search {location.name}: {reason(error)}") from error
+    opened.callback(os.close, descriptor)
+    mode = os.fstat(descriptor).st_mode
+    if not (stat.S_ISDIR(mode) if flags else stat.S_ISREG(mode)):
+        raise WorkspaceError(f"cannot search {location.name}: it is {kind_of(mode)}")
+    return descriptor
 
 
 async def _blocks(process: Process, end: bytes) -> AsyncGenerator[bytes, None]:

@@ -3,12 +3,14 @@
 import asyncio
 import os
 from contextlib import aclosing
+from dataclasses import replace
+from itertools import islice
 from pathlib import PurePosixPath
 from typing import Final, Literal
 
 from tui_agent.conversation.errors import ToolError, WorkspaceError
 from tui_agent.tools.builtin.finder import list_files
-from tui_agent.workspace.paths import Location, Workspace, quoted
+from tui_agent.workspace.paths import Location, Workspace, mode_beneath, quoted
 
 NAMES: Final = 20_000
 SECONDS: Final = 2.0
@@ -42,7 +44,19 @@ async def _near(workspace: Workspace, location: Location, kind: Kind) -> list[st
         name = workspace.name_of(found)
         if likeness >= _LIKE and name.isprintable():
             ranked[quoted(name)] = (-likeness, found.parent != parent, name)
-    return sorted(ranked, key=ranked.__getitem__)[:SHOWN]
+    there = (
+        shown for shown in sorted(ranked, key=ranked.__getitem__) if _is_there(location, workspace, ranked[shown][2])
+    )
+    return list(islice(there, SHOWN))
+
+
+def _is_there(location: Location, workspace: Workspace, name: str) -> bool:
+    """Reached without a link: the search may have been led outside by one."""
+    try:
+        mode_beneath(replace(location, path=workspace.root.path / name))
+    except (OSError, WorkspaceError):
+        return False
+    return True
 
 
 async def _paths(location: Location, kind: Kind) -> set[str]:

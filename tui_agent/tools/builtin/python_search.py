@@ -215,7 +215,7 @@ def _read(name: str, directory: int, max_bytes: int) -> bytes:
         return b""
     finally:
         os.close(file)
-    data = _transcoded(b"".join(blocks))
+    data = transcoded(b"".join(blocks))
     return b"" if b"\0" in data else data
 
 
@@ -241,7 +241,8 @@ def search(path: str, data: bytes, pattern: re.Pattern[str], request: Request) -
     yield {"type": "end", "data": {"path": name, "binary_offset": None}}
 
 
-def _transcoded(data: bytes) -> bytes:
+def transcoded(data: bytes) -> bytes:
+    """A text in UTF-8, without its byte-order mark."""
     if data.startswith(codecs.BOM_UTF8):
         return data[3:]
     if data.startswith(_UTF16):

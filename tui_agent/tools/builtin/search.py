@@ -12,6 +12,7 @@ from tui_agent.conversation.messages import ToolSpec
 from tui_agent.permissions.approval import ReadAccess
 from tui_agent.permissions.sensitive import is_secret
 from tui_agent.text.globs import compile_glob
+from tui_agent.tools.builtin.confirming import confirm_names, confirm_rows
 from tui_agent.tools.builtin.desk import Desk
 from tui_agent.tools.builtin.files import DIRECTORY_ALIASES
 from tui_agent.tools.builtin.finder import FileRows, Query, in_threads, list_files, matching_files
@@ -20,8 +21,8 @@ from tui_agent.tools.builtin.nearby import missing
 from tui_agent.tools.builtin.places import find_place
 from tui_agent.tools.protocol import Prepared, ToolContext, ToolResult
 from tui_agent.tools.repair import Fit, whole_number_as_text
-from tui_agent.workspace.files import kind_of
-from tui_agent.workspace.paths import Location, Workspace, quoted
+from tui_agent.workspace.files import kind_of, reason
+from tui_agent.workspace.paths import Location, Workspace, mode_beneath, quoted
 
 GLOB_FILES: Final = 500
 GREP_MATCHES: Final = 200
@@ -70,7 +71,10 @@ class GlobFiles:
                         yield [Found(os.fsencode(name), 1, name) for name in filter(accepts, names)]
 
             names = await first_in_order(search, GLOB_FILES, unordered=in_threads(start))
-            found = [quoted(workspace.name_of(start.path / name)) for name in names[:GLOB_FILES]]
+            there = await asyncio.to_thread(confirm_names, start, names[:GLOB_FILES])
+            found = [quoted(workspace.name_of(start.path / name)) for name in there]
+            if len(there) < len(names[:GLOB_FILES]):
+                found.append(_left_out(len(names[:GLOB_FILES]) - len(there)))
             if len(names) > GLOB_FILES:
                 found.append(f"[the first {GLOB_FILES} files; there are more: use a narrower pattern or a path]")
             return ToolResult(True, "\n".join(found) or f"no files match {quoted(pattern)} in {start.name}")
@@ -142,9 +146,14 @@ class GrepSearch:
             async with so_far.told(context.emit_output):
                 unordered = walks and in_threads(start)
                 files = await first_in_order(search, GREP_MATCHES, unordered=unordered)
-            if files:
+            left_out = 0
+            if walks:
+                files, left_out = await asyncio.to_thread(confirm_rows, start, files)
+            if files or left_out:
                 base = start.path if walks else start.path.parent
-                return ToolResult(True, _report(files, lambda path: workspace.name_of(base / path), query.context > 0))
+                report = _report(files, lambda path: workspace.name_of(base / path), query.context > 0)
+                said = _left_out(left_out) if left_out else ""
+                return ToolResult(True, "\n".join(filter(None, (report, said))))
             count = await _counted(start, glob, wanted) if walks else "1 file"
             among = f" (files like {quoted(glob)})" if glob and walks else ""
             return ToolResult(True, f"no match for {quoted(query.pattern)} in {start.name}{among}: {count} searched")
@@ -179,6 +188,10 @@ class _SoFar:
             yield
         finally:
             telling.cancel()
+
+
+def _left_out(files: int) -> str:
+    return f"[{_number(files, 'file')} changed during the search and left out: search again if it matters]"
 
 
 def _number(count: int, one: str, more: str = "s") -> str:
@@ -259,11 +272,11 @@ async def _check_start(workspace: Workspace, start: Location, *, files_too: bool
         ToolError: nothing is there, or it is neither, or it is a file where only a directory will do.
     """
     try:
-        mode = start.path.lstat().st_mode
+        mode = mode_beneath(start)
     except FileNotFoundError:
         raise await missing(workspace, start, "file or directory" if files_too else "directory") from None
     except OSError as error:
-        raise ToolError(f"cannot search {start.name}: {(error.strerror or str(error)).lower()}") from error
+        raise ToolError(f"cannot search {start.name}: {reason(error)}") from error
     if stat.S_ISDIR(mode):
         return True
     if not stat.S_ISREG(mode):

@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from tui_agent.conversation.errors import ToolError, WorkspaceError
@@ -17,7 +18,7 @@ from tui_agent.tools.builtin.nearby import missing
 from tui_agent.tools.builtin.places import Place, find_place
 from tui_agent.tools.protocol import Prepared, ToolContext, ToolResult
 from tui_agent.tools.repair import Fit, whole_number_as_text
-from tui_agent.workspace.apply import apply
+from tui_agent.workspace.apply import apply, folder_of
 from tui_agent.workspace.changes import ChangePlan, FileChange
 from tui_agent.workspace.diff import file_delta
 from tui_agent.workspace.edits import find_and_replace
@@ -102,7 +103,7 @@ class WriteFile:
         after = encode_like(content, file)
         if after == file.data:
             raise ToolError(f"{location.name} already holds exactly this content; nothing to do")
-        change = FileChange(str(location.path), location.name, file.data, after, file.identity)
+        change = _change(location, file, after)
         return _Planned(change, f"replaced all of {location.name}: it holds {count_lines(content)} now")
 
 
@@ -175,7 +176,7 @@ class EditFile:
         after = encode_like(edited.text, file)
         if after == file.data:
             raise ToolError(f"nothing would change in {location.name}: a file keeps its final newline")
-        change = FileChange(str(location.path), location.name, file.data, after, file.identity, edited.how)
+        change = _change(location, file, after, edited.how)
         count = f"{edited.count:,} replacement{'' if edited.count == 1 else 's'}"
         how = f" ({edited.how})" if edited.how else ""
         report = f"edited {location.name}: {count}{how}. It now reads:\n{changed_lines(file.text, edited.text)}"
@@ -196,8 +197,14 @@ def _creation(location: Location, content: str, repairs: tuple[str, ...] = ()) -
             break
         if os.path.lexists(parent):
             raise WorkspaceError(f"cannot create {location.name}: {quoted(str(parent))} is not a directory")
-    change = FileChange(str(location.path), location.name, None, encode(content), None)
+    folder = folder_of(location)
+    change = FileChange(str(location.path), location.name, None, encode(content), None, folder=folder)
     return _Planned(change, f"created {location.name}: {count_lines(content)}", repairs)
+
+
+def _change(location: Location, file: FileText, after: bytes, match: str = "") -> FileChange:
+    folder = folder_of(location)
+    return FileChange(str(location.path), location.name, file.data, after, file.identity, match, folder)
 
 
 def _writing(desk: Desk, planned: _Planned, repairs: tuple[str, ...]) -> Prepared:
@@ -210,8 +217,7 @@ def _writing(desk: Desk, planned: _Planned, repairs: tuple[str, ...]) -> Prepare
 
     async def perform() -> ToolResult:
         result = await in_thread(write)
-        location = desk.workspace.resolve(change.path)
-        desk.note(location.path, hashlib.sha256(change.after).hexdigest())
+        desk.note(Path(change.path), hashlib.sha256(change.after).hexdigest())
         return result
 
     return Prepared(change.name, WriteAccess(plan), perform, (*repairs, *planned.repairs))
