@@ -21,7 +21,10 @@ def compile_glob(pattern: str) -> Callable[[str], object]:
     """
     if not pattern or len(pattern) > MAX_PATTERN:
         raise ValueError("the pattern is empty" if not pattern else "the pattern is too long")
-    alternatives = _alternatives(pattern.removeprefix("./"))
+    try:
+        alternatives = _alternatives(_tidied(pattern))
+    except RecursionError as error:
+        raise ValueError("the pattern has too many braces") from error
     if any(alternative.startswith("/") or ".." in alternative.split("/") for alternative in alternatives):
         raise ValueError("the pattern must stay inside the directory")
     expressions = (_expression(each if "/" in each else f"**/{each}") for each in alternatives)
@@ -33,14 +36,14 @@ def name_globs(pattern: str) -> tuple[str, ...]:
 
     They let through more than the pattern does; none at all when any name may match.
     """
-    last = (each.rpartition("/")[2] for each in _alternatives(pattern.removeprefix("./")))
+    last = (each.rpartition("/")[2] for each in _alternatives(_tidied(pattern)))
     loose = {re.sub(r"(?:[\\[].*|[^\w.-])+", "*", each, flags=re.DOTALL) or "*" for each in last}
     return () if "*" in loose else tuple(sorted(loose))
 
 
 def fixed_start(pattern: str) -> tuple[str, ...]:
     """The directories that each path that matches begins with, as far as they are plain names."""
-    parts = pattern.removeprefix("./").split("/")[:-1]
+    parts = _tidied(pattern).split("/")[:-1]
     return tuple(takewhile(re.compile(r"[A-Za-z0-9_.-]+").fullmatch, parts))
 
 
@@ -87,6 +90,13 @@ def judge(rules: Sequence[IgnoreRule], path: str, is_directory: bool) -> bool | 
     return None
 
 
+def _tidied(pattern: str) -> str:
+    """Without the components that say nothing: `./`, and the second of two slashes."""
+    first, *others = pattern.split("/")
+    kept = [each for each in others[:-1] if each not in ("", ".")]
+    return "/".join([*([] if first == "." else [first]), *kept, others[-1]]) if others else pattern
+
+
 def _alternatives(pattern: str) -> list[str]:
     """The pattern with its `{a,b}` written out; an unclosed brace is an ordinary character."""
     open_at = -1
@@ -121,48 +131,63 @@ def _written_out(pattern: str, marks: list[int]) -> list[str]:
 
 
 def _expression(pattern: str) -> str:
-    """One glob without braces as a regular expression for `fullmatch`."""
-    parts = pattern.split("/")
-    out = []
-    for index, part in enumerate(parts):
-        last = index == len(parts) - 1
+    """One glob without braces as a regular expression for `fullmatch`.
+
+    What `*` and `**` take is settled as soon as the fixed part behind them fits (nothing is lost by that), so that the
+    time grows with the length and not with a power of it.
+    """
+    blocks: list[list[str]] = [[]]
+    for part in pattern.split("/"):
         if part == "**":
-            out.append(".*" if last else "(?:[^/]+/)*")
+            blocks.append([])
         else:
-            out.append(_component(part) + ("" if last else "/"))
-    return "".join(out)
+            blocks[-1].append(_component(part))
+    if len(blocks) == 1:
+        return "/".join(blocks[0])
+    first, *middle, last = ("/".join(block) for block in blocks)
+    settled = "".join(f"(?>(?:[^/]+/)*?{block}/)" for block in middle if block)
+    end = f"(?:[^/]+/)*{last}" if blocks[-1] else ".*"
+    return (f"{first}/" if blocks[0] else "") + settled + end
 
 
 def _component(part: str) -> str:
-    out: list[str] = []
+    fixed = [""]  # what stands between the stars
     position = 0
     while position < len(part):
         character = part[position]
         position += 1
         if character == "*":
-            if not (out and out[-1] == "[^/]*"):
-                out.append("[^/]*")
+            fixed.append("")
         elif character == "?":
-            out.append("[^/]")
+            fixed[-1] += "[^/]"
         elif character == "\\" and position < len(part):
-            out.append(re.escape(part[position]))
+            fixed[-1] += re.escape(part[position])
             position += 1
         elif (
             character == "["
             and (end := part.find("]", position + 1 + (part[position : position + 1] in ("!", "^")))) > 0
         ):
-            out.append(_set(part[position:end]))
+            fixed[-1] += _set(part[position:end])
             position = end + 1
         else:
-            out.append(re.escape(character))
-    return "".join(out)
+            fixed[-1] += re.escape(character)
+    if len(fixed) == 1:
+        return fixed[0]
+    first, *middle, last = fixed
+    return first + "".join(f"(?>[^/]*?{piece})" for piece in middle if piece) + f"[^/]*{last}"
 
 
 def _set(inside: str) -> str:
     negated = inside[:1] in ("!", "^")
     body = inside[negated:]
-    ranges = re.sub(r"(.)-(.)", lambda m: m[0] if m[1] <= m[2] else "", body)
-    escaped = re.sub(r"[\\\[\]^&~|]", lambda m: "\\" + m[0], ranges)
+    escaped = re.sub(r"(.)-(.)|.", _of_set, body, flags=re.DOTALL)
     if not escaped:
         return r"[^/]" if negated else r"(?!)"
     return f"(?!/)[{'^' if negated else ''}{escaped}]"
+
+
+def _of_set(match: re.Match[str]) -> str:
+    start, end = match[1], match[2]
+    if start is None:
+        return re.escape(match[0])
+    return f"{re.escape(start)}-{re.escape(end)}" if start <= end else ""
