@@ -15,7 +15,9 @@ from tui_agent.tools.protocol import ToolResult
 
 DATA = Path(__file__).parent.parent / "data"
 BASE = json.loads((DATA / "paths_base.json").read_text())
-ROWS = [json.loads(line) for line in (DATA / "paths.jsonl").read_text().splitlines()]
+ROWS = [
+    json.loads(line) for name in ("paths.jsonl", "paths_own.jsonl") for line in (DATA / name).read_text().splitlines()
+]
 LIMIT_SECONDS = 5
 
 

@@ -60,6 +60,7 @@ class GlobFiles:
         workspace = self._desk.workspace
         path, pattern = _split_absolute(arguments["path"], arguments["pattern"])
         start, repairs = find_place(workspace, path)
+        start, pattern = _behind_link(workspace, start, pattern)
         accepts = _accepting(pattern)
 
         async def perform() -> ToolResult:
@@ -250,6 +251,8 @@ def _context(arguments: Mapping[str, Any]) -> int:
 
 
 def _accepting(pattern: str) -> Callable[[str], object]:
+    if not pattern.isascii() and any("\ud800" <= character <= "\udfff" for character in pattern):
+        raise ToolError(f"cannot use the pattern {quoted(pattern)}: it holds a lone surrogate, which no file name can")
     try:
         return compile_glob(pattern)
     except ValueError as error:
@@ -257,12 +260,27 @@ def _accepting(pattern: str) -> Callable[[str], object]:
 
 
 def _split_absolute(path: str, pattern: str) -> tuple[str, str]:
-    """An absolute pattern begins with the directory to search: all components before the first with a wildcard."""
-    if not pattern.startswith("/"):
+    """An absolute pattern, or one in the home, begins with the directory to search."""
+    if not pattern.startswith(("/", "~/")):
         return path, pattern
+    fixed, rest = _split(pattern)
+    return fixed or "/", rest
+
+
+def _behind_link(workspace: Workspace, start: Location, pattern: str) -> tuple[Location, str]:
+    """No search goes through a link; but one that the pattern names says where to search, if that is inside."""
+    fixed, rest = _split(pattern)
+    named = start.path / fixed
+    if not fixed or ".." in named.parts or "\0" in fixed or os.path.realpath(named) == str(named):
+        return start, pattern
+    return workspace.resolve(str(named)), rest
+
+
+def _split(pattern: str) -> tuple[str, str]:
+    """All components before the first with a wildcard, and the rest, which is never empty."""
     parts = pattern.split("/")
     fixed = next((i for i, part in enumerate(parts) if set(part) & set("*?[{\\")), len(parts) - 1)
-    return "/".join(parts[:fixed]) or "/", "/".join(parts[fixed:])
+    return "/".join(parts[:fixed]), "/".join(parts[fixed:])
 
 
 async def _check_start(workspace: Workspace, start: Location, *, files_too: bool) -> bool:
