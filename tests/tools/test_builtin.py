@@ -396,7 +396,7 @@ async def test_a_background_command_can_be_followed_in_its_log_and_dies_with_the
 async def test_a_background_command_that_ends_at_once_says_how(executor: ToolExecutor) -> None:
     outcome = await call(executor, "run_command", command="echo no; exit 7", background=True)
     assert (outcome.status, outcome.result.exit_code) == ("failed", 7)
-    assert outcome.result.content == "ended at once with exit code 7\nno\n"
+    assert outcome.result.content == "it did not keep running\nno\n\n[ended with exit code 7]"
     await executor.aclose()
 
 

@@ -38,6 +38,7 @@ from tui_agent.permissions.policy import (
     SessionGrants,
     grant_text,
 )
+from tui_agent.sandbox.background import BackgroundCommands
 from tui_agent.sandbox.enclosure import Sandbox
 from tui_agent.text.bounds import bound
 from tui_agent.text.own_keys import own_keys
@@ -129,6 +130,11 @@ class ToolExecutor:
     def sandbox(self) -> Sandbox:
         """What commands run in."""
         return self._desk.sandbox
+
+    @property
+    def background(self) -> BackgroundCommands:
+        """The commands that keep running after their call."""
+        return self._desk.background
 
     @property
     def lets_reading_run(self) -> bool:

@@ -14,6 +14,7 @@ Place = Literal[
     "sessions",
     "themes",
     "trust",
+    "background",
     "help",
 ]
 
@@ -29,6 +30,7 @@ PLACES: tuple[tuple[Place, str], ...] = (
     ("sessions", "sessions"),
     ("themes", "themes"),
     ("trust", "trust"),
+    ("background", "in the background"),
     ("help", "help"),
 )
 """Every place in the order in which people read about them, with its title."""
@@ -105,6 +107,15 @@ ACTIONS: tuple[Action, ...] = (
         "review",
         "review",
         "Open the diff of the change that waits for an answer.",
+        palette=True,
+    ),
+    Action(
+        "chat.background",
+        "f10",
+        "background",
+        "running",
+        "See what runs in the background; stop it.",
+        footer=True,
         palette=True,
     ),
     Action("chat.find", "ctrl+f", "find", "find", "Find text in the transcript.", palette=True),
@@ -208,6 +219,12 @@ ACTIONS: tuple[Action, ...] = (
     Action("trust.down", "down,j", "down", "down", "Scroll a line down."),
     Action("trust.page_up", "pageup", "page_up", "page up", "Scroll a page up."),
     Action("trust.page_down", "pagedown,space", "page_down", "page down", "Scroll a page down."),
+    Action("background.stop", "x,delete", "stop", "stop it", "Stop this command and all it started.", footer=True),
+    Action("background.up", "up,k", "up", "up", "Go to the command before this one."),
+    Action("background.down", "down,j", "down", "down", "Go to the command after this one."),
+    Action("background.page_up", "pageup", "page_up", "page up", "Scroll the output a page up."),
+    Action("background.page_down", "pagedown,space", "page_down", "page down", "Scroll the output a page down."),
+    Action("background.close", "escape,q,f10", "close", "back", "Back to the chat; they go on.", footer=True),
     Action("help.up", "up,k", "up", "up", "Scroll a line up."),
     Action("help.down", "down,j", "down", "down", "Scroll a line down."),
     Action("help.page_up", "pageup", "page_up", "page up", "Scroll a page up."),

@@ -34,6 +34,7 @@ SLASH_COMMANDS: tuple[SlashCommand, ...] = (
     SlashCommand("/new", "chat.new"),
     SlashCommand("/sessions", "chat.sessions"),
     SlashCommand("/review", "chat.review"),
+    SlashCommand("/background", "chat.background"),
     SlashCommand("/theme", "app.theme", "its name"),
     SlashCommand("/trust", TRUST),
     SlashCommand("/quit", "app.quit"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tui_agent.config.model import Settings
 from tui_agent.conversation.events import ToolFinished, TurnEnded
+from tui_agent.tui.background import Background
 from tui_agent.tui.engine import Engine
 from tui_agent.tui.transcript import Transcript
 from tui_agent.tui.welcome import reading_runs
@@ -26,6 +27,7 @@ class Status:
         face: "Face",
         engine: Engine,
         transcript: Transcript,
+        background: Background,
         settings: Callable[[], Settings],
         *,
         directory: Path,
@@ -34,6 +36,7 @@ class Status:
         self._directory = directory
         self._engine = engine
         self._transcript = transcript
+        self._background = background
         self._settings = settings
         self._branch = ""
         self._context_limit: int | None = None
@@ -56,6 +59,7 @@ class Status:
             profile="small" if session and session.profile.name == "small" else "",
             mode=session.mode if session else settings.mode,
             reading=reading_runs(settings, session),
+            background=self._background.running,
             sandbox=session.executor.sandbox.describe() if session else "",
             context_used=self._transcript.progress.context_used,
             context_limit=self._context_limit,

@@ -107,11 +107,10 @@ class RunCommand:
             access.command, desk.workspace.root.path, enclosure=enclosure, descriptor=directory
         )
         if started.exit_code is None:
-            return ToolResult(
-                True, f"started in the background as process {started.pid}; its output goes to {started.log}"
-            )
+            where = f"its output, and how it ends, goes to {started.log}"
+            return ToolResult(True, f"started in the background as process {started.pid}; {where}")
         output = (await in_thread(started.log.read_text, "utf-8", "replace"))[-4_000:]
-        content = f"ended at once with exit code {started.exit_code}\n{output}"
+        content = f"it did not keep running\n{output.strip()}"
         return ToolResult(started.exit_code == 0, content, (), started.exit_code)
 
     async def _around(self, access: CommandAccess) -> Around:

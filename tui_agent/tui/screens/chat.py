@@ -17,6 +17,7 @@ from tui_agent.config.model import Settings
 from tui_agent.conversation.errors import ConfigError, TuiAgentError
 from tui_agent.conversation.events import Level
 from tui_agent.permissions.approval import ApprovalDecision, ApprovalRequest
+from tui_agent.tui.background import Background
 from tui_agent.tui.bindings import bindings_for, keymap
 from tui_agent.tui.clipboard import copy, open_or_copy
 from tui_agent.tui.commands import SlashCommand, Take, completions, find, run
@@ -72,7 +73,8 @@ class ChatScreen(Screen[None]):
         self._standby = standby = Standby(self.changed)
         self._models = models = Models(self, engine, standby, settings, keys, symbols=signs)
         self._modes = Modes(self, engine, settings)
-        self._status = Status(self, engine, transcript, settings, directory=launch.directory)
+        self._background = background = Background(self, engine, symbols=signs)
+        self._status = Status(self, engine, transcript, background, settings, directory=launch.directory)
         self._greeting = greeting = Greeting(
             transcript.document, engine, models, standby, settings, keys, version=launch.version, symbols=signs
         )
@@ -167,6 +169,7 @@ class ChatScreen(Screen[None]):
         """Show what happened."""
         self._transcript.take(event)
         self._turns.take(event)
+        self._background.take(event)
         self._status.take(event)
         self._upkeep.take(event)
         self.changed()
@@ -177,7 +180,8 @@ class ChatScreen(Screen[None]):
         doing = self._transcript.progress.activity if self.busy else standby.activity
         until = "this step" if not standby.held else "the download" if standby.fetching else "loading"
         self._foot.show(Activity("you", asked.tool) if asked else doing, standby.held or self._turns.queued, until)
-        if (state := (self.busy, standby.waited_for, standby.fetching)) != self._last_state:
+        state = (self.busy, standby.waited_for, standby.fetching, self._background.running)
+        if state != self._last_state:
             self._last_state = state
             self.refresh_bindings()
         self._update_status()
@@ -362,6 +366,8 @@ class ChatScreen(Screen[None]):
                 return self._models.can_fetch
             case "look":
                 return self._models.can_look
+            case "background":
+                return self._background.running > 0
         return True
 
     def action_interrupt(self) -> None:
@@ -376,6 +382,12 @@ class ChatScreen(Screen[None]):
     async def action_cycle_mode(self) -> None:
         """Go to the next mode that can be chosen here."""
         await self._modes.cycle()
+
+    @on(StatusBar.BackgroundClicked)
+    @work(exit_on_error=False)
+    async def action_background(self) -> None:
+        """See what runs in the background; stop it."""
+        await self._background.show()
 
     @on(StatusBar.ModelClicked)
     @work(exit_on_error=False)

@@ -18,13 +18,10 @@ from tui_agent.tui.arming import ArmingGuard
 from tui_agent.tui.bindings import bindings_for, keys_of
 from tui_agent.tui.later import later
 from tui_agent.tui.theming import UNICODE, Symbols
-from tui_agent.tui.widgets.diff_cells import Item, Note, Role
+from tui_agent.tui.widgets.diff_cells import Item, Note, notes
 from tui_agent.tui.widgets.diff_items import Laid
 from tui_agent.tui.widgets.diff_lines import LineView
 from tui_agent.tui.widgets.key_footer import KeyFooter
-
-_PIECE = 2_000
-"""Characters of a longer line that are wrapped at a time: a frame has time for no more."""
 
 _HEADS = {
     "new": "asks for these settings, which do not count:",
@@ -88,9 +85,9 @@ class TrustScreen(Screen[bool]):
         project = self._project
         if self._problem:
             yield Note(self._problem, "error")
-        yield from _notes(f"{printable(str(project.path))} {_HEADS[project.state]}", "muted")
+        yield from notes(f"{printable(str(project.path))} {_HEADS[project.state]}", "muted")
         for wish in project.held:
-            yield from _notes(f"line {wish.line}  {printable(wish.key)}: {printable(wish.change)}", "text")
+            yield from notes(f"line {wish.line}  {printable(wish.key)}: {printable(wish.change)}", "text")
             yield Note(f"  {wish.effect}", "warning")
         yield Note(f"sha256 {project.digest}", "faint")
 
@@ -186,8 +183,3 @@ class TrustScreen(Screen[bool]):
         right = Content.styled(f"{self._symbols.down} {below:,} more" if below > 0 else "", "$accent")
         gap = max(1, self.size.width - 3 - left.cell_length - right.cell_length)
         self._title.update(Content.assemble(left, " " * gap, right))
-
-
-def _notes(text: str, role: Role) -> Iterator[Item]:
-    for start in range(0, len(text), _PIECE):
-        yield Note(text[start : start + _PIECE], role)

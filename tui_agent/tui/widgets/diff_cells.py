@@ -72,6 +72,16 @@ class Note:
         return Strip(line).adjust_cell_length(width, paint.ground)
 
 
+_PIECE = 2_000
+"""Characters of a longer line that are wrapped at a time: a frame has time for no more."""
+
+
+def notes(text: str, role: Role) -> Iterator[Note]:
+    """A line of any length as notes below each other."""
+    for start in range(0, len(text) or 1, _PIECE):
+        yield Note(text[start : start + _PIECE], role)
+
+
 @dataclass(frozen=True)
 class HunkHead:
     """The line above a hunk: which lines, in which definition, how many unchanged ones are left out before it."""

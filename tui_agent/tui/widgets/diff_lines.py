@@ -136,6 +136,12 @@ class LineView(ScrollView, can_focus=True):
         self._stand(index, 0)
         self.refresh()
 
+    def go_to_end(self) -> None:
+        """Bring the last line to the bottom."""
+        if last := len(self._items):
+            self._stand(last - 1, self._heights.exact(last - 1) - 1)
+            self.refresh()
+
     # ---- keys: what Textual would slide to, jumps ----
 
     def action_scroll_up(self) -> None:
@@ -252,8 +258,7 @@ class LineView(ScrollView, can_focus=True):
         if self._placing or not self._items:
             return
         if round(new_value) >= self.max_scroll_y:
-            last = len(self._items) - 1
-            self._stand(last, self._heights.exact(last) - 1)
+            self.go_to_end()
         else:
             self._stand(*self._heights.locate(round(new_value)))
 

@@ -22,7 +22,7 @@ class StatusInfo(Struct, frozen=True):
     """What the bar shows; empty and None mean unknown, and unknown things are left out.
 
     `profile` is how much the model is given, where that is not everything. `reading` says that commands that only read
-    run unasked. `context_used` and `context_limit` are
+    run unasked. `background` is how many commands run there. `context_used` and `context_limit` are
     tokens. Without a limit only the tokens are shown: it is never guessed.
     """
 
@@ -36,9 +36,10 @@ class StatusInfo(Struct, frozen=True):
     context_used: int | None = None
     context_limit: int | None = None
     sandbox: str = ""
+    background: int = 0
 
 
-Kind = Literal["name", "path", "branch", "provider", "model", "profile", "mode", "sandbox", "context"]
+Kind = Literal["name", "path", "branch", "provider", "model", "profile", "mode", "sandbox", "context", "background"]
 
 
 class Part(NamedTuple):
@@ -50,7 +51,7 @@ class Part(NamedTuple):
 
 
 # What goes first when the line is too narrow, one step after the other.
-_STEPS = ("sandbox", "name", "folder", "bar", "branch", "provider", "path", "profile", "context", "reads")
+_STEPS = ("sandbox", "name", "folder", "bar", "branch", "provider", "path", "profile", "context", "background", "reads")
 
 
 def short_count(count: int) -> str:
@@ -100,6 +101,8 @@ def _parts(info: StatusInfo, dropped: set[str], home: str, symbols: Symbols) -> 
     )
     if info.sandbox and "sandbox" not in dropped:
         right.append(Part("sandbox", f"sandbox {_line(info.sandbox)}", "sandbox"))
+    if info.background and "background" not in dropped:
+        right.append(Part("background", f"{info.background} running", "background"))
     if info.context_used is not None and "context" not in dropped:
         right.append(_context(info.context_used, info.context_limit, "bar" not in dropped, symbols))
     return left, right
@@ -150,6 +153,7 @@ class StatusBar(Widget):
         .status--path { color: $text; }
         .status--branch, .status--provider, .status--profile, .status--sandbox, .status--context { color: $tui-muted; }
         .status--model { color: $text; }
+        .status--background { color: $accent; }
         .status--plan { color: $success; }
         .status--ask { color: $text; }
         .status--accept-edits { color: $warning; text-style: bold; }
@@ -161,7 +165,7 @@ class StatusBar(Widget):
     COMPONENT_CLASSES = {
         f"status--{name}"
         for name in (
-            *("name", "path", "branch", "provider", "model", "profile", "sandbox", "context"),
+            *("name", "path", "branch", "provider", "model", "profile", "sandbox", "context", "background"),
             *("plan", "ask", "accept-edits", "auto", "nearly-full", "full"),
         )
     }
@@ -175,6 +179,9 @@ class StatusBar(Widget):
 
     class ModeClicked(Message):
         """The mode was clicked."""
+
+    class BackgroundClicked(Message):
+        """The number of commands in the background was clicked."""
 
     def __init__(
         self, info: StatusInfo | None = None, *, home: str = "", symbols: Symbols = UNICODE, id: str | None = None
@@ -230,5 +237,7 @@ class StatusBar(Widget):
                     self.post_message(self.ProfileClicked())
                 elif part.kind == "mode":
                     self.post_message(self.ModeClicked())
+                elif part.kind == "background":
+                    self.post_message(self.BackgroundClicked())
                 return
             column = end + _gap_after(part)
