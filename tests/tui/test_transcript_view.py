@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from textual.app import ComposeResult
+from textual.geometry import Region
+from textual.strip import Strip
 
 from tests.tui.stage import THEMES, Stage
 from tui_agent.conversation.events import FileDelta
@@ -79,6 +81,30 @@ async def test_a_change_is_painted_on_a_machine_that_holds_us_up(monkeypatch: py
                     break
                 await asyncio.sleep(0.01)
         assert any("hello" in line for line in app.screen_text())
+
+
+async def test_a_paint_between_a_change_and_its_frame_does_not_leave_old_rows_on_the_screen() -> None:
+    app = Show()
+    async with app.run_test(size=(60, 10)) as pilot:
+        app.document.add(UserBlock(text="the old session"))
+        await settled(pilot)
+        on_screen: dict[int, str] = {}
+        paint = app.view.render_lines
+
+        def recorded(crop: Region) -> list[Strip]:
+            strips = paint(crop)
+            on_screen.update({y: strip.text for y, strip in zip(crop.line_range, strips, strict=True)})
+            return strips
+
+        app.view.render_lines = recorded  # type: ignore[method-assign]
+        app.document.clear()
+        app.document.add(UserBlock(text="the new session"))
+        app.view._show_changes()  # asks for a paint
+        app.document.put_first([])  # changes nothing, but is not taken over when the paint comes
+        await pilot.pause()
+        await settled(pilot)
+        assert any("the new session" in line for line in on_screen.values())
+        assert not any("the old session" in line for line in on_screen.values())
 
 
 def talk(document: Document, turns: int) -> None:

@@ -78,6 +78,7 @@ class TranscriptPane(ScrollView, can_focus=True):
         self._painted: deque[tuple[int, tuple[int, bool]]] = deque()
         self._cost = 0.0
         self._on_screen: list[Strip | None] = []
+        self._held = False  # a row was painted as it was before a change
         self._until = 0.0
         document.on_change = self._document_changed
 
@@ -149,8 +150,8 @@ class TranscriptPane(ScrollView, can_focus=True):
         self._place_view()
         shown = port.shown()
         counting = port.at_work()
-        if shown != self._shown or counting:
-            self._shown = shown
+        if shown != self._shown or counting or self._held:
+            self._shown, self._held = shown, False
             self._repaint_rows()
         if counting and self._second is None:
             self._second = later(self, 1.0, self._second_passed)
@@ -322,7 +323,10 @@ class TranscriptPane(ScrollView, can_focus=True):
         number = self._port.top + y
         painted = self._on_screen[y] if y < len(self._on_screen) else None
         # Between a change and the frame that takes it over, rows and places do not belong together.
-        strip = painted if painted is not None and self._port.unsettled else self._strip(number)
+        if painted is not None and self._port.unsettled:
+            strip, self._held = painted, True
+        else:
+            strip = self._strip(number)
         if y < len(self._on_screen):
             self._on_screen[y] = strip
         row = self._port.row(number) if self._overlaid else None
