@@ -197,6 +197,7 @@ class ToolExecutor:
                 return attempt.finished(await attempt.timed(prepared.under(terms).perform), stale)
             except StaleChange as error:
                 stale = f"{error.message}, so nothing was written. "
+                attempt.again = f"{error.message}: look again"
             except RefusedError as error:
                 return attempt.refused(stale + _text(error))
             except TuiAgentError as error:
@@ -308,6 +309,7 @@ class _Attempt:
         self.tool: Final = tool
         self.title = ""
         self.repairs: tuple[str, ...] = ()
+        self.again = ""
         self.stop = False
         self._call = call
         self._place = (position, total)
@@ -325,7 +327,7 @@ class _Attempt:
             self.tool,
             self.title,
             access,
-            verdict.reasons,
+            (self.again, *verdict.reasons) if self.again else verdict.reasons,
             digest,
             position,
             total,

@@ -12,7 +12,10 @@ from tui_agent.workspace.paths import Location, Workspace, folder_above, mode_be
 
 
 class StaleChange(WorkspaceError):
-    """What a change was prepared against is not there any more; nothing was written."""
+    """What a change was prepared against is not there any more; nothing was written.
+
+    Why is found out by preparing the change again.
+    """
 
 
 def apply(plan: ChangePlan, workspace: Workspace) -> None:
@@ -50,7 +53,7 @@ def _check_again(change: FileChange, workspace: Workspace, directory: int) -> No
         with open_parent(location) as current:
             same = os.path.samestat(os.fstat(current), os.fstat(directory))
     except OSError as error:
-        raise StaleChange(f"{change.name} cannot be reached any more: {reason(error)}") from error
+        raise StaleChange(f"{change.name} cannot be reached any more") from error
     if not same:
         raise StaleChange(f"the directory of {change.name} has been replaced since the change was prepared")
 
@@ -60,7 +63,7 @@ def _checked(change: FileChange, workspace: Workspace, *, again: bool = False) -
     try:
         location = workspace.resolve(change.path, for_write=True)
     except (WorkspaceError, RefusedError) as error:
-        raise StaleChange(f"{change.name} cannot be used any more: {error.message}") from error
+        raise StaleChange(f"{change.name} cannot be used any more") from error
     if location.path != Path(change.path):
         raise StaleChange(f"{change.name} has become a link since the change was prepared")
     if change.folder is not None:
@@ -68,7 +71,7 @@ def _checked(change: FileChange, workspace: Workspace, *, again: bool = False) -
         try:
             folder = folder_of(shown)
         except WorkspaceError as error:
-            raise StaleChange(f"{change.name} cannot be reached any more: {error.message}") from error
+            raise StaleChange(f"{change.name} cannot be reached any more") from error
         if folder != change.folder:
             raise StaleChange(f"the directory of {change.name} has been replaced since the change was prepared")
     if change.identity is None:
@@ -78,7 +81,7 @@ def _checked(change: FileChange, workspace: Workspace, *, again: bool = False) -
     try:
         _, identity = read_bytes(location)
     except WorkspaceError as error:
-        raise StaleChange(f"{change.name} cannot be read any more: {error.message}") from error
+        raise StaleChange(f"{change.name} cannot be read any more") from error
     if identity != change.identity:
         raise StaleChange(f"{change.name} has changed since the change was prepared")
     return location
@@ -90,5 +93,5 @@ def _is_there(location: Location) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise StaleChange(f"{location.name} cannot be reached any more: {reason(error)}") from error
+        raise StaleChange(f"{location.name} cannot be reached any more") from error
     return True

@@ -207,11 +207,7 @@ def _too_large(location: Location, size: int) -> WorkspaceError:
 
 def _replace(directory: int, name: str, data: bytes, check: Callable[[int], None]) -> None:
     temporary = f".{name[:40]}.{secrets.token_hex(6)}.tmp"
-    old = _status(directory, name)
-    if old is not None and not stat.S_ISREG(old.st_mode):
-        raise OSError(errno.EINVAL, f"it is {kind_of(old.st_mode)}, not a file")
-    if old is not None and not old.st_mode & 0o222:
-        raise PermissionError(errno.EACCES, "it is marked read-only")
+    old = _replaceable(directory, name)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(temporary, flags, 0o666 if old is None else 0o600, dir_fd=directory)
     try:
@@ -222,6 +218,8 @@ def _replace(directory: int, name: str, data: bytes, check: Callable[[int], None
                 _keep_owner_and_mode(descriptor, old)
             os.fsync(descriptor)
         check(directory)
+        if _owner_and_mode(_replaceable(directory, name)) != _owner_and_mode(old):
+            raise OSError(errno.EAGAIN, "its mode or owner was changed meanwhile")
         if old is None:
             _put_new(directory, temporary, name)
         else:
@@ -247,11 +245,21 @@ def _put_new(directory: int, temporary: str, name: str) -> None:
         os.unlink(temporary, dir_fd=directory)
 
 
-def _status(directory: int, name: str) -> os.stat_result | None:
+def _replaceable(directory: int, name: str) -> os.stat_result | None:
+    """What is to be replaced; None when there is nothing."""
     try:
-        return os.stat(name, dir_fd=directory, follow_symlinks=False)
+        status = os.stat(name, dir_fd=directory, follow_symlinks=False)
     except FileNotFoundError:
         return None
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, f"it is {kind_of(status.st_mode)}, not a file")
+    if not status.st_mode & 0o222:
+        raise PermissionError(errno.EACCES, "it is marked read-only")
+    return status
+
+
+def _owner_and_mode(status: os.stat_result | None) -> tuple[int, int, int] | None:
+    return None if status is None else (status.st_uid, status.st_gid, status.st_mode)
 
 
 def _keep_owner_and_mode(descriptor: int, old: os.stat_result) -> None:
