@@ -132,6 +132,13 @@ def test_a_grant_never_covers_another_command(one: str, other: str) -> None:
         ".ssh/config",
         ".aws/credentials",
         "credentials.json",
+        *(".env-prod", ".env_local", "prod.env", "docker/.env.production.local", ".ENV", ".flaskenv"),
+        *("AuthKey_1.p8", "terraform.tfstate", "terraform.tfstate.backup", "prod.tfvars", "office.ovpn", "db.kdb"),
+        *("service-account.json", "serviceAccountKey.json", "service_account-1.json", "client_secret_1.apps.json"),
+        *("gcp-credentials.json", "credentials.yml", ".cargo/credentials.toml", ".gem/credentials"),
+        *(".bash_history", ".psql_history", ".vault-token", ".my.cnf", ".s3cfg", ".terraformrc"),
+        *(".docker/config.json", ".kube/config", ".azure/x", ".config/gh/hosts.yml", ".config/gcloud/a/b.db"),
+        *(".m2/settings.xml", ".password-store/a.gpg", ".mozilla/firefox/key4.db", ".SSH/known_hosts"),
     ],
 )
 def test_secret_names(name: str) -> None:
@@ -139,7 +146,25 @@ def test_secret_names(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [".env.example", "id_utils.py", "pem.py", "keys.txt", "environment", "a.env.py", "id_rsa.pub"]
+    "name",
+    [
+        ".env.example",
+        "id_utils.py",
+        "pem.py",
+        "keys.txt",
+        "environment",
+        "a.env.py",
+        "id_rsa.pub",
+        "example.env",
+        ".env.local.example",
+        ".envious",
+        "history",
+        "my_history.py",
+        ".docker/nginx.conf",
+        "config/gh/hosts.yml",
+        "credentials.py",
+        "main.tf",
+    ],
 )
 def test_names_that_are_not_secret(name: str) -> None:
     assert not is_secret(f"/w/{name}")
@@ -147,13 +172,63 @@ def test_names_that_are_not_secret(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [".git/x", ".gitmodules", ".mcp.json", ".bashrc", ".husky/pre-commit", ".tui-agent/config.yaml", "sub/.GIT/HEAD"],
+    [
+        ".git/x",
+        ".gitmodules",
+        ".mcp.json",
+        ".bashrc",
+        ".husky/pre-commit",
+        ".tui-agent/config.yaml",
+        "sub/.GIT/HEAD",
+        ".git",
+        "a/.git/modules/b/hooks/x",
+        ".claude/settings.json",
+        ".cursor/mcp.json",
+        ".zed/tasks.json",
+        ".hg/hgrc",
+        ".ssh/authorized_keys",
+        ".ssh/rc",
+        ".gnupg/gpg.conf",
+        ".aws/config",
+        ".kube/config",
+        ".docker/config.json",
+        ".config/systemd/user/x.service",
+        ".config/autostart/x.desktop",
+        ".config/git/config",
+        ".config/fish/config.fish",
+        ".cargo/config.toml",
+        ".gradle/init.gradle",
+        ".local/bin/ls",
+        ".gdbinit",
+        ".cshrc",
+        ".emacs.d/init.el",
+        "lefthook.yml",
+        ".mise.toml",
+        ".Rprofile",
+        ".nvim.lua",
+        ".dir-locals.el",
+    ],
 )
 def test_control_names(name: str) -> None:
     assert is_control(f"/w/{name}")
 
 
-@pytest.mark.parametrize("name", [".gitignore", "git/config", ".github/workflows/ci.yml", "src/hooks.py", "Makefile"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".gitignore",
+        "git/config",
+        ".github/workflows/ci.yml",
+        "src/hooks.py",
+        "Makefile",
+        ".gitattributes",
+        ".config/app.json",
+        ".cargo/x",
+        "config.toml",
+        ".docker/nginx.conf",
+        ".local/share/x",
+    ],
+)
 def test_names_that_control_nothing(name: str) -> None:
     assert not is_control(f"/w/{name}")
 

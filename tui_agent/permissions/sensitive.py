@@ -8,32 +8,51 @@ from pathlib import PurePath
 from typing import Final
 
 from tui_agent.config.locations import APP, CONFIG_VARIABLE, DATA_VARIABLE, locations
+from tui_agent.sandbox.private import OF_THE_HOME
 
 _SECRET_NAME: Final = re.compile(
     r"""
-    \.env(rc)?(\..+)? (?<!\.example) (?<!\.sample) (?<!\.template) (?<!\.dist)
-    | .+\.(pem|key|p12|pfx|jks|keystore|kdbx|ppk)
+    (?!.*\.(example|sample|template|dist)$) (\.env(rc)?([._-].+)? | (?!(example|sample|template|dist)\.).+\.env)
+    | .+\.(pem|key|p8|p12|pfx|jks|keystore|kdbx?|ppk|ovpn|tfstate(\.backup)?|tfvars)
     | id_[^.]+
-    | \.netrc | _netrc | \.pgpass | \.pypirc | \.npmrc | \.git-credentials | \.htpasswd | \.dockercfg
-    | credentials(\.json)? | \.?secrets?(\.(json|ya?ml|toml|env))?
+    | \.netrc | _netrc | \.pgpass | \.pypirc | \.npmrc | \.git-credentials | \.htpasswd | \.dockercfg | \.flaskenv
+    | \.vault-token | \.my\.cnf | \.s3cfg | \.boto | \.terraformrc | \.\w+_history
+    | (.+[-_.])?credentials(\.(json|toml|ya?ml|xml|ini|csv))? | \.?secrets?(\.(json|ya?ml|toml|env))?
+    | (client[-_]?secret|service[-_]?account).*\.json
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_SECRET_FOLDERS: Final = frozenset({".ssh", ".gnupg", ".aws", ".kube"})
+_SECRET_PLACE: Final = re.compile(
+    # A project may have a `.docker` with no secret in it.
+    "|".join(f"/{re.escape('.docker/config.json' if name == '.docker' else name.casefold())}/" for name in OF_THE_HOME)
+)
 
 # fmt: off
 _CONTROL_NAMES: Final = frozenset(
     {
         ".envrc", ".mcp.json", ".gitmodules", ".gitconfig", ".git", ".tui-agent", ".bashrc", ".bash_profile",
         ".bash_login", ".bash_logout", ".bash_aliases", ".profile", ".zshrc", ".zshenv", ".zprofile",
-        ".zlogin", ".kshrc", ".inputrc", ".vimrc", ".exrc", ".nvimrc", ".lvimrc", ".tmux.conf", ".xinitrc",
-        ".xprofile", ".npmrc", ".yarnrc", ".yarnrc.yml", ".pypirc", ".netrc", ".curlrc", ".wgetrc",
-        ".pre-commit-config.yaml",
+        ".zlogin", ".zlogout", ".kshrc", ".cshrc", ".tcshrc", ".login", ".inputrc", ".vimrc", ".gvimrc", ".exrc",
+        ".nvimrc", ".nvim.lua", ".lvimrc", ".emacs", ".dir-locals.el", ".tmux.conf", ".screenrc", ".xinitrc",
+        ".xprofile", ".xsession", ".xsessionrc", ".pam_environment", ".gdbinit", ".gdbearlyinit", ".lldbinit",
+        ".irbrc", ".pryrc", ".rprofile", ".ghci", ".npmrc", ".pnpmfile.cjs", ".yarnrc", ".yarnrc.yml", ".bunfig.toml",
+        ".bazelrc", ".pypirc", ".netrc", ".curlrc", ".wgetrc", ".hgrc", ".mise.toml", "mise.toml", ".tool-versions",
+        ".pre-commit-config.yaml", ".lefthook.yml", "lefthook.yml", "lefthook-local.yml",
     }
 )
 # fmt: on
-_CONTROL_FOLDERS: Final = frozenset({".git", ".husky", ".githooks", ".vscode", ".idea", ".devcontainer", ".tui-agent"})
-
+_CONTROL_FOLDERS: Final = frozenset(
+    {
+        *(".git", ".hg", ".husky", ".githooks", ".tui-agent"),
+        *(".vscode", ".idea", ".fleet", ".zed", ".devcontainer", ".vim", ".emacs.d"),
+        *(".claude", ".codex", ".cursor", ".gemini", ".windsurf"),
+        *(".ssh", ".gnupg"),
+    }
+)
+_CONTROL_PLACE: Final = re.compile(
+    r"/\.cargo/config(\.toml)?/|/\.config/(autostart|environment\.d|fish|git|nvim|systemd)/|/\.local/bin/"
+    r"|/\.(aws|kube|docker)/config(\.json)?/|/\.(gradle/init|m2/settings)[^/]*/"
+)
 
 _OWN_PLACES: Final = (".config", "share", "state", ".cache")
 _HOME_VARIABLES: Final = (
@@ -47,7 +66,9 @@ def is_secret(path: str) -> bool:
     what tui-agent keeps of its user: settings, sessions, logs."""
     parts = PurePath(path.casefold()).parts
     return bool(parts) and (
-        _SECRET_NAME.fullmatch(parts[-1]) is not None or not _SECRET_FOLDERS.isdisjoint(parts) or _is_ours(path, parts)
+        _SECRET_NAME.fullmatch(parts[-1]) is not None
+        or _SECRET_PLACE.search(f"/{'/'.join(parts)}/") is not None
+        or _is_ours(path, parts)
     )
 
 
@@ -58,7 +79,10 @@ def is_control(path: str) -> bool:
     """
     parts = PurePath(path.casefold()).parts
     return bool(parts) and (
-        parts[-1] in _CONTROL_NAMES or not _CONTROL_FOLDERS.isdisjoint(parts[:-1]) or _is_ours(path, parts)
+        parts[-1] in _CONTROL_NAMES
+        or not _CONTROL_FOLDERS.isdisjoint(parts[:-1])
+        or _CONTROL_PLACE.search(f"/{'/'.join(parts)}/") is not None
+        or _is_ours(path, parts)
     )
 
 

@@ -13,7 +13,7 @@ _OF_THE_MACHINE: Final = ("/tmp", "/var/tmp", "/run", "/var/run")
 _STAYS: Final = ("/run/current-system", "/run/booted-system", "/run/wrappers", "/run/opengl-driver", "/run/media")
 """Programs and disks that are there on some systems."""
 
-_OF_THE_HOME: Final = (
+OF_THE_HOME: Final = (
     *(".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker", ".password-store", ".oci", ".terraform.d", ".colima"),
     *(".netrc", ".git-credentials", ".pgpass", ".my.cnf", ".npmrc", ".pypirc", ".yarnrc.yml", ".vault-token", ".s3cfg"),
     *(".gem/credentials", ".cargo/credentials", ".cargo/credentials.toml", ".m2/settings.xml", ".config/gh"),
@@ -24,6 +24,7 @@ _OF_THE_HOME: Final = (
     *(".config/Signal", ".config/Slack", ".config/Bitwarden", ".config/1Password", ".config/keepassxc"),
     *(".bash_history", ".zsh_history", ".python_history", ".psql_history", ".mysql_history", ".node_repl_history"),
 )
+"""Where programs keep keys, tokens, profiles and histories."""
 
 
 class PrivatePlaces(NamedTuple):
@@ -40,7 +41,7 @@ def private_places(environ: Mapping[str, str], *, network: bool = False) -> Priv
     ours = locations(environ)
     wanted = [*_OF_THE_MACHINE, *map(str, (ours.config, ours.data, ours.state, ours.cache))]
     if home.startswith("/"):
-        wanted += [f"{home}/{name}" for name in _OF_THE_HOME]
+        wanted += [f"{home}/{name}" for name in OF_THE_HOME]
     folders: list[str] = []
     files: list[str] = []
     for path in _real(wanted):
