@@ -120,7 +120,7 @@ def test_a_container_gets_the_variables_that_are_named(machine: Machine, tmp_pat
     docker = Path(path, "docker")
     docker.write_text(
         f"#!{sys.executable} -P\nimport os, sys\nwords = sys.argv[1:]\n"
-        "if words[0] == 'run': os.execvp('bash', words[words.index('img') + 1:])\n"
+        "if words[0] == 'run': os.execvp('bash', words[words.index('img'):])\n"
     )
     docker.chmod(docker.stat().st_mode | stat.S_IXUSR)
     environ = {"DOCKER_IMAGE": "img", "DOCKER_ENV_VARS": "ONE,TWO", "ONE": "1", "THREE": "3", "PATH": path}

@@ -26,20 +26,20 @@ with open(here + "/calls", "a") as file:
 trouble = open(here + "/trouble").read() if os.path.exists(here + "/trouble") else ""
 if words[0] == "image" and trouble:
     sys.exit(trouble)
-if words[0] == "kill":
-    os.killpg(int(open(here + "/" + words[1]).read()), signal.SIGKILL)
+if words[0] in ("kill", "rm"):
+    number = signal.SIGTERM if words[0] == "kill" else signal.SIGKILL
+    os.killpg(int(open(here + "/" + words[-1]).read()), number)
 if words[0] == "run":
     passed = [words[at + 1] for at, word in enumerate(words) if word == "-e"]
     kept = {{name: value or os.environ.get(name, "") for name, _, value in (word.partition("=") for word in passed)}}
     child = subprocess.Popen(
-        words[words.index("the:image") + 1 :],
+        [words[words.index("--entrypoint") + 1], *words[words.index("the:image") + 1 :]],
         cwd=words[words.index("-w") + 1],
         env={{"PATH": os.environ["PATH"], **kept}},
         start_new_session=True,
     )
     with open(here + "/" + words[words.index("--name") + 1], "w") as file:
         file.write(str(child.pid))
-    signal.signal(signal.SIGTERM, lambda number, frame: child.send_signal(number))
     code = child.wait()
     sys.exit(code if code >= 0 else 128 - code)
 """
@@ -100,28 +100,28 @@ async def test_a_container_is_asked_to_end_when_its_time_is_up(engine: Path, wor
         boxed(work, sandbox=docker(work)), "trap 'echo bye; exit 0' TERM; while :; do sleep 0.05; done", timeout=1
     )
     assert "longer than 1 s" in outcome.result.content and "bye" in outcome.result.content
-    assert "kill" not in {call[0] for call in calls(engine)}
+    run, asked = calls(engine)[-2:]
+    assert asked == ["kill", "--signal", "TERM", run[run.index("--name") + 1]]
 
 
-async def killed(engine: Path) -> None:
+async def removed(engine: Path) -> None:
     until = time.monotonic() + 5
-    while calls(engine)[-1][0] != "kill" and time.monotonic() < until:  # noqa: ASYNC110 - another process notes it
+    while calls(engine)[-1][0] != "rm" and time.monotonic() < until:  # noqa: ASYNC110 - another process notes it
         await asyncio.sleep(0.02)
-    assert calls(engine)[-1][0] == "kill"
+    run = next(words for words in reversed(calls(engine)) if words[0] == "run")
+    assert calls(engine)[-1] == ["rm", "--force", "--volumes", run[run.index("--name") + 1]]
 
 
-async def test_one_that_does_not_end_is_killed_by_its_name(
+async def test_one_that_does_not_end_is_removed_by_its_name(
     engine: Path, work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process, "GRACE_SECONDS", 0.2)
     outcome = await shell(boxed(work, sandbox=docker(work)), "trap '' TERM; touch x; sleep 60; sleep 60", timeout=1)
     assert "longer than 1 s" in outcome.result.content
-    await killed(engine)
-    run = next(words for words in reversed(calls(engine)) if words[0] == "run")
-    assert ["kill", run[run.index("--name") + 1]] in calls(engine)
+    await removed(engine)
 
 
-async def test_one_that_is_cancelled_is_killed_too(engine: Path, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_that_is_cancelled_is_removed_too(engine: Path, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "GRACE_SECONDS", 0.2)
     task = asyncio.create_task(shell(boxed(work, sandbox=docker(work)), "trap '' TERM; touch x; sleep 60; sleep 60"))
     while not (work / "x").exists():  # noqa: ASYNC110 - another process makes it
@@ -129,7 +129,7 @@ async def test_one_that_is_cancelled_is_killed_too(engine: Path, work: Path, mon
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await killed(engine)
+    await removed(engine)
 
 
 @pytest.mark.parametrize(
@@ -156,13 +156,25 @@ def test_what_is_missing_is_said(engine: Path, work: Path, trouble: str, message
     assert caught.value.exit_code == 2
 
 
-def test_an_image_without_a_shell_is_no_sandbox(engine: Path, work: Path) -> None:
+@pytest.mark.parametrize(
+    ("run", "message", "hint"),
+    [
+        ("docker: no bash\nRun 'docker run --help' for more", "the:image runs: docker: no bash", "bash"),
+        ("WARNING: x\n[FATAL tini (6)] exec bash failed", "the:image runs: [FATAL tini (6)] exec bash", "bash"),
+        (1, "/work cannot be written", "the engine must not map to another"),
+    ],
+)
+def test_an_image_or_an_engine_that_is_of_no_use_is_no_sandbox(
+    engine: Path, work: Path, run: str | int, message: str, hint: str
+) -> None:
     program = engine / "docker"
-    program.write_text(
-        program.read_text().replace('if words[0] == "run":', 'if words[0] == "run":\n    sys.exit("no bash")')
-    )
-    with pytest.raises(UsageError, match="does not run bash"):
+    wrong = f'if words[0] == "run":\n    sys.exit({run!r})\n'
+    program.write_text(program.read_text().replace('if words[0] == "run":\n', wrong))
+    with pytest.raises(UsageError) as caught:
         docker(work)
+    assert message in caught.value.message and hint in caught.value.hint
+    tried, ended = calls(engine)[-2:]
+    assert ended == ["rm", "--force", "--volumes", tried[tried.index("--name") + 1]]
 
 
 @pytest.mark.parametrize(

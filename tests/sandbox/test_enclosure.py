@@ -108,6 +108,7 @@ def test_docker_word_for_word() -> None:
             "--rm",
             "-i",
             "--init",
+            *("--pull", "never", "--log-driver", "none"),
             "--name",
             "tui-agent-m",
             "--network",
@@ -125,9 +126,12 @@ def test_docker_word_for_word() -> None:
         *["--mount", "type=bind,source=/dev/null,target=/home/u/p/.npmrc,readonly"],
         *["--mount", "type=bind,source=/home/u/p/.git/hooks,target=/home/u/p/.git/hooks,readonly"],
         *(word for name, value in QUIET.items() for word in ("-e", f"{name}={value}")),
-        *["-e", "HOME=/tmp", "-e", f"{MARK}=m", "-e", "API_URL", "-e", "NOT_SET"],
-        *["-w", "/home/u/p", "debian:stable", *SHELL, "ls"],
+        *["-e", "TINI_KILL_PROCESS_GROUP=1", "-e", "HOME=/tmp", "-e", f"{MARK}=m", "-e", "API_URL", "-e", "NOT_SET"],
+        *["-w", "/home/u/p", "--entrypoint", "bash", "debian:stable"],
+        *[*SHELL[1:], 'exec "$0" "$@" 2>&1', *SHELL, "ls"],
     ]
+    assert started.asking() == ["/usr/bin/docker", "kill", "--signal", "TERM", "tui-agent-m"]
+    assert started.ending() == ["/usr/bin/docker", "rm", "--force", "--volumes", "tui-agent-m"]
     # The client reads the values of what it passes on from its own environment, where nobody else sees them.
     assert started.environment["API_URL"] == "http://x"
     assert started.environment["DOCKER_HOST"] == "unix:///d"
@@ -196,9 +200,11 @@ def test_every_path_and_command_is_one_word_and_what_lies_deeper_comes_later(
 @given(ALL_BOUNDS, COMMANDS, PATHS)
 def test_docker_reads_each_mount_as_it_is_meant(bounds: Bounds, command: str, directory: str) -> None:
     words = launch(Enclosure(DOCKER, bounds), command, directory, ENVIRON, "m").arguments
-    assert words[-len(SHELL) - 4 :] == ["-w", directory, DOCKER.image, *SHELL, command]
+    assert words[-len(SHELL) - 1 :] == [*SHELL, command]
+    options = words[: words.index("-w", words.index("HOME=/tmp"))]
+    assert words[len(options) :][:5] == ["-w", directory, "--entrypoint", SHELL[0], DOCKER.image]
     targets = set()
-    for at in (at for at, word in enumerate(words[: -len(SHELL) - 1]) if word == "--mount"):
+    for at in (at for at, word in enumerate(options) if word == "--mount"):
         (row,) = csv.reader(io.StringIO(words[at + 1], newline=""))
         fields = dict(field.partition("=")[::2] for field in row)
         assert fields.keys() <= {"type", "source", "target", "readonly"}

@@ -2,6 +2,7 @@
 
 import os
 import re
+import secrets
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -27,6 +28,8 @@ _INSTALL: Final = (
     "install it (Debian, Ubuntu: apt install bubblewrap; Fedora: dnf install bubblewrap; Arch: pacman -S bubblewrap), "
     "or choose --sandbox off"
 )
+_SILENT: Final = "exit code 1"
+"""What is wrong with a program that ends so and says nothing."""
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -109,10 +112,17 @@ def _docker_tried(sandbox: Sandbox, directory: str, client: tuple[tuple[str, str
         if "no such" in trouble.lower():
             return f"the image {image} is not there", f"docker pull {image}"
         return f"the engine does not answer: {trouble}", "start it, and see that you may use it: docker info"
-    enclosure = Enclosure(sandbox, Bounds((directory,)))
-    arguments = launch(enclosure, "exit 0", directory, environment, f"probe-{os.getpid()}").arguments
-    if trouble := _trouble(arguments, environment, "/", DOCKER_SECONDS):
-        return f"a container of {image} does not run bash: {trouble}", f"name another image with {IMAGE_VARIABLE}"
+    # Where the engine gives its users other ids than they have here, the project would be there and closed.
+    command = "test -w ." if os.access(directory, os.W_OK) else "true"
+    launched = launch(Enclosure(sandbox, Bounds((directory,))), command, directory, environment, secrets.token_hex(16))
+    if trouble := _trouble(launched.arguments, environment, "/", DOCKER_SECONDS):
+        _trouble(launched.ending(), environment, "/", DOCKER_SECONDS)
+        if trouble == _SILENT:
+            hint = (
+                f"it must belong to user {os.getuid()}, whom the engine must not map to another, as a rootless one does"
+            )
+            return f"in a container {directory} cannot be written", hint
+        return f"no container of {image} runs: {trouble}", f"it must have bash, and the engine must see {directory}"
     return "", ""
 
 
@@ -135,5 +145,6 @@ def _trouble(arguments: Sequence[str], environment: Mapping[str, str], directory
         return str(error)
     if done.returncode == 0:
         return ""
-    lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-    return lines[-1][:300] if lines else f"exit code {done.returncode}"
+    lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit code {done.returncode}"]
+    # Docker names its own help in the last line.
+    return next((line for line in lines if line.startswith("docker: ")), lines[-1])[:300]

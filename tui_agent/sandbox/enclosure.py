@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from tui_agent.sandbox.bounds import Bounds
 from tui_agent.sandbox.bubblewrap import bwrap_arguments, bwrap_environment
-from tui_agent.sandbox.docker import client_environment, kill_arguments, run_arguments
+from tui_agent.sandbox.docker import ask_arguments, client_environment, end_arguments, run_arguments
 from tui_agent.sandbox.environment import command_environment
 from tui_agent.sandbox.tree import MARK
 
@@ -54,9 +54,13 @@ class Launch(NamedTuple):
     environment: dict[str, str]
     container: str = ""
 
+    def asking(self) -> list[str]:
+        """What asks its container to end, whose processes the engine and not the client has started; else empty."""
+        return [self.arguments[0], *ask_arguments(self.container)] if self.container else []
+
     def ending(self) -> list[str]:
-        """What ends its container, whose processes the engine and not the client has started; empty without one."""
-        return [self.arguments[0], *kill_arguments(self.container)] if self.container else []
+        """What ends its container at once; empty without one."""
+        return [self.arguments[0], *end_arguments(self.container)] if self.container else []
 
 
 def launch(enclosure: Enclosure, command: str, directory: str, environ: Mapping[str, str], mark: str) -> Launch:
@@ -69,8 +73,8 @@ def launch(enclosure: Enclosure, command: str, directory: str, environ: Mapping[
     shell = [*SHELL, command]
     if sandbox.kind == "docker":
         name = f"tui-agent-{mark}"
-        arguments = run_arguments(sandbox.image, name, bounds, directory, {MARK: mark}, sandbox.passed)
-        return Launch([sandbox.program, *arguments, *shell], client_environment(environ, sandbox.passed), name)
+        arguments = run_arguments(sandbox.image, name, bounds, directory, {MARK: mark}, sandbox.passed, shell)
+        return Launch([sandbox.program, *arguments], client_environment(environ, sandbox.passed), name)
     environment = command_environment(environ) | {MARK: mark}
     if sandbox.kind == "bwrap":
         arguments = bwrap_arguments(bounds, directory)

@@ -234,7 +234,8 @@ class Running:
         threading.Thread(target=self._stop, name="tui-agent stop", daemon=False).start()
 
     def _stop(self) -> None:
-        self.tree.signal(signal.SIGTERM)
+        if not self._tell_engine(self._launched.asking(), GRACE_SECONDS):
+            self.tree.signal(signal.SIGTERM)
         deadline = time.monotonic() + GRACE_SECONDS
         while time.monotonic() < deadline and (self._process.poll() is None or self.tree.alive()):
             time.sleep(POLL_SECONDS)
@@ -245,21 +246,26 @@ class Running:
         """Kill what is left of it; returns how many processes that were. Blocks for milliseconds."""
         if self.tree.guarded and self._process.poll() is not None:
             return 0  # the kernel ends a process namespace with the sandbox that made it
-        ending = self._launched.ending()
-        if ending and (self._process.poll() is None or self.exit_code < 0):
-            with suppress(OSError, subprocess.SubprocessError):
-                subprocess.run(
-                    ending,
-                    env=self._launched.environment,
-                    stdin=subprocess.DEVNULL,
-                    capture_output=True,
-                    timeout=CONTAINER_SECONDS,
-                    check=False,
-                )
+        if self._process.poll() is None or self.exit_code < 0:
+            self._tell_engine(self._launched.ending(), CONTAINER_SECONDS)
         killed = self.tree.kill()
         if self._watch is not None:
             self._watch.end()
         return killed
+
+    def _tell_engine(self, arguments: list[str], seconds: float) -> bool:
+        """Run the client of a container's engine once more; False if there is no container."""
+        with suppress(OSError, subprocess.SubprocessError):
+            if arguments:
+                subprocess.run(
+                    arguments,
+                    env=self._launched.environment,
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    timeout=seconds,
+                    check=False,
+                )
+        return bool(arguments)
 
     def close(self) -> None:
         """Read no more."""

@@ -21,7 +21,11 @@ LAST_SECONDS: Final = 10.0
 STARTING_SECONDS: Final = 0.2
 """A process that was just being started when we vanished carries its mark by then."""
 
-_PASSED: Final = ("PATH", "HOME", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "DOCKER_HOST", "DOCKER_CONTEXT")
+_PASSED: Final = (
+    *("PATH", "HOME", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH"),
+    *("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"),
+    "DOCKER_API_VERSION",
+)
 _lock: Final = threading.Lock()
 
 
