@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tui_agent.sandbox import background, output
-from tui_agent.tools import executor, schema
+from tui_agent.tools import attempt, schema
 from tui_agent.tools.builtin import command, files, finder, search, writing
 from tui_agent.tools.builtin.desk import Desk
 from tui_agent.tools.builtin.provider import BuiltinTools
@@ -65,7 +65,7 @@ def test_the_bounds_are_the_ones_in_force() -> None:
         (output.TAIL_BYTES, "bytes"),
         (command.DEFAULT_SECONDS, "seconds"),
         (background.MAX_LOG_BYTES, "bytes"),
-        (executor.MAX_RESULT_CHARACTERS, "characters"),
+        (attempt.MAX_RESULT_CHARACTERS, "characters"),
         (schema.MAX_CHARACTERS, "characters"),
     ]:
         assert f"{number:,} {unit}" in PAGE.replace("\n", " ")

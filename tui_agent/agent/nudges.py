@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from tui_agent.agent.mentions import named_paths
 from tui_agent.conversation.events import Nudged
-from tui_agent.tools.executor import ToolOutcome
+from tui_agent.tools.attempt import ToolOutcome
 
 REASON_SHOWN = 240
 """Characters of a failure, from its end, that a model is reminded of."""

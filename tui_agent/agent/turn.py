@@ -39,7 +39,8 @@ from tui_agent.conversation.events import (
 from tui_agent.conversation.messages import Finish, Message, ToolCall, ToolSpec, Usage
 from tui_agent.providers.protocol import ChatRequest, Finished, LLMProvider, ModelInfo
 from tui_agent.text.tokens import estimate
-from tui_agent.tools.executor import ToolExecutor, ToolOutcome
+from tui_agent.tools.attempt import ToolOutcome
+from tui_agent.tools.executor import ToolExecutor
 
 logger = logging.getLogger(__name__)
 

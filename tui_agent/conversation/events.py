@@ -55,7 +55,8 @@ class DecisionMade(Struct, frozen=True, tag="decision_made"):
     """How a call was decided, by whom, and the hash of what was shown when a person decided.
 
     `network`: the command may use the network from inside its sandbox. `reading`: the user let commands that provably
-    only read run unasked for the rest of the session.
+    only read run unasked for the rest of the session. `edited`: what was allowed is what the user made of the proposal;
+    for a command that is `command`. `rule` is a rule that the user saved with the answer.
     """
 
     call_id: str
@@ -67,6 +68,9 @@ class DecisionMade(Struct, frozen=True, tag="decision_made"):
     digest: str = ""
     network: bool = False
     reading: bool = False
+    edited: bool = False
+    command: str = ""
+    rule: str = ""
 
 
 class FileDelta(Struct, frozen=True):

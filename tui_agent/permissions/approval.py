@@ -133,11 +133,33 @@ class ApprovalRequest(Struct, frozen=True):
         return tuple(reason for reason in self.reasons if reason not in told)
 
 
+class Reviewed(Struct, frozen=True):
+    """What the user made of one proposed file: the bytes to write in place of those, None to leave it alone.
+
+    `refused` and `edited` are hunks of the proposal, counted from 1; `comments` are about single hunks, or about the
+    whole file where the number is 0.
+    """
+
+    after: bytes | None
+    refused: tuple[int, ...] = ()
+    edited: tuple[int, ...] = ()
+    comments: tuple[tuple[int, str], ...] = ()
+
+
 class AllowOnce(Struct, frozen=True):
-    """Yes, this one; with `network` a command in a sandbox may use the network (`CommandAccess.network_offered`)."""
+    """Yes, this one; with `network` a command in a sandbox may use the network (`CommandAccess.network_offered`).
+
+    It may be a yes to something else than was proposed: to `command` in place of the proposed one, or to `files`, what
+    the user made of each file of the plan, in its order. Empty means as proposed. `comment` goes to the model with the
+    result. `rule` is the rule that was saved with this answer, for the log.
+    """
 
     digest: str
     network: bool = False
+    command: str = ""
+    files: tuple[Reviewed, ...] = ()
+    comment: str = ""
+    rule: str = ""
 
 
 class AllowForSession(Struct, frozen=True):

@@ -1,18 +1,13 @@
 """The one way a call takes: understood, prepared, decided, asked about, done, and its result bounded."""
 
-import hashlib
 import json
 import logging
-import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
-
-import msgspec
+from typing import Any, Final
 
 from tui_agent.conversation.errors import RefusedError, TuiAgentError
-from tui_agent.conversation.events import DecisionMade, ToolStatus
+from tui_agent.conversation.events import DecisionMade
 from tui_agent.conversation.messages import ToolCall, ToolSpec
 from tui_agent.permissions.approval import (
     Access,
@@ -40,18 +35,15 @@ from tui_agent.permissions.policy import (
 )
 from tui_agent.sandbox.background import BackgroundCommands
 from tui_agent.sandbox.enclosure import Sandbox
-from tui_agent.text.bounds import bound
-from tui_agent.text.own_keys import own_keys
+from tui_agent.tools.attempt import Attempt, ToolOutcome
 from tui_agent.tools.builtin.desk import Desk
 from tui_agent.tools.builtin.provider import BuiltinTools
 from tui_agent.tools.protocol import Prepared, PreparingProvider, ToolContext, ToolProvider, ToolResult
+from tui_agent.tools.reviewing import as_proposed, comments, refuses_all
 from tui_agent.tools.schema import ArgumentsError, parse_arguments
 from tui_agent.tools.threads import LoopThread
 from tui_agent.workspace.apply import StaleChange
 from tui_agent.workspace.paths import Workspace
-
-MAX_RESULT_CHARACTERS: Final = 100_000
-"""No result is longer; the built-in tools have narrower bounds of their own."""
 
 COMMANDS_DISABLED: Final = "Command execution is disabled"
 ROUNDS: Final = 3
@@ -59,27 +51,6 @@ ROUNDS: Final = 3
 
 _NO_SANDBOX: Final = Sandbox()
 _PLAIN_TERMS: Final = Terms()
-
-
-@dataclass(frozen=True, slots=True)
-class ToolOutcome:
-    """One call from beginning to end.
-
-    `tool` is the tool's own name (or the name as called when there is no such tool), `title` a short line for people.
-    `understood` is False when the name or arguments were not; `stop` is True when the user denied and ended the turn.
-    `decision` is None when it did not come to one. `seconds` counts the work, not the waiting for an answer. `repairs`
-    says how the call as written was understood where it was not quite right.
-    """
-
-    tool: str
-    title: str
-    status: ToolStatus
-    result: ToolResult
-    decision: DecisionMade | None
-    seconds: float
-    understood: bool = True
-    stop: bool = False
-    repairs: tuple[str, ...] = ()
 
 
 class ToolExecutor:
@@ -179,7 +150,7 @@ class ToolExecutor:
         asked, `on_decision` the decision before anything is done, `on_output` pieces of what a command prints.
         Cancelling stops it: processes are killed, a write that has begun is finished.
         """
-        attempt = _Attempt(call, self.canonical(call.name), position, total, on_decision, self.sandbox.on)
+        attempt = Attempt(call, self.canonical(call.name), position, total, on_decision, self.sandbox.on)
         provider = self._provider_of(call.name, attempt.tool)
         if provider is None:
             names = ", ".join(spec.name for spec in self.specs())
@@ -192,9 +163,10 @@ class ToolExecutor:
                 attempt.title, attempt.repairs = prepared.title, prepared.repairs
                 if not stale:
                     on_prepared(prepared.title)
-                if (terms := await self._allowed(attempt, prepared)) is None:
+                if (allowed := await self._allowed(attempt, prepared)) is None:
                     return attempt.denied()
-                return attempt.finished(await attempt.timed(prepared.under(terms).perform), stale)
+                attempt.title = allowed.title
+                return attempt.finished(await attempt.timed(allowed.perform), stale)
             except StaleChange as error:
                 stale = f"{error.message}, so nothing was written. "
                 attempt.again = f"{error.message}: look again"
@@ -235,54 +207,94 @@ class ToolExecutor:
             return None
         return next((provider for provider in self._providers if provider.can_handle(name)), None)
 
-    async def _allowed(self, attempt: "_Attempt", prepared: Prepared) -> Terms | None:
-        """Decide, ask if need be, and report the decision; the terms of a yes, None for a no."""
+    async def _allowed(self, attempt: Attempt, prepared: Prepared) -> Prepared | None:
+        """Decide, ask if need be, and report the decision; the call as it may be carried out, None for a no."""
         access = prepared.access
         verdict = self._verdict(attempt.tool, access)
         if isinstance(access, CommandAccess) and not self._allow_commands:
             verdict = Refuse(COMMANDS_DISABLED)
         match verdict:
             case Refuse(reason):
-                return await attempt.decide("denied", "policy", (reason,))
+                yes, terms = await attempt.decide("denied", "policy", (reason,)), _PLAIN_TERMS
             case Allow(because, terms):
-                return await attempt.decide("allowed", "policy", (because,), terms=terms)
+                yes = await attempt.decide("allowed", "policy", (because,), terms=terms)
             case Ask() if (granted := self._grants.terms(access)) is not None:
                 covered = grant_text(prepared.under(granted).access)
                 reasons = (f"allowed for this session: {covered}",)
-                return await attempt.decide("allowed", "session", reasons, terms=granted)
+                yes, terms = await attempt.decide("allowed", "session", reasons, terms=granted), granted
             case Ask(reasons, terms=terms) if self._approve_all:
-                return await attempt.decide("allowed", "policy", ("the caller approves all", *reasons), terms=terms)
-            case Ask(reasons) if self.approver is None:
+                yes = await attempt.decide("allowed", "policy", ("the caller approves all", *reasons), terms=terms)
+            case Ask(reasons, terms=terms) if self.approver is None:
                 nobody = "it needs approval and there is nobody to ask"
-                return await attempt.decide("denied", "policy", (nobody, *reasons))
+                yes = await attempt.decide("denied", "policy", (nobody, *reasons))
             case Ask():
-                return await self._asked(attempt, prepared.under(verdict.terms).access, verdict)
+                return await self._asked(attempt, prepared, verdict)
+        return prepared.under(terms) if yes else None
 
     def _verdict(self, tool: str, access: Access) -> Verdict:
         policy = self.policy.letting_reading_run() if self._grants.reading else self.policy
         return policy.decide(tool, access)
 
-    async def _asked(self, attempt: "_Attempt", access: Access, verdict: Ask) -> Terms | None:
+    async def _asked(self, attempt: Attempt, prepared: Prepared, verdict: Ask) -> Prepared | None:
+        access = prepared.under(verdict.terms).access
         request, reasons, terms = attempt.request(access, verdict), verdict.reasons, verdict.terms
-        reading = False
-        match await self._answer(request):
-            case Denied(comment, stop, "policy"):
-                attempt.stop = stop
-                return await attempt.decide("denied", "policy", (comment, *reasons), "", request.digest)
-            case Denied(comment, stop):
-                attempt.stop = stop
-                return await attempt.decide("denied", "user", reasons, comment, request.digest)
-            case AllowOnce(network=network) | AllowForSession(network=network) as answer:
-                if network and isinstance(access, CommandAccess) and access.network_offered:
-                    terms, reasons = Terms(network=True), (*reasons, "the network was allowed with it")
-                if isinstance(answer, AllowForSession) and request.session_grant:
-                    self._grants.add(access, terms)
-            case AllowReading() if verdict.only_reads:
-                self._grants.reading = reading = True
+        attempt.comment = attempt.edited = ""
+        answer = await self._answer(request)
+        if isinstance(answer, Denied):
+            attempt.stop = answer.stop
+            if answer.by == "policy":
+                await attempt.decide("denied", "policy", (answer.comment, *reasons), "", request.digest)
+            else:
+                await attempt.decide("denied", "user", reasons, answer.comment, request.digest)
+            return None
+        if isinstance(answer, AllowReading):
+            if reading := verdict.only_reads:
+                self._grants.reading = True
                 reasons = (*reasons, "from now on commands that only read run unasked in this session")
                 if isinstance(allowed := self._verdict(attempt.tool, access), Allow):
                     terms = allowed.terms
-        return await attempt.decide("allowed", "user", reasons, "", request.digest, terms, reading=reading)
+            await attempt.decide("allowed", "user", reasons, "", request.digest, terms, reading=reading)
+            return prepared.under(terms)
+        if answer.network and isinstance(access, CommandAccess) and access.network_offered:
+            terms, reasons = Terms(network=True), (*reasons, "the network was allowed with it")
+        if isinstance(answer, AllowForSession):
+            if request.session_grant:
+                self._grants.add(access, terms)
+            await attempt.decide("allowed", "user", reasons, "", request.digest, terms)
+            return prepared.under(terms)
+        return await self._agreed(attempt, request, prepared, terms, reasons, answer)
+
+    async def _agreed(
+        self,
+        attempt: Attempt,
+        request: ApprovalRequest,
+        prepared: Prepared,
+        terms: Terms,
+        reasons: tuple[str, ...],
+        answer: AllowOnce,
+    ) -> Prepared | None:
+        """A yes to this one call, as it was proposed or as the user would have it."""
+        changed, command = prepared, ""
+        if isinstance(request.access, CommandAccess) and answer.command not in ("", request.access.command):
+            if prepared.on_command is not None:
+                changed, command = prepared.on_command(answer.command), answer.command
+                if isinstance(refused := self._verdict(attempt.tool, changed.access), Refuse):
+                    await attempt.decide("denied", "policy", (refused.reason,), "", request.digest)
+                    return None
+        elif isinstance(request.access, WriteAccess) and answer.files and prepared.on_review is not None:
+            if refuses_all(request.access.plan, answer.files):
+                comment = comments(answer.files, answer.comment)
+                await attempt.decide("denied", "user", reasons, comment, request.digest)
+                return None
+            if not as_proposed(request.access.plan, answer.files):
+                changed = prepared.on_review(answer.files)
+        attempt.comment = comments(answer.files, answer.comment)
+        edited, about = changed is not prepared, (answer.comment, request.digest)
+        await attempt.decide(
+            "allowed", "user", reasons, *about, terms, edited=edited, command=command, rule=answer.rule
+        )
+        attempt.edited = command
+        return changed.under(terms)
 
     async def _answer(self, request: ApprovalRequest) -> ApprovalDecision:
         """The answer to this very request; one to something else is none, and it is asked again."""
@@ -294,116 +306,6 @@ class ToolExecutor:
         return Denied("the answers were to something else than was asked")
 
 
-class _Attempt:
-    """One call on its way, and what is known of it so far."""
-
-    def __init__(
-        self,
-        call: ToolCall,
-        tool: str,
-        position: int,
-        total: int,
-        on_decision: Callable[[DecisionMade], Awaitable[None]] | None,
-        sandboxed: bool,
-    ) -> None:
-        self.tool: Final = tool
-        self.title = ""
-        self.repairs: tuple[str, ...] = ()
-        self.again = ""
-        self.stop = False
-        self._call = call
-        self._place = (position, total)
-        self._on_decision = on_decision
-        self._sandboxed = sandboxed
-        self._decision: DecisionMade | None = None
-        self._seconds = 0.0
-
-    def request(self, access: Access, verdict: Ask) -> ApprovalRequest:
-        """The question about it."""
-        position, total = self._place
-        digest = access.plan.digest if isinstance(access, WriteAccess) else _digest(self.tool, access)
-        return ApprovalRequest(
-            self._call.id,
-            self.tool,
-            self.title,
-            access,
-            (self.again, *verdict.reasons) if self.again else verdict.reasons,
-            digest,
-            position,
-            total,
-            grant_text(access),
-            self.repairs,
-            verdict.parts,
-            verdict.only_reads,
-        )
-
-    async def decide(
-        self,
-        outcome: Literal["allowed", "denied"],
-        by: Literal["user", "session", "policy"],
-        reasons: tuple[str, ...],
-        comment: str = "",
-        digest: str = "",
-        terms: Terms = _PLAIN_TERMS,
-        *,
-        reading: bool = False,
-    ) -> Terms | None:
-        """Note and report the decision; the terms when it was yes."""
-        network = terms.network and self._sandboxed
-        self._decision = DecisionMade(
-            self._call.id, self.tool, outcome, by, reasons, comment, digest, network=network, reading=reading
-        )
-        if self._on_decision is not None:
-            await self._on_decision(self._decision)
-        return terms if outcome == "allowed" else None
-
-    async def timed(self, perform: Callable[[], Awaitable[ToolResult]]) -> ToolResult:
-        """Do it, counting the time."""
-        started = time.monotonic()
-        try:
-            return await perform()
-        finally:
-            self._seconds += time.monotonic() - started
-
-    def finished(self, result: ToolResult, stale: str = "") -> ToolOutcome:
-        """It was done, well or not; `stale` says what came of an earlier round if this one failed too."""
-        if stale and not result.ok:
-            result = msgspec.structs.replace(result, content=stale + result.content)
-        return self._outcome("ok" if result.ok else "failed", result)
-
-    def failed(self, text: str, *, understood: bool = True) -> ToolOutcome:
-        """It was not done, and this is why."""
-        return self._outcome("failed", ToolResult(False, text), understood)
-
-    def refused(self, text: str) -> ToolOutcome:
-        """It may not be done, whoever is asked."""
-        return self._outcome("denied", ToolResult(False, text))
-
-    def denied(self) -> ToolOutcome:
-        """It was not allowed."""
-        decision = self._decision
-        assert decision is not None
-        if decision.by == "user":
-            text = "denied by the user" + (f": {decision.comment}" if decision.comment else "; it was not done")
-        else:
-            text = f"refused: {decision.reasons[0]}"
-        return self._outcome("denied", ToolResult(False, text))
-
-    def _outcome(self, status: ToolStatus, result: ToolResult, understood: bool = True) -> ToolOutcome:
-        bounded = msgspec.structs.replace(result, content=_bounded(result.content))
-        return ToolOutcome(
-            self.tool,
-            self.title,
-            status,
-            bounded,
-            self._decision,
-            self._seconds,
-            understood,
-            self.stop,
-            self.repairs,
-        )
-
-
 async def _prepared(provider: ToolProvider, call: ToolCall, context: ToolContext) -> Prepared:
     if isinstance(provider, PreparingProvider):
         return await provider.prepare(call, context)
@@ -413,16 +315,5 @@ async def _prepared(provider: ToolProvider, call: ToolCall, context: ToolContext
     return Prepared(call.name, ForeignAccess(arguments), lambda: provider.execute(call, context), repairs)
 
 
-def _digest(tool: str, access: Access) -> str:
-    """What an approval is bound to when nothing is written: every field that is shown."""
-    return hashlib.sha256(repr((tool, access)).encode("utf-8", "surrogatepass")).hexdigest()
-
-
 def _text(error: TuiAgentError) -> str:
     return f"{error.message}. {error.hint}" if error.hint else error.message
-
-
-def _bounded(text: str) -> str:
-    """Within MAX_RESULT_CHARACTERS, without our own keys, and without the lone surrogates that no request can carry."""
-    text = own_keys.hide(text).encode("utf-8", "replace").decode()
-    return bound(text, max_lines=MAX_RESULT_CHARACTERS, max_characters=MAX_RESULT_CHARACTERS)

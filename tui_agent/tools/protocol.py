@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from tui_agent.conversation.events import FileDelta
 from tui_agent.conversation.messages import ToolCall, ToolSpec
-from tui_agent.permissions.approval import Access, Terms
+from tui_agent.permissions.approval import Access, Reviewed, Terms
 from tui_agent.tools.repair import Fit
 
 
@@ -34,7 +34,8 @@ class Prepared:
 
     `title` is a short line for people (a path, a command); `access` is what the policy decides on; `perform` does it.
     `repairs` says, for people, how the call as written was understood where it was not quite right: `path → file_path`.
-    `on_terms` prepares the same call on other terms; None where terms mean nothing.
+    `on_terms` prepares the same call on other terms; None where terms mean nothing. `on_command` prepares it with
+    another command, and `on_review` with what the user made of its files; None where there is no command, or no file.
     """
 
     title: str
@@ -42,6 +43,8 @@ class Prepared:
     perform: Callable[[], Awaitable[ToolResult]]
     repairs: tuple[str, ...] = ()
     on_terms: "Callable[[Terms], Prepared] | None" = None
+    on_command: "Callable[[str], Prepared] | None" = None
+    on_review: "Callable[[Sequence[Reviewed]], Prepared] | None" = None
 
     def under(self, terms: Terms) -> "Prepared":
         """The call on these terms."""

@@ -80,8 +80,12 @@ class RunCommand:
         def on_terms(terms: Terms) -> Prepared:
             return self._prepared(replace(access, network=terms.network, read_only=terms.read_only), context)
 
+        def on_command(command: str) -> Prepared:
+            _check(command)
+            return self._prepared(replace(access, command=command), context)
+
         title = access.command.strip().split("\n")[0][:TITLE_CHARACTERS]
-        return Prepared(title, access, perform, on_terms=on_terms)
+        return Prepared(title, access, perform, on_terms=on_terms, on_command=on_command)
 
     async def _run(self, access: CommandAccess, context: ToolContext, directory: int) -> ToolResult:
         enclosure, before = await self._around(access)

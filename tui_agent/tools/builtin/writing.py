@@ -3,14 +3,14 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from tui_agent.conversation.errors import ToolError, WorkspaceError
 from tui_agent.conversation.messages import ToolSpec
-from tui_agent.permissions.approval import ReadAccess, WriteAccess
+from tui_agent.permissions.approval import ReadAccess, Reviewed, WriteAccess
 from tui_agent.permissions.sensitive import is_secret
 from tui_agent.tools.builtin.desk import Desk, in_thread
 from tui_agent.tools.builtin.files import FILE_ALIASES, LINE_CHARACTERS, shown_lines
@@ -18,6 +18,7 @@ from tui_agent.tools.builtin.nearby import missing
 from tui_agent.tools.builtin.places import Place, find_place
 from tui_agent.tools.protocol import Prepared, ToolContext, ToolResult
 from tui_agent.tools.repair import Fit, whole_number_as_text
+from tui_agent.tools.reviewing import reviewed, what_was_made
 from tui_agent.workspace.apply import apply, folder_of
 from tui_agent.workspace.changes import ChangePlan, FileChange
 from tui_agent.workspace.diff import file_delta
@@ -208,19 +209,27 @@ def _change(location: Location, file: FileText, after: bytes, match: str = "") -
 
 
 def _writing(desk: Desk, planned: _Planned, repairs: tuple[str, ...]) -> Prepared:
-    change = planned.change
-    plan = ChangePlan((change,))
+    repairs = (*repairs, *planned.repairs)
+    plan = ChangePlan((planned.change,))
 
+    def on_review(files: Sequence[Reviewed]) -> Prepared:
+        return _performing(desk, reviewed(plan, files), what_was_made(plan, files), repairs)
+
+    return replace(_performing(desk, plan, planned.report, repairs), on_review=on_review)
+
+
+def _performing(desk: Desk, plan: ChangePlan, report: str, repairs: tuple[str, ...]) -> Prepared:
     def write() -> ToolResult:
         apply(plan, desk.workspace)
-        return ToolResult(True, planned.report, (file_delta(change),))
+        return ToolResult(True, report, tuple(map(file_delta, plan.changes)))
 
     async def perform() -> ToolResult:
         result = await in_thread(write)
-        desk.note(Path(change.path), hashlib.sha256(change.after).hexdigest())
+        for change in plan.changes:
+            desk.note(Path(change.path), hashlib.sha256(change.after).hexdigest())
         return result
 
-    return Prepared(change.name, WriteAccess(plan), perform, (*repairs, *planned.repairs))
+    return Prepared(plan.changes[0].name, WriteAccess(plan), perform, repairs)
 
 
 def _unread(desk: Desk, location: Location, file: FileText, tool: str) -> _Unread | None:

@@ -1,0 +1,103 @@
+"""Answers that are a yes to something else than was proposed: another command, a part of a change, a changed change."""
+
+from pathlib import Path
+from typing import Any
+
+from tests.tools.test_executor import Answers, call, names
+from tui_agent.permissions.approval import AllowOnce, ApprovalDecision, ApprovalRequest, Reviewed, WriteAccess
+from tui_agent.permissions.decision import Scene
+from tui_agent.permissions.policy import RulePolicy
+from tui_agent.permissions.rules import Rules, parse_rules
+from tui_agent.tools.attempt import ToolOutcome
+from tui_agent.tools.executor import ToolExecutor
+
+BEFORE = "".join(f"{number}\n" for number in range(1, 31))
+AFTER = BEFORE.replace("2\n3\n", "two\n3\n", 1).replace("\n29\n", "\ntwenty-nine\n", 1)
+
+
+def reviewing(*files: Reviewed, **more: Any) -> Any:
+    def answer(request: ApprovalRequest) -> ApprovalDecision:
+        assert isinstance(request.access, WriteAccess)
+        return AllowOnce(request.digest, files=files, **more)
+
+    return answer
+
+
+async def written(tmp_path: Path, *files: Reviewed, **more: Any) -> tuple[str, ToolOutcome]:
+    (tmp_path / "n.txt").write_text(BEFORE)
+    executor = ToolExecutor(tmp_path, approver=Answers(reviewing(*files, **more)))
+    await call(executor, "read_file", {"file_path": "n.txt"})
+    outcome = await call(executor, "write_file", {"file_path": "n.txt", "content": AFTER})
+    assert names(tmp_path) == {"n.txt"}
+    return (tmp_path / "n.txt").read_text(), outcome
+
+
+async def test_a_command_that_the_user_changed_runs_and_the_model_hears_of_it(tmp_path: Path) -> None:
+    answers = Answers(lambda request: AllowOnce(request.digest, command="echo mine", comment="quieter"))
+    outcome = await call(ToolExecutor(tmp_path, approver=answers), "run_command", {"command": "touch x"})
+    assert outcome.result.ok and outcome.title == "echo mine"
+    told = outcome.result.content
+    assert "the user changed the command before it ran" in told and "echo mine\n" in told and "mine\n" in told
+    assert told.endswith("the user says: quieter")
+    assert outcome.decision is not None
+    assert (outcome.decision.edited, outcome.decision.command) == (True, "echo mine")
+    assert not (tmp_path / "x").exists()
+
+
+async def test_a_changed_command_that_a_rule_refuses_does_not_run(tmp_path: Path) -> None:
+    policy = RulePolicy("ask", Rules(deny=parse_rules(["touch"])), Scene(str(tmp_path), (str(tmp_path),)))
+    answers = Answers(lambda request: AllowOnce(request.digest, command="touch x"))
+    outcome = await call(ToolExecutor(tmp_path, approver=answers, policy=policy), "run_command", {"command": "true"})
+    assert outcome.status == "denied" and "deny: touch" in outcome.result.content
+    assert not (tmp_path / "x").exists()
+
+
+async def test_a_changed_command_that_cannot_be_one_is_an_error_and_nothing_runs(tmp_path: Path) -> None:
+    answers = Answers(lambda request: AllowOnce(request.digest, command="touch x\0"))
+    outcome = await call(ToolExecutor(tmp_path, approver=answers), "run_command", {"command": "true"})
+    assert outcome.status == "failed" and "NUL" in outcome.result.content
+    assert not (tmp_path / "x").exists()
+
+
+async def test_exactly_what_the_user_made_of_a_file_is_written_and_told(tmp_path: Path) -> None:
+    mine = BEFORE.replace("\n29\n", "\nnearly thirty\n", 1)
+    text, outcome = await written(tmp_path, Reviewed(mine.encode(), (1,), (2,), ((2, "say it so"),)), comment="thanks")
+    assert text == mine
+    told = outcome.result.content
+    assert "2 hunks proposed; refused: 1; changed by the user: 2" in told
+    assert "-twenty-nine" in told and "+nearly thirty" in told and "-two\n" in told
+    assert told.endswith("the user says: thanks; on hunk 2: say it so")
+    assert outcome.decision is not None and outcome.decision.edited
+    assert (outcome.result.files[0].added, outcome.result.files[0].removed) == (1, 1)
+
+
+async def test_what_was_reviewed_and_left_as_proposed_is_no_change_of_the_users(tmp_path: Path) -> None:
+    text, outcome = await written(tmp_path, Reviewed(AFTER.encode()))
+    assert text == AFTER
+    assert outcome.decision is not None and not outcome.decision.edited
+    assert "replaced all of n.txt" in outcome.result.content
+
+
+async def test_refusing_every_file_is_a_denial(tmp_path: Path) -> None:
+    for nothing in (Reviewed(None, comments=((0, "not this file"),)), Reviewed(BEFORE.encode(), (1, 2))):
+        text, outcome = await written(tmp_path, nothing, comment="no")
+        assert text == BEFORE
+        assert outcome.status == "denied" and "no" in outcome.result.content
+    assert outcome.decision is not None and outcome.decision.by == "user"
+
+
+async def test_the_model_knows_what_was_written_and_may_edit_it_again(tmp_path: Path) -> None:
+    mine = BEFORE.replace("1\n", "one\n", 1)
+    (tmp_path / "n.txt").write_text(BEFORE)
+    executor = ToolExecutor(
+        tmp_path, approver=Answers(reviewing(Reviewed(mine.encode())), lambda request: AllowOnce(request.digest))
+    )
+    await call(executor, "read_file", {"file_path": "n.txt"})
+    await call(executor, "write_file", {"file_path": "n.txt", "content": AFTER})
+    outcome = await call(executor, "edit_file", {"file_path": "n.txt", "old_string": "one\n", "new_string": "ONE\n"})
+    assert outcome.result.ok and (tmp_path / "n.txt").read_text().startswith("ONE\n")
+
+
+async def test_answers_about_other_files_than_were_proposed_write_nothing(tmp_path: Path) -> None:
+    text, outcome = await written(tmp_path, Reviewed(b"x"), Reviewed(b"y"))
+    assert (text, outcome.status) == (BEFORE, "failed")
