@@ -19,7 +19,7 @@ _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 OLD: Final = "sub/deep/f.txt"
 NEW: Final = "sub/deep/new.txt"
 SECRET: Final = "sub/deep/.env"
-SECONDS: Final = 10.0
+SECONDS: Final = 5.0
 """Whoever takes longer waits for something that does not come."""
 
 
@@ -68,20 +68,24 @@ class Tree:
     @contextmanager
     def in_time(self) -> Iterator[None]:
         """Fail when it takes too long; who waits at a pipe is let go, so that the test can end."""
-        late = threading.Event()
+        late, over = threading.Event(), threading.Event()
 
         def let_go() -> None:
-            late.set()
-            for path in _walk(self.root):
-                if stat.S_ISFIFO(path.lstat().st_mode):
-                    os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK))
+            wait = SECONDS
+            while not over.wait(wait):
+                late.set()
+                wait = 0.05
+                for path in _walk(self.root):
+                    if path.is_fifo():
+                        os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK))
 
-        timer = threading.Timer(SECONDS, let_go)
-        timer.start()
+        watching = threading.Thread(target=let_go)
+        watching.start()
         try:
             yield
         finally:
-            timer.cancel()
+            over.set()
+            watching.join()
         assert not late.is_set(), "it waited for something"
 
     def _look(self, folder: Path) -> dict[str, object]:
