@@ -26,7 +26,7 @@ with open(here + "/calls", "a") as file:
 trouble = open(here + "/trouble").read() if os.path.exists(here + "/trouble") else ""
 if words[0] == "image" and trouble:
     sys.exit(trouble)
-if words[0] in ("kill", "rm"):
+if words[0] in ("kill", "rm") and not os.path.exists(here + "/deaf"):
     number = signal.SIGTERM if words[0] == "kill" else signal.SIGKILL
     os.killpg(int(open(here + "/" + words[-1]).read()), number)
 if words[0] == "run":
@@ -119,6 +119,17 @@ async def test_one_that_does_not_end_is_removed_by_its_name(
     outcome = await shell(boxed(work, sandbox=docker(work)), "trap '' TERM; touch x; sleep 60; sleep 60", timeout=1)
     assert "longer than 1 s" in outcome.result.content
     await removed(engine)
+
+
+async def test_an_engine_that_does_not_listen_is_told_once(
+    engine: Path, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "GRACE_SECONDS", 0.2)
+    sandbox = docker(work)
+    (engine / "deaf").touch()
+    outcome = await shell(boxed(work, sandbox=sandbox), "sleep 60; sleep 60", timeout=1)
+    assert "longer than 1 s" in outcome.result.content
+    assert [call[0] for call in calls(engine)].count("rm") == 1
 
 
 async def test_one_that_is_cancelled_is_removed_too(engine: Path, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:

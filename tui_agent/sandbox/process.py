@@ -248,6 +248,7 @@ class Running:
             return 0  # the kernel ends a process namespace with the sandbox that made it
         if self._process.poll() is None or self.exit_code < 0:
             self._tell_engine(self._launched.ending(), CONTAINER_SECONDS)
+            self._launched = self._launched._replace(container="")  # one that did not answer would not the next time
         killed = self.tree.kill()
         if self._watch is not None:
             self._watch.end()
