@@ -28,7 +28,7 @@ from tui_agent.tools.executor import ToolExecutor, ToolOutcome
 from tui_agent.workspace import paths
 
 WRITTEN = b"WRITTEN text\n"
-HAMMERED = 2.0
+HAMMERED = 1.5
 """Seconds that a race is tried to be won in."""
 SWAPS = dict(swaps())
 ASKING = RulePolicy(rules=Rules(ask=parse_rules(["tool(read_file)", "tool(list_directory)", "tool(g*)"])))
@@ -160,6 +160,15 @@ async def test_what_is_read_is_inside(tree: Tree, call: str, swap: str) -> None:
         outcome = await run(executor, READING[call])
     assert approver.requests
     is_sound(tree, outcome, approver, swap)
+
+
+@pytest.mark.parametrize("swap", SWAPS)
+@pytest.mark.parametrize("call", ["read", "list"])
+async def test_what_is_opened_part_by_part_is_inside_too(
+    tree: Tree, call: str, swap: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paths, "_openat2", lambda: None)
+    await test_what_is_read_is_inside(tree, call, swap)
 
 
 @pytest.mark.parametrize("background", [False, True], ids=["in front", "in the background"])
