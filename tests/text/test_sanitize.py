@@ -16,7 +16,7 @@ CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]"
 )
 ANY_TEXT = st.text(
-    st.characters(codec=None) | st.sampled_from("\x1b[]P\\\x07\x9b\x9c\r\n\t m;0\u200d\ufe0f\u0301\u202e\u200b\ud800"),
+    st.characters(codec=None) | st.sampled_from("\x1b[]P\\\x07\x9b\x9c\r\n\t m;0\u200d\ufe0f\u0301\u0e49\u202e\u200b\ud800"),
     max_size=80,
 )
 
@@ -107,6 +107,11 @@ def test_ordinary_text_is_left_alone(text):
         (" 10 %\r 50 %\r100 %\n", "100 %\n"),
         ("rm \u202etxt", "rm <U+202E>txt"),
         ("🏳\ufe0f\u200d🌈 \u200dx\u200d\u200dy", "🏳\ufe0f\u200d🌈 x\u200dy"),
+        ("ก\u0e49\u0e49\u0e49\u0e49\u0e49\u0e49x", "ก\u0e49\u0e49\u0e49\u0e49x"),
+        ("a" + "\u0301\ufe0f" * 50 + "b", "a" + "\u0301\ufe0f" * 2 + "b"),
+        ("a" + "\u0301\u200b" * 50 + "b", "a" + "\u0301\u200b" * 2 + "b"),
+        ("a" + "\U000e0100" * 5_000 + "b", "a" + "\U000e0100" * 4 + "b"),
+        ("ผู้ใหญ่ שָׁלוֹם مُحَمَّدٌ 한글 हिन्दी", "ผู้ใหญ่ שָׁלוֹם مُحَمَّدٌ 한글 हिन्दी"),
         ("a\x00b\x7fc\x85d\ud800", "a␀b␡c\ufffdd\ufffd"),
     ],
 )

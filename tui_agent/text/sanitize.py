@@ -18,8 +18,15 @@ _INVISIBLE = (
 )
 # Look like a space but are none.
 _ODD_SPACE = "\u00a0\u1680\u2000-\u200a\u202f\u205f\u2800\u3000"
-# Generic combining marks; more than four on one letter run into the neighbouring lines.
-_MARK = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
+# What takes no place of its own: marks above and below a letter, generic ones and those of scripts that stack them
+# (Hebrew, Arabic, Syriac, Thaana, N'Ko, Thai, Lao, Tibetan), selectors of variants, joiners. No word has more than four in
+# a row; more run into the neighbouring lines.
+_MARK = (
+    "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\u302a-\u302d\u3099\u309a\ufe20-\ufe2f"
+    "\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7"
+    "\u06e8\u06ea-\u06ed\u0711\u0730-\u074a\u07a6-\u07b0\u07eb-\u07f3\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc"
+    "\u0ec8-\u0ece\u0f71-\u0f7e\u0f80-\u0f84\ufb1e\ufe00-\ufe0f\U000e0100-\U000e01ef\u200b-\u200d\u2060-\u2064\ufeff]"
+)
 
 # A joiner or variation selector with nothing before it to act on; programs disagree about the width of these.
 _STRAY = "\u200d(?<![^\\s\u200d]\u200d)|\ufe0f(?<![^\\s\u200d\ufe0f]\ufe0f)"
@@ -46,12 +53,12 @@ def sanitize(text: str, mode: ShowMode = "output") -> str:
 
     `output`: whole terminal sequences are removed, `\\r\\n` becomes `\\n`, a lone carriage return drops what stands
     before it on its line (as a terminal would overwrite it), other controls become visible symbols (U+2400 …, or
-    U+FFFD for C1 and lone surrogates), bidirectional controls become `<U+XXXX>`, at most four combining marks stay on a
-    letter, and joiners that join nothing go. Lines are independent: sanitising line by line gives the same.
+    U+FFFD for C1 and lone surrogates), bidirectional controls become `<U+XXXX>`, at most four marks stay on a letter,
+    and joiners that join nothing go. Lines are independent: sanitising line by line gives the same.
 
     `approval`: nothing is removed. Every control, bidirectional, zero-width, tag and odd-space character becomes
     `<U+XXXX>`, and so do tabs that do not indent, long runs of tabs or spaces (`<U+0020 ×200>`), and more than four
-    combining marks.
+    marks on a letter.
 
     Both are idempotent.
     """
