@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tui_agent.conversation.errors import WorkspaceError
 from tui_agent.workspace.apply import StaleChange, apply
 from tui_agent.workspace.changes import ChangePlan, FileChange
 from tui_agent.workspace.files import read_bytes
@@ -78,3 +79,21 @@ def test_nothing_is_written_when_one_of_several_files_has_changed(tmp_path: Path
     with pytest.raises(StaleChange, match=r"^b has changed"):
         apply(plan, workspace)
     assert (tmp_path / "a").read_bytes() == b"before"
+
+
+def test_what_was_written_before_a_late_change_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = Workspace(tmp_path)
+    for name in "ab":
+        (tmp_path / name).write_bytes(b"before")
+    plan = ChangePlan((change(workspace, "a", b"after"), change(workspace, "b", b"after")))
+    rename = os.rename
+
+    def late(*words: object, **more: object) -> None:
+        rename(*words, **more)  # type: ignore[arg-type]
+        altered(tmp_path / "b")
+
+    monkeypatch.setattr(os, "rename", late)
+    with pytest.raises(WorkspaceError, match=r"^b has changed since .*; written before that: a$") as raised:
+        apply(plan, workspace)
+    assert not isinstance(raised.value, StaleChange)  # which says that nothing was written
+    assert ((tmp_path / "a").read_bytes(), (tmp_path / "b").read_bytes()) == (b"after", b"other")

@@ -26,11 +26,18 @@ def apply(plan: ChangePlan, workspace: Workspace) -> None:
 
     Raises:
         StaleChange: a file changed, appeared, vanished or moved since the plan was prepared.
-        WorkspaceError: a file cannot be written; its old content is intact.
+        WorkspaceError: a file cannot be written; its old content is intact. Those before it are written, and named.
     """
     locations = [_checked(change, workspace) for change in plan.changes]
+    written: list[str] = []
     for location, change in zip(locations, plan.changes, strict=True):
-        write_atomically(location, change.after, partial(_check_again, change, workspace))
+        try:
+            write_atomically(location, change.after, partial(_check_again, change, workspace))
+        except WorkspaceError as error:
+            if not written:
+                raise
+            raise WorkspaceError(f"{error.message}; written before that: {', '.join(written)}", error.hint) from error
+        written.append(change.name)
 
 
 def folder_of(location: Location) -> FolderIdentity:
