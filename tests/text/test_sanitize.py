@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tui_agent.text.sanitize import hidden_count, is_safe, sanitize
@@ -16,7 +16,8 @@ CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]"
 )
 ANY_TEXT = st.text(
-    st.characters(codec=None) | st.sampled_from("\x1b[]P\\\x07\x9b\x9c\r\n\t m;0\u200d\ufe0f\u0301\u0e49\u202e\u200b\ud800"),
+    st.characters(codec=None)
+    | st.sampled_from("\x1b[]P\\\x07\x9b\x9c\r\n\t m;0\u200d\ufe0f\u0301\u0e49\u202e\u200b\ud800"),
     max_size=80,
 )
 
@@ -62,7 +63,12 @@ def test_approval_never_holds_a_control_or_invisible_character(text):
     assert not re.search("[\u00a0\u00ad\u200b-\u200d\ufeff\U000e0000-\U000e007f]", shown)
 
 
-@given(ANY_TEXT, st.sampled_from(["output", "approval"]))
+@given(
+    ANY_TEXT | st.text("a \n\u0301\u0e49\ufe0f\ufe00\u200d\u200b\x1b[m\x9b\r\u202e"),
+    st.sampled_from(["output", "approval"]),
+)
+@example(" \ufe0f\u200d", "output")
+@example("x\u200d\ufe0f\u200d", "output")
 def test_sanitising_twice_changes_nothing_more(text, mode):
     once = sanitize(text, mode)
     assert sanitize(once, mode) == once

@@ -19,8 +19,8 @@ _INVISIBLE = (
 # Look like a space but are none.
 _ODD_SPACE = "\u00a0\u1680\u2000-\u200a\u202f\u205f\u2800\u3000"
 # What takes no place of its own: marks above and below a letter, generic ones and those of scripts that stack them
-# (Hebrew, Arabic, Syriac, Thaana, N'Ko, Thai, Lao, Tibetan), selectors of variants, joiners. No word has more than four in
-# a row; more run into the neighbouring lines.
+# (Hebrew, Arabic, Syriac, Thaana, N'Ko, Thai, Lao, Tibetan), selectors of variants, joiners. No word has more than four
+# in a row; more run into the neighbouring lines.
 _MARK = (
     "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\u302a-\u302d\u3099\u309a\ufe20-\ufe2f"
     "\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7"
@@ -28,8 +28,9 @@ _MARK = (
     "\u0ec8-\u0ece\u0f71-\u0f7e\u0f80-\u0f84\ufb1e\ufe00-\ufe0f\U000e0100-\U000e01ef\u200b-\u200d\u2060-\u2064\ufeff]"
 )
 
-# A joiner or variation selector with nothing before it to act on; programs disagree about the width of these.
-_STRAY = "\u200d(?<![^\\s\u200d]\u200d)|\ufe0f(?<![^\\s\u200d\ufe0f]\ufe0f)"
+# Joiners and variation selectors with nothing before them to act on, and what is too much behind one; programs disagree
+# about the width of these.
+_STRAY = "(?<!\\S)[\u200d\ufe0f]+|(?<=\u200d)[\u200d\ufe0f]+|(?<=\ufe0f)\ufe0f+"
 
 _SUSPECT = re.compile(f"[{_CONTROL}{_SEPARATOR}{_BIDI}]|{_MARK}{{5}}|{_STRAY}")
 # Without those that have a slash, or a blank behind no number: they are hardly in use, and the unfinished beginning of
