@@ -79,9 +79,66 @@ def test_escapes_that_are_read_are_read_right(allowed: str, command: str, covere
     assert (decide(command, Rules(allow=parse_rules([allowed])), SCENE).decision == "allow") is covered
 
 
-@pytest.mark.parametrize("command", ["cd src; ls", "cd src | ls", "cd src || ls", "cd src && ls; ls", "ls && cd src"])
-def test_a_change_of_directory_that_may_fail_asks(command: str) -> None:
-    assert "`cd DIR &&`" in decide(command, READING, SCENE).reasons[0]
+@pytest.mark.parametrize(
+    ("command", "decision"),
+    [
+        *(
+            (line, "allow")
+            for line in ("cd src; cat a", "cd src | ls", "cd src || ls", "cd src && ls; ls", "cd src && cd .. && cat a")
+        ),
+        *(
+            (line, "allow")
+            for line in ("ls && cd src", "ls; cd src && cat ../a", "cd src && ls | cat ../a && cat ../a")
+        ),
+        *(
+            (line, "ask")
+            for line in ("cd src; cat ../a", "cd src || cat ../a", "cd src && ls; cat ../a", "cd src | cat ../a")
+        ),
+        *(
+            (line, "ask")
+            for line in ("ls || cd src && cat ../a", "cd src && cd ..; cat ../a", "ls | cd src && cat ../a")
+        ),
+        *(
+            (line, "ask")
+            for line in ("cd src && cd /etc; ls", "cd && ls", "cd src x && ls", "cd src <a && ls", "cd ..; ls")
+        ),
+        ("cd a; cd b; cd c; cd d; ls", "ask"),
+    ],
+)
+def test_a_command_is_judged_in_every_place_where_it_may_run(command: str, decision: str) -> None:
+    assert decide(command, READING, SCENE).decision == decision
+
+
+def test_two_dots_are_judged_as_the_shell_and_as_the_system_read_them(tmp_path: Path) -> None:
+    """`cd link/..` leads to where the link stands; files of that name lie elsewhere too."""
+    for name in ("project/deep/er/x", "project/deep/x"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    project = tmp_path / "project"
+    (project / "link").symlink_to("deep/er")
+    (tmp_path / "outside").touch()
+    (project / "x").symlink_to(tmp_path / "outside")
+    scene = scene_of(project, [project])
+    assert decide("cat deep/x", READING, scene).decision == "allow"
+    for command in ("cd link/.. && cat x", "cd link && cd .. && cat x"):
+        assert "outside" in decide(command, READING, scene).reasons[0]
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="no git")
+def test_git_asks_where_a_repository_is_tracked_inside_another(tmp_path: Path) -> None:
+    """`git status` runs the filters of such a repository, though there is no `.gitmodules`."""
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    (tmp_path / "a.txt").touch()
+    scene = scene_of(tmp_path, [tmp_path])
+    make = (
+        "git init -q . && git add . && git -c user.name=a -c user.email=a@example.invalid commit -q --allow-empty -m x"
+    )
+    subprocess.run(["bash", "-c", make], cwd=inner, check=True)
+    subprocess.run(["bash", "-c", "git init -q . && git add a.txt"], cwd=tmp_path, check=True)
+    assert decide("git status", READING, scene).decision == "allow"
+    subprocess.run(["bash", "-c", "git -c advice.addEmbeddedRepo=false add inner"], cwd=tmp_path, check=True)
+    assert "submodules" in decide("git status", READING, scene).reasons[0]
 
 
 @pytest.mark.parametrize("length", [999, 2_400, 9_990])

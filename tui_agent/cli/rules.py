@@ -15,7 +15,7 @@ from tui_agent.permissions.read_only.verdict import Search
 from tui_agent.permissions.rules import Rule, RuleError, Rules, parse_rule
 from tui_agent.sandbox.environment import command_environment
 from tui_agent.sandbox.programs import find_program
-from tui_agent.workspace.git_config import has_submodules, list_config, tracked_files
+from tui_agent.workspace.git_config import has_submodules, holds_repositories, list_config, tracked_files
 
 
 def rules_from(loaded: LoadedSettings) -> Rules:
@@ -94,9 +94,10 @@ def _repository(directory: str, workspace: Path) -> str:
     git = find_program("git", workspace)
     if not git:
         return "there is no git outside the project"
-    if has_submodules(directory):
+    environment = command_environment(os.environ)
+    if has_submodules(directory) or holds_repositories(git, directory, environment):
         return "the repository has submodules, whose own settings git would heed"
-    listing = list_config(git, directory, command_environment(os.environ))
+    listing = list_config(git, directory, environment)
     if listing is None:
         return "the settings of the repository cannot be read"
     key = hazard(parse_config(listing))

@@ -6,6 +6,7 @@ from pathlib import PurePath
 from typing import Final, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tui_agent.permissions.approval import CommandPart
 from tui_agent.permissions.read_only.programs import judge
@@ -20,6 +21,8 @@ MOST_REASONS: Final = 8
 MOST_PATHS: Final = 300
 """Files that one line may name to be looked at."""
 LONGEST_PATH: Final = 4_096
+MOST_PLACES: Final = 6
+"""Directories in which one line may run."""
 READ_ONLY: Final = "read-only"
 
 # fmt: off
@@ -91,6 +94,7 @@ def _parts(script: Script, rules: Rules, scene: Scene) -> tuple[CommandPart, ...
     place = _Place(rules, scene)
     changed = ""
     for index, command in enumerate(script.commands):
+        place.come(command.after)
         if rule := _covering(command, rules):
             parts.append(CommandPart(command.text, f"allow: {rule.text}", network=rule.kind == "network"))
             changed = changed or (str(command.words[0]) if command.words[0] in _SHELL_STATE else "")
@@ -101,13 +105,14 @@ def _parts(script: Script, rules: Rules, scene: Scene) -> tuple[CommandPart, ...
         try:
             if changed:
                 raise Unproven(f"after `{changed}` it is not known what `{_short(command)}` does")
-            if index == 0 and (target := _entered(script)):
-                place.enter(target)
-            elif command.words[0] == "cd":
-                raise Unproven("where the rest runs is only known after one `cd DIR &&` at the beginning of it all")
+            if command.words[0] == "cd":
+                behind = script.commands[index + 1].after if index + 1 < len(script.commands) else ""
+                place.enter(_target(command), sure=command.after not in ("|", "||") and behind != "|")
             else:
                 place.check(_reads(command))
         except Unproven as error:
+            # What follows an unknown `cd` runs nobody knows where.
+            changed = changed or ("cd" if command.words[0] == "cd" else "")
             parts.append(CommandPart(command.text, reason=str(error)))
         else:
             parts.append(CommandPart(command.text, covered_by=READ_ONLY))
@@ -115,22 +120,42 @@ def _parts(script: Script, rules: Rules, scene: Scene) -> tuple[CommandPart, ...
 
 
 class _Place:
-    """Where the commands of a line run, and what they may read there."""
+    """Where the commands of a line may run, and what they may read there: in each of these places the same must hold.
+
+    A `cd` may fail, or not be reached; only what is joined to it by `&&` runs where it leads, and nowhere else.
+    """
 
     def __init__(self, rules: Rules, scene: Scene) -> None:
         self._rules = rules
         self._scene = scene
-        self._directory = scene.directory
+        self._here = [scene.directory]
+        self._ever = [scene.directory]
         self._paths = 0
         self._about_reading = any(rule.kind == "read" for rule in (*rules.allow, *rules.ask, *rules.deny))
 
-    def enter(self, target: str) -> None:
-        """Go there.
+    def come(self, after: str) -> None:
+        """Go on to a command behind this connection."""
+        if after in (";", "||"):
+            self._here = self._ever
+
+    def enter(self, target: str, sure: bool) -> None:
+        """Go there; `sure`: what is joined to it by `&&` runs nowhere else.
 
         Raises:
-            Unproven: it lies outside.
+            Unproven: it lies outside, or there are too many places by now.
         """
-        self._directory = self._inside(target, self._directory)
+        found = []
+        for directory in self._here:
+            self._inside(target, directory)
+            joined = str(PurePath(directory, target))
+            # The shell drops `..` with what stands before it; where it cannot go there it asks the system, which
+            # follows links first.
+            found += [os.path.normpath(joined), self._scene.resolve(joined)]
+            self._inside(found[-2], directory)
+        self._ever = list(dict.fromkeys([*self._ever, *found]))
+        self._here = list(dict.fromkeys(found)) if sure else self._ever
+        if len(self._ever) > MOST_PLACES:
+            raise Unproven("it changes the directory too often")
 
     def check(self, reads: Reads) -> None:
         """Look at what a command reads.
@@ -138,13 +163,14 @@ class _Place:
         Raises:
             Unproven: something of it lies outside, may hold secrets, or is none of the model's business by a rule.
         """
-        here = self._inside(reads.directory, self._directory) if reads.directory else self._directory
-        for path in reads.paths:
-            self._inside(path, here)
-        if reads.repository and (why := self._scene.repository(here)):
-            raise Unproven(why)
-        if reads.search and (found := self._scene.read_by(reads.search, here, lambda path: bool(self._held(path)))):
-            raise Unproven(f"it would read `{self._name(found)}`, which {self._held(found)}")
+        for place in self._here:
+            here = self._inside(reads.directory, place) if reads.directory else place
+            for path in reads.paths:
+                self._inside(path, here)
+            if reads.repository and (why := self._scene.repository(here)):
+                raise Unproven(why)
+            if reads.search and (found := self._scene.read_by(reads.search, here, lambda path: bool(self._held(path)))):
+                raise Unproven(f"it would read `{self._name(found)}`, which {self._held(found)}")
 
     def _inside(self, path: str, directory: str) -> str:
         """The real path."""
@@ -196,17 +222,16 @@ def _reads(command: SimpleCommand) -> Reads:
     words = literal_words(command)
     if words is None:
         raise Unproven(f"what `{_short(command)}` gets is only known when it runs")
-    return judge(words)
+    found = judge(words)
+    return replace(found, paths=(*found.paths, *command.inputs)) if command.inputs else found
 
 
-def _entered(script: Script) -> str:
-    """The directory of a `cd` at the beginning that all the rest depends on, or ""."""
-    first, *rest = script.commands
-    if len(first.words) != 2 or first.words[0] != "cd" or not first.words[1] or first.words[1].startswith("-"):
-        return ""
-    if not script.plain or (rest and rest[0].after != "&&"):  # in a pipe it would leave the others where they are
-        return ""
-    return first.words[1] if all(command.after in ("&&", "|") for command in rest) else ""
+def _target(command: SimpleCommand) -> str:
+    """Where a `cd` leads."""
+    target = command.words[1] if len(command.words) == 2 else None
+    if not target or target.startswith("-") or command.inputs:
+        raise Unproven("only `cd DIR` is known to be harmless")
+    return target
 
 
 def _within(path: str, root: str) -> bool:

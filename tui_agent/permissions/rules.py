@@ -51,7 +51,7 @@ class Rule(Struct, frozen=True):
     def covers(self, command: SimpleCommand) -> bool:
         """True when the command begins with these words, word by word, and does nothing else."""
         words = literal_words(command)
-        return words is not None and not command.discards and words[: len(self.words)] == self.words
+        return words is not None and not (command.discards or command.inputs) and words[: len(self.words)] == self.words
 
     def names(self, name: str) -> bool:
         """True when the pattern of a path or tool rule matches, as `compile_glob` has it."""

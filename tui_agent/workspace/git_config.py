@@ -10,6 +10,8 @@ from typing import Final
 
 _SECONDS: Final = 2.0
 _LISTED_BYTES: Final = 200_000
+_GITLINK: Final = b"160000 "
+"""The mode of a tracked repository."""
 
 
 def list_config(git: str, directory: str, environment: Mapping[str, str]) -> bytes | None:
@@ -57,6 +59,29 @@ def tracked_files(git: str, directory: str, paths: Sequence[str], environment: M
         timer.cancel()
         return [os.fsdecode(name) for name in listed.split(b"\0")[:-1]]
     return []
+
+
+def holds_repositories(git: str, directory: str, environment: Mapping[str, str]) -> bool:
+    """True when Git tracks a repository inside the one around a directory, as it does submodules, or when that cannot
+    be told. Takes milliseconds.
+
+    Git goes into such a repository to look for changes, and heeds its settings there; no `.gitmodules` is needed.
+    """
+    try:
+        done = subprocess.run(
+            [git, "--no-pager", "ls-files", "--stage", "-z", "--", ":/"],
+            cwd=directory,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return True
+    # Outside of any work tree Git ends with 128 and prints nothing.
+    return b"\0" + _GITLINK in b"\0" + done.stdout
 
 
 def has_submodules(directory: str) -> bool:

@@ -9,6 +9,8 @@ from msgspec.structs import replace
 from tui_agent.permissions.read_only.options import Options, operands, options
 from tui_agent.permissions.read_only.verdict import Reads, Search, Unproven
 
+# What stands behind the option in a word of its own is its value only where Git always takes it for one: `-U x` and
+# `--min-parents x` read the file x.
 _DIFF_LONG: Final = (
     "patch no-patch raw patch-with-raw patch-with-stat stat numstat shortstat summary name-only "
     "name-status cached staged "
@@ -16,10 +18,11 @@ _DIFF_LONG: Final = (
     "ignore-space-at-eol ignore-space-change ignore-all-space ignore-blank-lines function-context exit-code quiet "
     "no-ext-diff no-textconv merge-base text relative no-relative find-renames find-copies dirstat "
     "no-prefix cc combined-all-paths ignore-submodules "
-    "ignore-cr-at-eol ita-invisible-in-index indent-heuristic no-indent-heuristic color-moved abbrev stat submodule"
+    "ignore-cr-at-eol ita-invisible-in-index indent-heuristic no-indent-heuristic color-moved abbrev compact-summary "
+    "unified"
 )
 _DIFF_VALUED: Final = (
-    "unified diff-algorithm stat-width stat-name-width stat-count diff-filter word-diff-regex inter-hunk-context "
+    "diff-algorithm stat-width stat-name-width stat-count diff-filter word-diff-regex inter-hunk-context "
     "src-prefix dst-prefix line-prefix"
 )
 _LOG_LONG: Final = (
@@ -29,21 +32,24 @@ _LOG_LONG: Final = (
     "simplify-by-decoration ancestry-path parents children boundary no-walk regexp-ignore-case invert-grep all-match "
     "extended-regexp fixed-strings perl-regexp relative-date no-notes root clear-decorations no-patch pretty format "
     "pickaxe-all pickaxe-regex full-diff simplify-merges sparse dense left-only right-only cherry count "
-    "show-pulls exclude-first-parent-only"
+    "show-pulls exclude-first-parent-only min-parents max-parents not walk-reflogs reflog"
 )
 _LOG_VALUED: Final = (
     "max-count skip since after until before author committer grep date decorate-refs "
     "decorate-refs-exclude "
-    "min-parents max-parents glob exclude encoding"
+    "glob exclude encoding"
 )
-_DIFF: Final = options("abpuRswzW", "USG", _DIFF_LONG, _DIFF_VALUED, optional="MC")
+_DIFF: Final = options("abpuRswzW", "SG", _DIFF_LONG, _DIFF_VALUED, optional="MCU")
 _LOG: Final = options(
     "abpuRswzigEFPcmW",
-    "USGn",
+    "SGnL",
     f"{_DIFF_LONG} {_LOG_LONG}",
     f"{_DIFF_VALUED} {_LOG_VALUED}",
     numbers=True,
-    optional="MC",
+    optional="MCU",
+)
+_DIFF_TREE: Final = options(
+    "abpuRswzWrtcm", "SG", f"{_DIFF_LONG} no-commit-id root pretty format", _DIFF_VALUED, optional="MCU"
 )
 _STATUS: Final = options(
     "sbvz",
@@ -76,6 +82,7 @@ _GREP: Final = options(
     "extended-regexp fixed-strings basic-regexp perl-regexp quiet cached untracked break heading show-function "
     "function-context full-name column only-matching all-match and or not text null color",
     "max-depth after-context before-context context threads max-count",
+    free="e",
 )
 _CAT_FILE: Final = options("tspe")
 _SHOWN_SETTING: Final = re.compile(r"(?:user|core|init|branch|color|diff|merge|pull|push)\.[\w.-]+")
@@ -83,10 +90,14 @@ _SHOWN_SETTING: Final = re.compile(r"(?:user|core|init|branch|color|diff|merge|p
 
 def _reading(name: str, known: Options, *, most: int = 10_000) -> tuple[str, Callable[[Sequence[str]], Reads]]:
     def judge(words: Sequence[str]) -> Reads:
-        found = operands(f"git {name}", words, known)
+        lines: list[str] = []
+        found = operands(
+            f"git {name}", words, known, lambda option, value: lines.append(value) if option == "-L" else None
+        )
         if len(found) > most:
             raise Unproven(f"`git {name}` with {len(found)} operands is not known to be harmless")
-        return Reads(_paths_in(found), repository=True)
+        behind = [line.partition(":")[2] for line in lines]  # `-L 1,5:FILE`
+        return Reads(_paths_in((*found, *behind)), repository=True)
 
     return name, judge
 
@@ -127,21 +138,54 @@ def _verbs(name: str, *allowed: tuple[str, ...]) -> tuple[str, Callable[[Sequenc
 
 
 def _config(words: Sequence[str]) -> Reads:
-    if len(words) == 2 and words[0] == "--get" and _SHOWN_SETTING.fullmatch(words[1]):
+    rest = list(words[1:] if words and words[0] in ("--global", "--local") else words)
+    if len(rest) == 2 and rest[0] == "--get" and _SHOWN_SETTING.fullmatch(rest[1]):
+        return Reads(repository=True)
+    if rest in (["user.name"], ["user.email"]):
         return Reads(repository=True)
     raise Unproven("`git config` changes settings, or may show secrets")
 
 
 _ABOUT: Final = "contains no-contains merged no-merged points-at"
 _LISTS: Final = " ".join(f"--{name}" for name in _ABOUT.split())
+_BRANCHES: Final = _listing(
+    "branch",
+    options(
+        "avri",
+        "",
+        f"list all remotes verbose show-current no-color color no-abbrev abbrev column no-column {_ABOUT}",
+        "sort format",
+    ),
+    with_operands=f"--list {_LISTS}",
+)[1]
+_REMOTES: Final = _listing("remote", options("v", "", "verbose"))[1]
 
 
 def _stash(words: Sequence[str]) -> Reads:
-    if list(words) == ["list"]:
-        return Reads(repository=True)
-    if words and words[0] == "show":
-        return Reads(_paths_in(operands("git stash show", words[1:], _DIFF)), repository=True)
+    if words and words[0] in ("list", "show"):
+        known = _LOG if words[0] == "list" else _DIFF
+        return Reads(_paths_in(operands(f"git stash {words[0]}", words[1:], known)), repository=True)
     raise Unproven("this form of `git stash` is not known to be harmless")
+
+
+def _reflog(words: Sequence[str]) -> Reads:
+    shown = bool(words) and words[0] == "show"
+    found = operands("git reflog", words[shown:], _LOG)
+    if found and not shown:
+        raise Unproven("`git reflog` with a name is only known to be harmless behind `show`")
+    return Reads(_paths_in(found), repository=True)
+
+
+def _branch(words: Sequence[str]) -> Reads:
+    if list(words) == ["-l"]:  # with a name it made a branch before Git 2.20
+        return Reads(repository=True)
+    return _BRANCHES(words)
+
+
+def _remote(words: Sequence[str]) -> Reads:
+    if list(words) == ["show"] or (len(words) == 2 and words[0] == "get-url" and not words[1].startswith("-")):
+        return Reads(repository=True)
+    return _REMOTES(words)
 
 
 _COMMANDS: Final[Mapping[str, Callable[[Sequence[str]], Reads]]] = dict(
@@ -150,7 +194,15 @@ _COMMANDS: Final[Mapping[str, Callable[[Sequence[str]], Reads]]] = dict(
         _reading("diff", _DIFF),
         _reading("log", _LOG),
         _reading("show", _LOG),
-        _reading("shortlog", options("snec", "", "summary numbered email", "format since until author")),
+        _reading(
+            "shortlog",
+            options(
+                "snec",
+                "",
+                "summary numbered email committer all branches tags remotes merges no-merges format",
+                "since until author",
+            ),
+        ),
         _reading("blame", _BLAME),
         _reading("rev-parse", _REV_PARSE),
         _reading("rev-list", _LOG),
@@ -170,32 +222,27 @@ _COMMANDS: Final[Mapping[str, Callable[[Sequence[str]], Reads]]] = dict(
                 "match exclude candidates",
             ),
         ),
+        _reading("diff-tree", _DIFF_TREE),
+        _reading("diff-index", _DIFF),
+        _reading("cherry", options("v", "", "verbose abbrev")),
         _reading("merge-base", options("a", "", "all octopus is-ancestor independent")),
         _reading("name-rev", options("", "", "tags name-only always", "refs")),
         _reading("show-ref", options("ds", "", "heads tags head dereference hash abbrev")),
         _reading("for-each-ref", options("", "", "", "format sort count")),
         _reading("count-objects", options("vH", "", "verbose human-readable"), most=0),
         _reading("check-ignore", options("vqn", "", "verbose quiet no-index non-matching")),
-        _listing(
-            "branch",
-            options(
-                "avri",
-                "",
-                f"list all remotes verbose show-current no-color color no-abbrev abbrev {_ABOUT}",
-                "sort format",
-            ),
-            with_operands=f"--list {_LISTS}",
-        ),
+        ("branch", _branch),
         _listing(
             "tag",
             options("li", "", f"list no-column column color {_ABOUT}", "sort format", optional="n"),
             with_operands=f"--list -l {_LISTS}",
         ),
-        _listing("remote", options("v", "", "verbose")),
+        ("remote", _remote),
         ("stash", _stash),
-        _verbs("worktree", ("list",)),
-        _verbs("reflog", (), ("show",)),
-        _verbs("version", ()),
+        _verbs("worktree", ("list",), ("list", "--porcelain"), ("list", "-v")),
+        ("reflog", _reflog),
+        _verbs("symbolic-ref", ("HEAD",), ("--short", "HEAD"), ("-q", "HEAD"), ("-q", "--short", "HEAD")),
+        _verbs("version", (), ("--build-options",)),
         ("config", _config),
     )
 )

@@ -19,7 +19,8 @@ class Options(Struct, frozen=True):
     A long option may be given its value with `=`; in `long` that is right where GNU has an optional one. Of an
     `optional` letter the value, if there is one, is the rest of its word. Abbreviated long options are not understood,
     on purpose. With `numbers`, `-5` is an option too. `ordered`: an option behind an operand is not known to be one.
-    `apart`: a value is always a word of its own, and what stands behind its letter are more letters.
+    `apart`: a value is always a word of its own, and what stands behind its letter are more letters. `free`: letters of
+    `valued` that take any word for their value, one that looks like an option too.
     """
 
     flags: str = ""
@@ -30,6 +31,7 @@ class Options(Struct, frozen=True):
     optional: str = ""
     ordered: bool = False
     apart: bool = False
+    free: str = ""
 
 
 def options(
@@ -41,10 +43,12 @@ def options(
     optional: str = "",
     ordered: bool = False,
     apart: bool = False,
+    free: str = "",
 ) -> Options:
     """Options from strings; long ones by their names, with blanks between."""
     wholes = frozenset(long.split())
-    return Options(flags, valued, wholes, frozenset(long_valued.split()) - wholes, numbers, optional, ordered, apart)
+    valued_wholes = frozenset(long_valued.split()) - wholes
+    return Options(flags, valued, wholes, valued_wholes, numbers, optional, ordered, apart, free)
 
 
 def operands(program: str, words: Sequence[str], known: Options, given: Given | None = None) -> list[str]:
@@ -85,7 +89,7 @@ def _letters(program: str, letters: str, known: Options, waiting: list[str], giv
         if letter in known.valued:
             if rest and known.apart:
                 raise Unproven(f"`{program} -{letters}` can be read in two ways")
-            value = rest or _next(program, f"-{letter}", waiting)
+            value = rest or _next(program, f"-{letter}", waiting, any_word=letter in known.free)
         elif letter in known.optional:
             value = rest
         elif letter not in known.flags:
@@ -96,11 +100,13 @@ def _letters(program: str, letters: str, known: Options, waiting: list[str], giv
             return
 
 
-def _next(program: str, option: str, waiting: list[str]) -> str:
-    """The value of an option that stands in the next word; never something that could be an option itself."""
+def _next(program: str, option: str, waiting: list[str], any_word: bool = False) -> str:
+    """The value of an option that stands in the next word; without `any_word` never what could be an option itself."""
     if not waiting:
         raise Unproven(f"`{program} {option}` has no value")
     value = waiting.pop()
+    if any_word and value != "--":
+        return value
     if value.startswith("-") and value != "-" and not _NUMBER.fullmatch(value):
         raise Unproven(f"`{program} {option} {value}` can be read in two ways")
     return value

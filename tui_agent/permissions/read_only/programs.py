@@ -33,12 +33,13 @@ def _echo(_words: Sequence[str]) -> Reads:
     return Reads()
 
 
-_FORMAT: Final = re.compile(r"(?:[^%\\]|%%|%-?[0-9]*(?:\.[0-9]+)?[sdu]|\\[nt\\])*")
+_FORMAT: Final = re.compile(r"(?:[^%\\]|%%|%[-+ 0]?[0-9]*(?:\.[0-9]+)?[sdiuoxXfeEgGc]|\\[nt\\])*")
 
 
 def _printf(words: Sequence[str]) -> Reads:
     """A shell builtin that can set variables (`-v`, `%n`): only formats that cannot."""
-    if not words or words[0].startswith("-") or not _FORMAT.fullmatch(words[0]):
+    rest = words[1:] if words and words[0] == "--" else words
+    if not rest or (rest is words and words[0].startswith("-")) or not _FORMAT.fullmatch(rest[0]):
         raise Unproven("only plain formats of `printf` are known to be harmless")
     return Reads()
 
@@ -52,10 +53,19 @@ def _date(words: Sequence[str]) -> Reads:
 
 
 def _test(words: Sequence[str]) -> Reads:
-    """A shell builtin that evaluates what it is given (`-v`, `-eq`): only questions about one file."""
-    if len(words) == 2 and words[0] in ("-e", "-f", "-d", "-s", "-r", "-w", "-x", "-L", "-h"):
-        return Reads((words[1],))
+    """A shell builtin that evaluates what it is given (`-v`, `-eq`): only questions about one file or two texts."""
+    asked = words[1:] if words and words[0] == "!" else words
+    if len(asked) == 2 and asked[0] in ("-e", "-f", "-d", "-s", "-r", "-w", "-x", "-L", "-h"):
+        return Reads((asked[1],))
+    if (len(asked) == 2 and asked[0] in ("-n", "-z")) or (len(asked) == 3 and asked[1] in ("=", "==", "!=")):
+        return Reads()
     raise Unproven("only `test -f FILE` and the like are known to be harmless")
+
+
+def _bracket(words: Sequence[str]) -> Reads:
+    if not words or words[-1] != "]":
+        raise Unproven("`[` without `]` at its end is none")
+    return _test(words[:-1])
 
 
 def _names(words: Sequence[str]) -> Reads:
@@ -100,12 +110,38 @@ def _xxd(words: Sequence[str]) -> Reads:
     return Reads(tuple(waiting))
 
 
+def _ls(words: Sequence[str]) -> Reads:
+    """Without both `-R` and `-L`, which leave the folder by links; nor with a path for the value of an option: with
+    some programs of that name it has none."""
+    given: set[str] = set()
+    values: list[str] = []
+
+    def told(option: str, value: str) -> None:
+        given.add(option)
+        values.append(value)
+
+    found = operands("ls", words, _LS, told)
+    if not given.isdisjoint(("-R", "--recursive")) and not given.isdisjoint(("-L", "--dereference")):
+        raise Unproven("`ls` with these options follows links")
+    if any("/" in value or value.startswith(".") for value in values):
+        raise Unproven("it can be read in two ways what the value of an option of `ls` is")
+    return Reads(tuple(found))
+
+
 def _strings(words: Sequence[str]) -> Reads:
     if any(word.startswith("@") for word in words):
         raise Unproven("`strings` takes more words from a file after @")
     return Reads(tuple(operands("strings", words, _STRINGS)))
 
 
+_LS: Final = options(
+    "aAbBcCdfFgGhHiklLmnNopqQrRsStuUvxXZ1",
+    "ITw",
+    "all almost-all author escape ignore-backups directory classify file-type full-time group-directories-first "
+    "no-group human-readable si inode kibibytes dereference numeric-uid-gid literal hide-control-chars "
+    "quote-name reverse recursive size color zero context show-control-chars",
+    "block-size format hide indicator-style ignore quoting-style sort time time-style tabsize width",
+)
 _STRINGS: Final = options("afow", "nte", "all print-file-name", "bytes radix encoding", numbers=True)
 
 
@@ -126,18 +162,7 @@ _DIGESTS: Final = ("md5sum", "sha1sum", "sha224sum", "sha256sum", "sha384sum", "
 
 _TABLE: Final[Mapping[str, Judge]] = dict(
     (
-        _program(
-            "ls",
-            options(
-                "aAbBcCdfFgGhHiklLmnNopqQrRsStuUvxXZ1",
-                "ITw",
-                "all almost-all author escape ignore-backups directory classify file-type full-time "
-                "group-directories-first "
-                "no-group human-readable si inode kibibytes dereference numeric-uid-gid literal hide-control-chars "
-                "quote-name reverse recursive size color zero context show-control-chars",
-                "block-size format hide indicator-style ignore quoting-style sort time time-style tabsize width",
-            ),
-        ),
+        ("ls", _ls),
         _program(
             "cat",
             options(
@@ -214,12 +239,12 @@ _TABLE: Final[Mapping[str, Judge]] = dict(
         _program("stat", options("Lft", "c", "dereference file-system terse", "format printf")),
         _program(
             "file",
-            options("bihLNr0E", "F", "brief mime mime-type mime-encoding dereference no-dereference", "separator"),
+            options("bihkLNr0E", "F", "brief mime mime-type mime-encoding dereference no-dereference", "separator"),
         ),
         _program(
             "du",
             options(
-                "abcDHhklLmPsSx0",
+                "abcDHhklmPsSx0",
                 "dBt",
                 "all apparent-size bytes total human-readable si summarize one-file-system time",
                 "max-depth block-size threshold exclude",
@@ -237,7 +262,7 @@ _TABLE: Final[Mapping[str, Judge]] = dict(
         _program(
             "tree",
             options(
-                "adfilpsughDFqNQrtvxUcCnSA",
+                "adfipsughDFqNQrtvxUcCnSAJX",
                 "LIP",
                 "dirsfirst prune noreport du si gitignore",
                 "charset filelimit timefmt sort",
@@ -259,6 +284,15 @@ _TABLE: Final[Mapping[str, Judge]] = dict(
         ),
         *(_program(name, options("btz", "", "binary tag text zero")) for name in _DIGESTS),
         _program("cksum", options("")),
+        _program("sum", options("rs", "", "sysv")),
+        _program("base64", options("d", "w", "decode", "wrap")),
+        _program("base32", options("d", "w", "decode", "wrap")),
+        _program("shuf", options("z", "n", "zero-terminated", "head-count"), most=1),
+        _words_only(
+            "numfmt",
+            options("z", "d", "grouping header", "to from to-unit from-unit suffix padding round field format"),
+        ),
+        _words_only("factor", options("")),
         _program("fmt", options("cstu", "w", "crown-margin split-only tagged-paragraph uniform-spacing", "width")),
         _program("expand", options("i", "t", "initial", "tabs")),
         _program("unexpand", options("a", "t", "all first-only", "tabs")),
@@ -283,6 +317,7 @@ _TABLE: Final[Mapping[str, Judge]] = dict(
         _words_only("uptime", options("ps", "", "pretty since"), most=0),
         _words_only("free", options("bghklmtw", "", "human bytes mega giga total wide"), most=0),
         _words_only("tty", options("s"), most=0),
+        _words_only(":", options("")),
         _words_only("true", options("")),
         _words_only("false", options("")),
         ("echo", _echo),
@@ -290,6 +325,7 @@ _TABLE: Final[Mapping[str, Judge]] = dict(
         ("printf", _printf),
         ("date", _date),
         ("test", _test),
+        ("[", _bracket),
         ("which", _names),
         ("type", _names),
         ("command", _command),
@@ -307,6 +343,7 @@ _TABLE: Final[Mapping[str, Judge]] = dict(
         ("python", _version_word("--version", "-V")),
         ("python3", _version_word("--version", "-V")),
         ("node", _version_word("--version", "-v")),
+        *((name, _version_word("--version")) for name in ("bash", "cc", "cmake", "g++", "gcc", "make", "perl", "tar")),
     )
 )
 
@@ -320,4 +357,6 @@ def judge(words: Sequence[str]) -> Reads:
     program = _TABLE.get(words[0]) if words else None
     if program is None:
         raise Unproven(f"`{words[0] if words else ''}` is not known to be read-only")
+    if len(words) == 2 and words[1] in ("--help", "--version"):
+        return Reads()
     return program(words[1:])

@@ -9,7 +9,7 @@ _RUNS: Final = re.compile(
     r"""
     core\.(fsmonitor|pager|sshcommand|gitproxy|askpass|alternaterefscommand|attributesfile|worktree)
     | pager\..* | interactive\.difffilter
-    | diff\.external | diff\..*\.(command|textconv) | difftool\..* | merge\..*\.driver
+    | diff\.external | diff\.submodule | diff\..*\.(command|textconv) | difftool\..* | merge\..*\.driver
     | filter\..*\.(clean|smudge|process)
     | gpg\..*program | gpg\.program | log\.showsignature
     | submodule\..* | uploadpack\..* | remote\..*\.(uploadpack|receivepack|vcs) | protocol\..*allow

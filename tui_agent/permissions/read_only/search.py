@@ -17,6 +17,7 @@ _GREP: Final = options(
     "directories devices "
     "label",
     numbers=True,
+    free="e",
 )
 _RG: Final = options(
     "iSsvwxFPUcloqnNHIa0p",
@@ -30,6 +31,7 @@ _RG: Final = options(
     "maxdepth max-columns max-filesize "
     "threads encoding engine replace color colors sort sortr path-separator context-separator field-match-separator "
     "field-context-separator regex-size-limit dfa-size-limit",
+    free="e",
 )
 _TYPES: Final = {
     **{"py": "*.py*", "python": "*.py*", "js": "*.[cmj]*", "ts": "*.[cmt]*", "typescript": "*.[cmt]*", "rust": "*.rs"},

@@ -29,9 +29,10 @@ _EDITS: Final = "|".join(
     rf"s{end}{_pattern(end)}{end}{_plain(end)}{end}[gpiI0-9]*|y{end}{_plain(end)}{end}{_plain(end)}{end}"
     for end in map(re.escape, _DELIMITERS)
 )
-_PRINTS: Final = re.compile(
-    rf"(?:{_ADDRESS}(?:,(?:{_ADDRESS}|[+~][0-9]+))? *)?(?:! *)?(?:[pPdDnNgGhHx=l]|[qQ] *[0-9]*|{_EDITS})"
-)
+_WHERE: Final = rf"(?:{_ADDRESS}(?:,(?:{_ADDRESS}|[+~][0-9]+))? *)?(?:! *)?"
+# Labels and added text reach at least as far as is read here, so nothing behind them is more than it looks.
+_COMMAND: Final = rf"(?:[pPdDnNgGhHx=l]|[qQ](?: *[0-9]+)?|[bt](?: *[a-z]+)?|[aic] [^\\\n]++|{_EDITS})"
+_PRINTS: Final = re.compile(rf"(?:{_WHERE}\{{ *)?(?:{_WHERE}{_COMMAND}|:[a-z]+)? *(?:\}} *)*")
 
 
 def sed(words: Sequence[str]) -> Reads:
@@ -41,6 +42,8 @@ def sed(words: Sequence[str]) -> Reads:
     def given(option: str, value: str) -> None:
         if option in ("-e", "--expression"):
             scripts.append(value)
+        elif option == "-l" and not value.isdigit():  # it has no value in BSD, where the next word would be the script
+            raise Unproven(f"`sed -l {value}` can be read in two ways")
 
     found = operands("sed", words, _SED, given)
     if not scripts:
@@ -54,8 +57,9 @@ def sed(words: Sequence[str]) -> Reads:
 
 
 _AWK: Final = options("", "Fv", ordered=True)
-_AWK_REACHES: Final = re.compile(r"[<>|@`]|\\\n|system|getline|ENVIRON|PROCINFO|ARG[VC]|SYMTAB|FUNCTAB")
-"""Without any of these awk has no way to a program, a file or the environment."""
+_AWK_REACHES: Final = re.compile(r"[@`]|\\\n|system|getline|ENVIRON|PROCINFO|ARG[VC]|SYMTAB|FUNCTAB")
+"""Without any of these, and `>` and `|` behind `print`, awk has no way to a program, a file or the environment."""
+_AWK_STRING: Final = re.compile(r"\"(?:[^\"\\\n]|\\[^\n])*\"")
 _FIELD: Final = r"(?:NR|NF|FNR|\$(?:NF|[0-9]+)|length)"
 _CONDITION: Final = (
     rf"!?(?:/{_pattern('/')}/|{_FIELD} *(?:[=!<>]=|[<>]|!?~) *(?:[0-9.]+|\"[^\"\\\n]*\"|/{_pattern('/')}/))"
@@ -67,11 +71,33 @@ _AWK_PRINTS: Final = re.compile(
 )
 
 
+def _only_compares(program: str) -> bool:
+    """True when every `>` of an awk program compares: it stands outside all braces, or in brackets without `print`.
+
+    (`for (;; print > "x")` has one in brackets.) Where a slash may begin a pattern, or a comment begins, it is not
+    known what is text; nor where a single `|` pipes.
+    """
+    code = _AWK_STRING.sub(" ", program)
+    if not set("|>").intersection(program):
+        return True
+    if set('"/#\\').intersection(code) or "|" in code.replace("||", " "):
+        return False
+    braces = brackets = 0
+    for at, character in enumerate(code):
+        braces += (character == "{") - (character == "}")
+        brackets += (character == "(") - (character == ")")
+        if braces < 0 or brackets < 0:
+            return False
+        if (character == ">" and braces and not brackets) or (brackets and code.startswith("print", at)):
+            return False
+    return True
+
+
 def awk(words: Sequence[str]) -> Reads:
-    """Programs without a way out, or of conditions and one `print`: `>` and `|` write and run, but not in those."""
+    """Programs without a way out: with `print`, `>` writes and `|` runs; anywhere else they do not."""
     found = operands("awk", words, _AWK)
     program = found[0].strip() if found else ""
-    if not program or (_AWK_REACHES.search(program) and not _AWK_PRINTS.fullmatch(program)):
+    if not program or _AWK_REACHES.search(program) or not (_only_compares(program) or _AWK_PRINTS.fullmatch(program)):
         raise Unproven("only `awk` programs that print are known to be harmless")
     return Reads(tuple(found[1:]))
 
@@ -80,16 +106,32 @@ _JQ: Final = options(
     "rcSesMajCnR",
     "",
     "raw-output compact-output sort-keys exit-status slurp monochrome-output ascii-output tab color-output "
-    "null-input raw-input join-output",
+    "null-input raw-input join-output stream seq",
+    "indent",
 )
 _JQ_REACHES: Final = re.compile(
-    r"\b(?:env|import|include|inputs?|modulemeta|debug|stderr|halt\w*|get_search_list)\b|ENV|\$__"
+    r"(?<!\.)\b(?:env|import|include|inputs?|modulemeta|debug|stderr|halt\w*|get_search_list)\b|ENV|\$__"
 )
+
+
+def _without_values(words: Sequence[str]) -> list[str]:
+    """The words without `--arg NAME VALUE` and `--argjson NAME VALUE`."""
+    rest = list(words)
+    kept: list[str] = []
+    while rest:
+        word = rest.pop(0)
+        if word == "--":
+            return [*kept, word, *rest]
+        if word in ("--arg", "--argjson") and len(rest) >= 2:
+            rest = rest[2:]
+        else:
+            kept.append(word)
+    return kept
 
 
 def jq(words: Sequence[str]) -> Reads:
     """Filters without the environment, modules and further input; jq itself writes no file and runs nothing."""
-    found = operands("jq", words, _JQ)
+    found = operands("jq", _without_values(words), _JQ)
     if not found or _JQ_REACHES.search(found[0]):
         raise Unproven("this `jq` filter reaches beyond the files it is given")
     return Reads(tuple(found[1:]))

@@ -13,13 +13,15 @@ class SimpleCommand(Struct, frozen=True):
 
     `text` is how it is written. A word is None where it is not known before the command runs. `discards` is true when
     output goes to /dev/null or to another output of the command, which changes nothing. `after` is what connects it to
-    the command before it (`;`, `&&`, `||`, `|`); empty for the first, and where that was not looked at.
+    the command before it (`;`, `&&`, `||`, `|`); empty for the first, and where that was not looked at. `inputs` are
+    the files that it is given by `<`.
     """
 
     text: str
     words: tuple[str | None, ...]
     discards: bool = False
     after: str = ""
+    inputs: tuple[str, ...] = ()
 
 
 class Script(Struct, frozen=True):

@@ -25,6 +25,7 @@ _PLAIN: Final = frozenset(
         *("program", "list", "pipeline", "command", "command_name", "word", "number"),
         *("string", "string_content", "raw_string", "concatenation", "redirected_statement", "file_redirect"),
         *("file_descriptor", "&&", "||", "|", ";", "\n", '"', ">", ">>", ">&", "&>", "&>>", "<", "$"),
+        *("test_command", "unary_expression", "binary_expression", "test_operator", "[", "]", "!", "=", "!="),
     }
 )
 
@@ -112,7 +113,7 @@ class Tree:
         for node in self._nodes():
             if node.type not in _PLAIN or node.is_missing:
                 return False
-            found += node.type == "command"
+            found += node.type in ("command", "test_command")
         return found == len(commands)
 
     def meanings(self) -> tuple[str, ...]:

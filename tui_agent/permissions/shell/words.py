@@ -28,8 +28,10 @@ _QUOTED: Final = re.compile(r'"((?:[^"\\$`]|\\[^\n]|\$(?=["|) ]))*)"')
 _ESCAPED: Final = re.compile(r'\\([$`"\\])')
 # A word of its own, as `find` takes it; and what Git takes, in braces that hold neither a comma nor dots.
 _ESCAPED_WORD: Final = re.compile(r"\\?(!)(?=[ \t])|\\([()])(?=[ \t\n;&|]|\Z)")
-_REFLOG: Final = re.compile(r"@\{[0-9A-Za-z-]+\}")
+_REFLOG: Final = re.compile(r"@\{[0-9A-Za-z-]+\}|\^\{[a-z]*\}")
+_BRACKET: Final = re.compile(r"[\[\]](?=[ \t\n;&|]|\Z)")
 _ENDS_WORD: Final = frozenset(" \t\n|&;()<>")
+_AFTER_INPUT: Final = frozenset({"<", ">", "(", "&"})
 _ASSIGNS: Final = re.compile(r"[A-Za-z_][A-Za-z_0-9]*\+?=")
 # fmt: off
 _RESERVED: Final = frozenset(
@@ -90,6 +92,7 @@ class _Reader:
         start = self.at
         end = start
         words: list[str] = []
+        inputs: list[str] = []
         discards = False
         while True:
             self.blanks()
@@ -97,17 +100,27 @@ class _Reader:
                 self.at = end = found.end()
                 discards = True
                 continue
+            if words and self.peek() == "<" and self.text[self.at + 1 : self.at + 2] not in _AFTER_INPUT:
+                self.at += 1
+                self.blanks()
+                inputs.append(self.word(first=False))
+                end = self.at
+                continue
             if self.at == len(self.text) or self.peek() in _ENDS_WORD:
                 break
-            words.append(self.word(first=not words))
+            words.append(self.word(first=not words, closing=words[:1] == ["["]))
             end = self.at
         if not words:
             raise NotPlain("a command is missing")
-        return SimpleCommand(self.text[start:end], tuple(words), discards, after)
+        return SimpleCommand(self.text[start:end], tuple(words), discards, after, tuple(inputs))
 
-    def word(self, first: bool) -> str:
+    def word(self, first: bool, closing: bool = False) -> str:
+        """The word that stands here; `closing`: a `]` may be one."""
         text = self.text
         start = self.at
+        if (first or closing) and _BRACKET.match(text, start) and (text[start] == "[") is first:
+            self.at += 1
+            return text[start]
         if not first and (found := _ESCAPED_WORD.match(text, start)):
             self.at = found.end()
             return found[1] or found[2]
@@ -115,7 +128,7 @@ class _Reader:
         while self.at < len(text) and (character := text[self.at]) not in _ENDS_WORD:
             if character in "'\"":
                 parts.append(self.quoted(character))
-            elif character == "@" and (found := _REFLOG.match(text, self.at)):
+            elif character in "@^" and (found := _REFLOG.match(text, self.at)):
                 parts.append(found[0])
                 self.at = found.end()
             elif character in _WHY and not self._is_inert(character, start):
@@ -124,6 +137,8 @@ class _Reader:
                 parts.append(character)
                 self.at += 1
         written = text[start : self.at]
+        if not written:
+            raise NotPlain("a word is missing")
         if first and (written in _RESERVED or _ASSIGNS.match(written)):
             raise NotPlain(f"`{written}` is a word of the shell's own grammar")
         if self.peek() in ("<", ">") and written.isdigit():
@@ -146,13 +161,14 @@ class _Reader:
     def _is_inert(self, character: str, start: int) -> bool:
         """A tilde inside a word names no home directory (`HEAD~1`); it does at the start, and behind `=` and `:`."""
         before = self.text[self.at - 1] if self.at > start else ""
-        return character == "~" and (before.isalnum() or before in ("^", "~", "_")) and before.isascii()
+        return character == "~" and (before.isalnum() or before in ("^", "~", "_", "@")) and before.isascii()
 
 
 def plain_commands(text: str) -> list[SimpleCommand]:
     """The simple commands of a line; all their words are known.
 
     Raises:
-        NotPlain: the line has anything but words, quotes, `;`, `&&`, `||`, `|`, newlines, and output thrown away.
+        NotPlain: the line has anything but words, quotes, `;`, `&&`, `||`, `|`, newlines, `< FILE`, and output thrown
+            away.
     """
     return _Reader(text).script()
