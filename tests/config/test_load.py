@@ -461,5 +461,7 @@ def test_changes_are_told_key_by_key(layers: Layers) -> None:
     assert "providers.ollama.timeout: 60 → 120.5" in changes
     assert "providers.ollama.models: [] → [a, b]" in changes
     assert "ui.theme: slate → ember" in changes
-    assert "providers.mine.base_url: http://a/ → nothing" in changes
+    assert "providers.mine: gone" in changes
+    assert len(changes) == 4
+    assert "providers.mine: new, at http://a/" in describe_changes(new, old)
     assert describe_changes(new, new) == ()
