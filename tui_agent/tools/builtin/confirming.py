@@ -3,16 +3,18 @@
 `rg` walks by names. Between reading a directory and opening what is in it a name may have become a link to outside.
 """
 
+import os
 import stat
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import NamedTuple
 
 from tui_agent.conversation.errors import WorkspaceError
 from tui_agent.tools.builtin.finder import LINE_CHARACTERS, FileRows, Row
 from tui_agent.tools.builtin.python_search import transcoded
 from tui_agent.workspace.files import read_regular
-from tui_agent.workspace.paths import Location, mode_beneath
+from tui_agent.workspace.paths import Location, open_parent
 
 
 class Confirmed(NamedTuple):
@@ -22,17 +24,24 @@ class Confirmed(NamedTuple):
     left_out: int
 
 
-def is_kind(start: Location, name: str, kind: int) -> bool:
-    """True when `name` below `start` is a thing of this kind (`stat.S_IFREG`…), reached without a link."""
-    try:
-        return stat.S_IFMT(mode_beneath(replace(start, path=start.path / name))) == kind
-    except (OSError, WorkspaceError):
-        return False
-
-
 def confirm_names(start: Location, names: Sequence[str]) -> list[str]:
-    """Those that are regular files below `start`. Blocks: about 30 µs for each."""
-    return [name for name in names if is_kind(start, name, stat.S_IFREG)]
+    """Those that are regular files below `start`. Blocks: about 20 µs for each directory and 3 µs for each name."""
+    there: list[str] = []
+    for folder, group in groupby(names, lambda name: name.rpartition("/")[0]):
+        inside = list(group)
+        try:
+            with open_parent(replace(start, path=start.path / inside[0])) as directory:
+                there += [name for name in inside if _is_file(directory, name[len(folder) :].lstrip("/"))]
+        except (OSError, WorkspaceError):
+            continue  # the directory has gone, or has become a link
+    return there
+
+
+def _is_file(directory: int, name: str) -> bool:
+    try:
+        return stat.S_ISREG(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
+    except OSError:
+        return False
 
 
 def confirm_rows(start: Location, files: Sequence[FileRows]) -> Confirmed:
