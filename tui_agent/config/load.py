@@ -124,9 +124,8 @@ def flatten(settings: Settings) -> dict[str, object]:
 def describe_changes(old: Settings, new: Settings) -> tuple[str, ...]:
     """What differs, one line a key: `providers.ollama.timeout: 60 → 120`; a provider that came or went is one line."""
     before, after = flatten(old), flatten(new)
-    lines = []
-    for name in [name for name in new.providers if name not in old.providers]:
-        lines.append(f"providers.{name}: new, at {shown(new.providers[name].base_url)}")
+    came = [(name, provider) for name, provider in new.providers.items() if name not in old.providers]
+    lines = [f"providers.{name}: new, at {shown(provider.base_url)}" for name, provider in came]
     lines += [f"providers.{name}: gone" for name in old.providers if name not in new.providers]
     moved = tuple(f"providers.{name}." for name in old.providers.keys() ^ new.providers.keys())
     for key in [*after, *(key for key in before if key not in after)]:
