@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from tui_agent.workspace.changes import ChangePlan, FileChange
 from tui_agent.workspace.diff import (
     FileDiff,
-    apply_hunks,
+    Hunk,
     diff_change,
     diff_plan,
     diff_texts,
@@ -19,6 +20,7 @@ from tui_agent.workspace.diff import (
     split_lines,
     unified,
 )
+from tui_agent.workspace.hunks import Choice, assemble
 
 LINE = st.sampled_from(["a", "b", "c", "  a", "", "x\r", "\f", "p\u2028q", "é", "\u202e", "{", "}"])
 TEXT = st.builds(
@@ -30,6 +32,10 @@ TEXT = st.builds(
 
 def change(before: bytes | None, after: bytes, name: str = "src/a.py", match: str = "") -> FileChange:
     return FileChange(f"/project/{name}", name, before, after, None, match)
+
+
+def apply_hunks(before: str, hunks: Sequence[Hunk], accepted: set[int]) -> str:
+    return assemble(before, hunks, [Choice(index in accepted) for index in range(len(hunks))])
 
 
 def whole(diff: FileDiff) -> set[int]:

@@ -6,8 +6,7 @@ text joined again are exactly that text.
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Literal
 
@@ -116,7 +115,7 @@ def diff_change(change: FileChange) -> FileDiff:
         elif "other" in ways:
             notes.append("becomes UTF-8" if ways[0] == "other" else "is no longer UTF-8")
     hunks = diff_texts(before, after)
-    added, removed = _counts(hunks)
+    added, removed = count_sides(hunks)
     kind: Kind = "modified"
     if encoding == "binary":
         kind = "binary"
@@ -125,7 +124,7 @@ def diff_change(change: FileChange) -> FileDiff:
     elif old and removed == len(split_lines(before)):
         kind = "overwritten"
     if encoding != "binary":
-        notes += _text_notes(before, after)
+        notes += text_notes(before, after)
     return FileDiff(change.name, kind, encoding, before, after, hunks, added, removed, tuple(notes))
 
 
@@ -133,22 +132,6 @@ def diff_texts(before: str, after: str, context: int = CONTEXT) -> tuple[Hunk, .
     """The hunks that turn `before` into `after`, each with up to `context` unchanged lines around it."""
     old, new = split_lines(before), split_lines(after)
     return tuple(_hunks(old, new, changed_stretches(old, new), context))
-
-
-def apply_hunks(before: str, hunks: Sequence[Hunk], accepted: AbstractSet[int]) -> str:
-    """`before` with the hunks whose index is in `accepted`; the hunks must be the ones made from `before`."""
-    old = split_lines(before)
-    parts: list[str] = []
-    done = 0
-    for index, hunk in enumerate(hunks):
-        if index not in accepted:
-            continue
-        start = hunk.old_start - 1 if hunk.old_lines else hunk.old_start
-        parts += old[done:start]
-        parts += (row.line for row in hunk.rows if row.side != "removed")
-        done = start + hunk.old_lines
-    parts += old[done:]
-    return "".join(parts)
 
 
 def unified(diff: FileDiff, limit_lines: int, limit_columns: int = 2_000) -> str:
@@ -202,7 +185,8 @@ def _reading(data: bytes) -> Literal["ascii", "utf-8", "other", "binary"]:
     return "utf-8"
 
 
-def _text_notes(before: str, after: str) -> Iterator[str]:
+def text_notes(before: str, after: str) -> Iterator[str]:
+    """Facts about line endings, marks and ends of two texts."""
     old, new = line_ending(before), line_ending(after)
     if old and new and old != new:
         yield f"line endings change from {old} to {new}"
@@ -264,7 +248,8 @@ def _hunks(old: list[str], new: list[str], changes: list[Stretch], context: int)
         yield Hunk(start_old + bool(old_lines), old_lines, start_new + bool(new_lines), new_lines, tuple(rows), heading)
 
 
-def _counts(hunks: Sequence[Hunk]) -> tuple[int, int]:
+def count_sides(hunks: Iterable[Hunk]) -> tuple[int, int]:
+    """Lines added and removed."""
     sides = Counter(row.side for hunk in hunks for row in hunk.rows)
     return sides["added"], sides["removed"]
 
