@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tui_agent.agent.turn import TurnOptions
     from tui_agent.conversation.events import Mode, Record
     from tui_agent.permissions.approval import Approver
+    from tui_agent.permissions.permitted import Permit
     from tui_agent.providers.discovery import NothingToStart, StartChoice
     from tui_agent.providers.embedded.download import PullProgress
     from tui_agent.providers.protocol import LLMProvider, ProbeResult
@@ -496,6 +497,20 @@ class Engine:
         from tui_agent.permissions.policy import mode_available
 
         return mode_available(mode, self.session.executor.sandbox)
+
+    def permits(self, mode: "Mode") -> "tuple[Permit, ...]":
+        """What happens unasked, asks and is refused in a mode, as things are now."""
+        from tui_agent.permissions.permitted import permitted
+
+        executor = self.session.executor
+        return permitted(
+            mode,
+            replace(self._rules, read_only=True) if executor.lets_reading_run else self._rules,
+            executor.sandbox.describe() if executor.sandbox.on else "",
+            commands=executor.allows_commands,
+            grants=executor.grants.given(),
+            directory=str(self.directory),
+        )
 
     async def aclose(self) -> None:
         """Stop what still runs and close connections and log."""

@@ -1,8 +1,9 @@
 """What runs, what asks and what is refused; and what the user has allowed for the rest of the session."""
 
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from tui_agent.conversation.events import Mode
@@ -93,6 +94,9 @@ class RulePolicy:
         found = decide(access.command, self.rules, scene)
         if found.decision == "deny":
             return Refuse(found.reasons[0])
+        if self.mode == "plan":  # what only reads is not refused for being named by a rule
+            rules = tuple(rule for rule in self.rules.allow if rule.kind not in ("command", "network"))
+            found = decide(access.command, replace(self.rules, allow=rules), scene)
         reads = found.decision == "allow" and all(part.covered_by == READ_ONLY for part in found.parts)
         if self.mode == "plan":
             return Allow(READ_ONLY, _READING) if reads and not access.background else Refuse(PLAN_MODE)
@@ -158,6 +162,28 @@ def mode_available(mode: Mode, sandbox: Sandbox = _NO_SANDBOX) -> str:
     return f"auto needs a sandbox, and {sandbox.reason or 'there is none'}"
 
 
+class Grant(Struct, frozen=True):
+    """What the user allowed for the rest of the session: this command in a directory, or writes to this file."""
+
+    kind: Literal["command", "write"]
+    what: str
+    directory: str = ""
+    terms: Terms = _PLAIN_TERMS
+
+    def access(self, sandbox: str) -> Access:
+        """What it is a yes to, where commands run in `sandbox`."""
+        if self.kind == "command":
+            return CommandAccess(self.what, self.directory, 1.0, sandbox=sandbox, network=self.terms.network)
+        return WriteAccess(ChangePlan((FileChange(self.what, self.what, None, b"", None),)))
+
+    def describe(self, directory: str) -> str:
+        """It in words, for someone who works in `directory`."""
+        if self.kind == "write":
+            return f"writes to {self.what.removeprefix(directory.rstrip('/') + '/')}"
+        place = "" if self.directory == directory else f" in {self.directory}"
+        return f"{self.what}{place}{', with network' if self.terms.network else ''}"
+
+
 @dataclass(slots=True)
 class SessionGrants:
     """What the user allowed for the rest of the session: exact commands, writes to single files, and, with `reading`,
@@ -170,6 +196,13 @@ class SessionGrants:
         """Allow the like of this access from now on, on these terms, if it is something that can be granted."""
         if key := _grant_key(access):
             self._given[key] = terms
+
+    def given(self) -> tuple[Grant, ...]:
+        """All of them, oldest first, but for `reading`."""
+        return tuple(
+            Grant("write", key[1]) if key[0] == "write" else Grant("command", key[1], key[2], terms)
+            for key, terms in self._given.items()
+        )
 
     def covers(self, access: Access) -> bool:
         """True when the like of it was allowed."""

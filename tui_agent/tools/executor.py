@@ -108,6 +108,16 @@ class ToolExecutor:
         return self._desk.background
 
     @property
+    def allows_commands(self) -> bool:
+        """False when every command is refused."""
+        return self._allow_commands
+
+    @property
+    def grants(self) -> SessionGrants:
+        """What the user allowed for as long as this executor is there."""
+        return self._grants
+
+    @property
     def lets_reading_run(self) -> bool:
         """True when the user let commands that provably only read run unasked, which holds as long as this executor."""
         return self._grants.reading

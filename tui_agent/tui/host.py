@@ -12,6 +12,7 @@ from tui_agent.conversation.events import Mode, Record
 if TYPE_CHECKING:  # the engine is imported after the first paint
     from tui_agent.agent.session import Session
     from tui_agent.permissions.approval import Approver
+    from tui_agent.permissions.permitted import Permit
     from tui_agent.providers.discovery import NothingToStart, StartChoice
     from tui_agent.providers.embedded.download import PullProgress
     from tui_agent.providers.protocol import LLMProvider, ProbeResult
@@ -98,6 +99,10 @@ class Host(Protocol):
 
     def mode_problem(self, mode: Mode) -> str:
         """Why a mode cannot be chosen; empty when it can."""
+        ...
+
+    def permits(self, mode: Mode) -> "tuple[Permit, ...]":
+        """What happens unasked, asks and is refused in a mode, as things are now."""
         ...
 
     async def project_files(self, typed: str) -> list[str]:
