@@ -31,7 +31,7 @@ PROGRAMS = shlex.split(
     """
     ls cat head tail wc nl tac cut paste sort uniq od cmp diff stat file du readlink md5sum tr seq date printf
     echo test sed find grep rg which expr basename hostname tee touch rm mv cp dd sh env xargs awk python3 tar
-    ln mkdir split
+    ln mkdir split jq base64 base32 shuf numfmt sum factor [ printf comm join fold column strings xxd
     """,
     posix=False,
 )
@@ -39,7 +39,8 @@ WORDS = shlex.split(
     """
     a.txt b.txt src . data.csv HEAD topic v1 PWNED x.sh main 1 2 HEAD:a.txt src/main.c - +%Y 0101 s/a/b/ 1p
     '1w PWNED' 'p;w PWNED' 1,3p 's/x/touch PWNED/e' -name -type f '*.c' '%h %s' %s %n x -- HEAD..topic new
-    list show pop -delete -exec -fprint -ok -fls -print -printf -newer -prune -quit -maxdepth
+    list show pop -l ] = '{p;q}' '{if ($1 > 3) print > "PWNED"}' 'NR>2' '/1/{w PWNED' .a --arg
+    -delete -exec -fprint -ok -fls -print -printf -newer -prune -quit -maxdepth
     """,
     posix=False,
 )
@@ -49,7 +50,7 @@ LONG = shlex.split(
     orderfile edit unset add force create-reflog move copy list all format sort color stat patch cached
     name-only follow verbose quiet recursive regexp max-count lines bytes unique reverse check porcelain short
     branches pretty abbrev-ref show-current open-files-in-pager upload-pack no-index write-out
-    temporary-directory debug
+    temporary-directory debug unified min-parents submodule help version decode random-source show-toplevel
     """,
     posix=False,
 )
@@ -80,7 +81,7 @@ def composed(dice: random.Random) -> str:
         return " ".join([*start, *(word() for _ in range(dice.randint(0, 4)))])
 
     line = dice.choice((" && ", " | ", "; ", " || ")).join(command() for _ in range(1 if dice.random() < 0.8 else 2))
-    return line + dice.choice(("", "", "", " 2>&1", " > /dev/null", " > PWNED", " &"))
+    return line + dice.choice(("", "", "", " 2>&1", " > /dev/null", " > PWNED", " &", " < a.txt"))
 
 
 def state_of(root: Path) -> dict[str, object]:
@@ -228,6 +229,8 @@ def test_no_options_at_all_means_only_operands() -> None:
             "awk '{system(1)}' a",
             "awk -f x a",
             "jq env a",
+            "jq --indent --arg . b . 5",
+            "jq --indent --arg . b 5 .",
             "jq -f x",
         ),
     ],

@@ -191,6 +191,8 @@ def test_a_question_says_that_the_command_only_reads() -> None:
         ("write(/etc/**)", "inside"),
         ("read(../x)", "inside"),
         ("a 'b", "a rule is the first words"),
+        ("cat < a.txt", "redirection"),
+        ("npm test 2>/dev/null", "redirection"),
     ],
 )
 def test_what_is_no_rule_says_why(text: str, said: str) -> None:

@@ -131,6 +131,7 @@ class _Place:
         self._here = [scene.directory]
         self._ever = [scene.directory]
         self._paths = 0
+        self._hazards: dict[str, str] = {}
         self._about_reading = any(rule.kind == "read" for rule in (*rules.allow, *rules.ask, *rules.deny))
 
     def come(self, after: str) -> None:
@@ -167,10 +168,15 @@ class _Place:
             here = self._inside(reads.directory, place) if reads.directory else place
             for path in reads.paths:
                 self._inside(path, here)
-            if reads.repository and (why := self._scene.repository(here)):
+            if reads.repository and (why := self._hazard(here)):
                 raise Unproven(why)
             if reads.search and (found := self._scene.read_by(reads.search, here, lambda path: bool(self._held(path)))):
                 raise Unproven(f"it would read `{self._name(found)}`, which {self._held(found)}")
+
+    def _hazard(self, directory: str) -> str:
+        if directory not in self._hazards:
+            self._hazards[directory] = self._scene.repository(directory)
+        return self._hazards[directory]
 
     def _inside(self, path: str, directory: str) -> str:
         """The real path."""

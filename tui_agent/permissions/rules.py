@@ -131,8 +131,15 @@ def _command_words(body: str) -> tuple[str, ...]:
     body = body.removesuffix(" *")
     script = analyse(body)
     words = literal_words(script.commands[0]) if len(script.commands) == 1 else None
-    if not script.plain or words is None:
-        why = script.obstacles[0] if script.obstacles else "it has several commands"
+    redirected = any(command.discards or command.inputs for command in script.commands)
+    if not script.plain or words is None or redirected:
+        why = (
+            script.obstacles[0]
+            if script.obstacles
+            else "it has a redirection"
+            if redirected
+            else "it has several commands"
+        )
         raise RuleError(f"`{body}`: a rule is the first words of one command ({why})")
     return words
 

@@ -123,7 +123,7 @@ def _ls(words: Sequence[str]) -> Reads:
     found = operands("ls", words, _LS, told)
     if not given.isdisjoint(("-R", "--recursive")) and not given.isdisjoint(("-L", "--dereference")):
         raise Unproven("`ls` with these options follows links")
-    if any("/" in value or value.startswith(".") for value in values):
+    if any("/" in value or value == ".." for value in values):
         raise Unproven("it can be read in two ways what the value of an option of `ls` is")
     return Reads(tuple(found))
 

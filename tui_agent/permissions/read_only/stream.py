@@ -107,7 +107,6 @@ _JQ: Final = options(
     "",
     "raw-output compact-output sort-keys exit-status slurp monochrome-output ascii-output tab color-output "
     "null-input raw-input join-output stream seq",
-    "indent",
 )
 _JQ_REACHES: Final = re.compile(
     r"(?<!\.)\b(?:env|import|include|inputs?|modulemeta|debug|stderr|halt\w*|get_search_list)\b|ENV|\$__"
@@ -115,7 +114,8 @@ _JQ_REACHES: Final = re.compile(
 
 
 def _without_values(words: Sequence[str]) -> list[str]:
-    """The words without `--arg NAME VALUE` and `--argjson NAME VALUE`."""
+    """The words without `--arg NAME VALUE`, `--argjson NAME VALUE` and `--indent NUMBER`, in their order: any of them
+    could stand for a value of another."""
     rest = list(words)
     kept: list[str] = []
     while rest:
@@ -124,6 +124,8 @@ def _without_values(words: Sequence[str]) -> list[str]:
             return [*kept, word, *rest]
         if word in ("--arg", "--argjson") and len(rest) >= 2:
             rest = rest[2:]
+        elif word == "--indent" and rest and rest[0].isdigit():
+            rest = rest[1:]
         else:
             kept.append(word)
     return kept
