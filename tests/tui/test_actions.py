@@ -27,6 +27,7 @@ OWNERS = {
     "sessions": "tui_agent.tui.screens.sessions",
     "themes": "tui_agent.tui.screens.themes",
     "trust": "tui_agent.tui.screens.trust",
+    "modes": "tui_agent.tui.screens.modes",
     "background": "tui_agent.tui.screens.background",
     "help": "tui_agent.tui.screens.help",
 }
@@ -78,7 +79,7 @@ def test_bindings_carry_the_ids_and_labels_of_the_registry() -> None:
 def test_shipped_and_harmless_bindings_have_no_problems() -> None:
     assert keymap_problems({}) == []
     assert keymap_problems({action.id: action.keys for action in ACTIONS if not action.fixed}) == []
-    assert keymap_problems({"chat.interrupt": "ctrl+g", "app.help": "F12, f1"}) == []
+    assert keymap_problems({"chat.interrupt": "ctrl+g", "app.help": "F11, f1"}) == []
 
 
 def test_an_unknown_id_is_told_with_the_nearest_one() -> None:

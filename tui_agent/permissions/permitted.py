@@ -24,9 +24,20 @@ from tui_agent.workspace.changes import ChangePlan, FileChange
 Outcome = Literal["runs", "asks", "refused"]
 
 Kind = Literal[
-    *("plan", "read", "read_secret", "write", "write_control", "write_secret"),
-    *("command_reads", "command", "command_odd", "command_unclear", "command_background"),
-    *("foreign", "rule", "grant"),
+    "plan",
+    "read",
+    "read_secret",
+    "write",
+    "write_control",
+    "write_secret",
+    "command_reads",
+    "command",
+    "command_odd",
+    "command_unclear",
+    "command_background",
+    "foreign",
+    "rule",
+    "grant",
 ]
 
 _READING_TOOLS: Final = ("read_file", "list_directory", "glob_files", "grep_search")

@@ -38,6 +38,7 @@ _ABOVE: Mapping[str, tuple[str, ...]] = {
     "sessions": ("app",),
     "themes": ("app",),
     "trust": ("app",),
+    "modes": ("app",),
     "background": ("app",),
     "help": ("app",),
 }

@@ -28,6 +28,7 @@ SLASH_COMMANDS: tuple[SlashCommand, ...] = (
     SlashCommand("/help", "app.help"),
     SlashCommand("/model", "chat.providers", "provider or provider/model"),
     SlashCommand("/mode", "chat.mode", "plan, ask, accept-edits or auto"),
+    SlashCommand("/modes", "chat.modes"),
     SlashCommand("/profile", "chat.profile", "auto, small or full"),
     SlashCommand("/download", "chat.fetch"),
     SlashCommand("/look", "chat.look"),

@@ -72,7 +72,7 @@ class ChatScreen(Screen[None]):
         self._transcript = transcript = Transcript(thoughts_folded=ui.thoughts == "folded")
         self._standby = standby = Standby(self.changed)
         self._models = models = Models(self, engine, standby, settings, keys, symbols=signs)
-        self._modes = Modes(self, engine, settings)
+        self._modes = Modes(self, engine, settings, symbols=signs)
         self._background = background = Background(self, engine, symbols=signs)
         self._status = Status(self, engine, transcript, background, settings, directory=launch.directory)
         self._greeting = greeting = Greeting(
@@ -382,6 +382,11 @@ class ChatScreen(Screen[None]):
     async def action_cycle_mode(self) -> None:
         """Go to the next mode that can be chosen here."""
         await self._modes.cycle()
+
+    @work(exit_on_error=False)
+    async def action_modes(self) -> None:
+        """See what each mode permits here; choose one."""
+        await self._modes.show()
 
     @on(StatusBar.BackgroundClicked)
     @work(exit_on_error=False)
