@@ -10,6 +10,9 @@ from tui_agent.permissions.policy import RulePolicy
 from tui_agent.permissions.rules import Rules, parse_rules
 from tui_agent.tools.attempt import ToolOutcome
 from tui_agent.tools.executor import ToolExecutor
+from tui_agent.tools.reviewing import what_was_made
+from tui_agent.workspace.changes import ChangePlan, FileChange
+from tui_agent.workspace.diff import diff_change
 
 BEFORE = "".join(f"{number}\n" for number in range(1, 31))
 AFTER = BEFORE.replace("2\n3\n", "two\n3\n", 1).replace("\n29\n", "\ntwenty-nine\n", 1)
@@ -64,11 +67,39 @@ async def test_exactly_what_the_user_made_of_a_file_is_written_and_told(tmp_path
     text, outcome = await written(tmp_path, Reviewed(mine.encode(), (1,), (2,), ((2, "say it so"),)), comment="thanks")
     assert text == mine
     told = outcome.result.content
-    assert "2 hunks proposed; refused: 1; changed by the user: 2" in told
-    assert "-twenty-nine" in told and "+nearly thirty" in told and "-two\n" in told
-    assert told.endswith("the user says: thanks; on hunk 2: say it so")
+    assert told == (
+        "n.txt: written, but not as proposed. Of 2 hunks: 0 applied as proposed, 1 changed by the user, 1 refused\n"
+        "changed by the user: hunk 2 @@ -26,5 +26,5 @@\n"
+        "from what you proposed (-) to what was written (+):\n"
+        "--- n.txt\n+++ n.txt\n@@ -26,5 +26,5 @@\n 26\n 27\n 28\n-twenty-nine\n+nearly thirty\n 30\n"
+        "refused by the user, so the lines with - are still there and those with + are not:\n"
+        "hunk 1 @@ -1,5 +1,5 @@\n-2\n+two\n"
+        "the user says: thanks; on hunk 2 (@@ -26,5 +26,5 @@) of n.txt: say it so"
+    )
     assert outcome.decision is not None and outcome.decision.edited
     assert (outcome.result.files[0].added, outcome.result.files[0].removed) == (1, 1)
+
+
+async def test_of_hunks_that_were_only_refused_the_model_hears_which_were_applied(tmp_path: Path) -> None:
+    text, outcome = await written(tmp_path, Reviewed(BEFORE.replace("2\n3\n", "two\n3\n", 1).encode(), (2,)))
+    assert text.startswith("1\ntwo\n") and "twenty-nine" not in text
+    assert outcome.result.content == (
+        "n.txt: written, but not as proposed. Of 2 hunks: 1 applied as proposed, 0 changed by the user, 1 refused\n"
+        "applied as proposed: hunk 1 @@ -1,5 +1,5 @@\n"
+        "refused by the user, so the lines with - are still there and those with + are not:\n"
+        "hunk 2 @@ -26,5 +26,5 @@\n-29\n+twenty-nine"
+    )
+
+
+def test_what_a_model_is_told_of_a_review_is_bounded() -> None:
+    before = "".join(f"{number}\n" for number in range(20_000))
+    after = before.replace("5\n", "five" * 1_000 + "\n")
+    plan = ChangePlan((FileChange("/p/a", "a", before.encode(), after.encode(), None),))
+    hunks = len(diff_change(plan.changes[0]).hunks)
+    mine = Reviewed(before.encode() + b"mine\n" * 5_000, tuple(range(1, hunks)), (hunks,))
+    told = what_was_made(plan, (mine,))
+    assert len(told) < 300_000 and "more lines were refused" in told
+    assert max(map(len, told.split("\n"))) < 4_000
 
 
 async def test_what_was_reviewed_and_left_as_proposed_is_no_change_of_the_users(tmp_path: Path) -> None:

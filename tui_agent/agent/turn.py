@@ -316,6 +316,7 @@ class Turn:
                 call,
                 position=place,
                 total=len(calls),
+                upcoming=calls[place:],
                 on_prepared=partial(self._prepared, call),
                 on_decision=self._decided,
                 on_output=partial(self._output, call.id),

@@ -108,7 +108,8 @@ class ApprovalRequest(Struct, frozen=True):
     `position` and `total` place it among the calls of this reply (1-based). `session_grant` says in words what
     "allow for this session" would cover; empty means that is not offered. `repairs` says how the call as written was
     understood where it was not quite right; what is shown and approved is the repaired call. `parts` and `only_reads`
-    are those of the verdict (`Ask`).
+    are those of the verdict (`Ask`). `following` are the questions about other files that later calls of the reply will
+    ask; a face may show them with this one, and answer each when it is asked.
     """
 
     call_id: str
@@ -123,6 +124,7 @@ class ApprovalRequest(Struct, frozen=True):
     repairs: tuple[str, ...] = ()
     parts: tuple[CommandPart, ...] = ()
     only_reads: bool = False
+    following: "tuple[ApprovalRequest, ...]" = ()
 
     @property
     def further_reasons(self) -> tuple[str, ...]:

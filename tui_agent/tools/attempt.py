@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -58,6 +58,7 @@ class Attempt:
         self.tool: Final = tool
         self.title = ""
         self.repairs: tuple[str, ...] = ()
+        self.upcoming: Sequence[ToolCall] = ()
         self.again = ""
         self.comment = ""
         self.edited = ""
@@ -69,8 +70,13 @@ class Attempt:
         self._decision: DecisionMade | None = None
         self._seconds = 0.0
 
-    def request(self, access: Access, verdict: Ask) -> ApprovalRequest:
-        """The question about it."""
+    def following(self, call: ToolCall, tool: str, place: int) -> "Attempt":
+        """A later call of the same reply, so many places behind this one."""
+        position, total = self._place
+        return Attempt(call, tool, position + place, total, None, self._sandboxed)
+
+    def request(self, access: Access, verdict: Ask, following: tuple[ApprovalRequest, ...] = ()) -> ApprovalRequest:
+        """The question about it, and those that later calls of the reply will ask."""
         position, total = self._place
         digest = access.plan.digest if isinstance(access, WriteAccess) else _digest(self.tool, access)
         return ApprovalRequest(
@@ -86,6 +92,7 @@ class Attempt:
             self.repairs,
             verdict.parts,
             verdict.only_reads,
+            following,
         )
 
     async def decide(

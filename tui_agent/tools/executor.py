@@ -36,7 +36,7 @@ from tui_agent.permissions.policy import (
 from tui_agent.sandbox.background import BackgroundCommands
 from tui_agent.sandbox.enclosure import Sandbox
 from tui_agent.tools.attempt import Attempt, ToolOutcome
-from tui_agent.tools.builtin.desk import Desk
+from tui_agent.tools.builtin.desk import Desk, in_thread
 from tui_agent.tools.builtin.provider import BuiltinTools
 from tui_agent.tools.protocol import Prepared, PreparingProvider, ToolContext, ToolProvider, ToolResult
 from tui_agent.tools.reviewing import as_proposed, comments, refuses_all
@@ -49,6 +49,10 @@ COMMANDS_DISABLED: Final = "Command execution is disabled"
 ROUNDS: Final = 3
 """How often one call is prepared and asked about, when files change or an answer is to something else."""
 
+MOST_FOLLOWING: Final = 50
+"""Later calls of a reply that are looked at for changes to show with the present one."""
+
+_WRITING: Final = ("write_file", "edit_file")
 _NO_SANDBOX: Final = Sandbox()
 _PLAIN_TERMS: Final = Terms()
 
@@ -150,17 +154,20 @@ class ToolExecutor:
         *,
         position: int = 1,
         total: int = 1,
+        upcoming: Sequence[ToolCall] = (),
         on_prepared: Callable[[str], None] = lambda title: None,
         on_decision: Callable[[DecisionMade], Awaitable[None]] | None = None,
         on_output: Callable[[str], None] = lambda text: None,
     ) -> ToolOutcome:
         """Carry out one call; whatever is wrong with it becomes a result for the model.
 
-        `position` and `total` place it among the calls of its reply. `on_prepared` gets the title before anything is
-        asked, `on_decision` the decision before anything is done, `on_output` pieces of what a command prints.
-        Cancelling stops it: processes are killed, a write that has begun is finished.
+        `position` and `total` place it among the calls of its reply, of which `upcoming` come after it: a question
+        about a change shows theirs too. `on_prepared` gets the title before anything is asked, `on_decision` the
+        decision before anything is done, `on_output` pieces of what a command prints. Cancelling stops it: processes
+        are killed, a write that has begun is finished.
         """
         attempt = Attempt(call, self.canonical(call.name), position, total, on_decision, self.sandbox.on)
+        attempt.upcoming = upcoming
         provider = self._provider_of(call.name, attempt.tool)
         if provider is None:
             names = ", ".join(spec.name for spec in self.specs())
@@ -247,7 +254,8 @@ class ToolExecutor:
 
     async def _asked(self, attempt: Attempt, prepared: Prepared, verdict: Ask) -> Prepared | None:
         access = prepared.under(verdict.terms).access
-        request, reasons, terms = attempt.request(access, verdict), verdict.reasons, verdict.terms
+        following = await self._following(attempt, access) if prepared.on_review is not None else ()
+        request, reasons, terms = attempt.request(access, verdict, following), verdict.reasons, verdict.terms
         attempt.comment = attempt.edited = ""
         answer = await self._answer(request)
         if isinstance(answer, Denied):
@@ -274,6 +282,31 @@ class ToolExecutor:
             return prepared.under(terms)
         return await self._agreed(attempt, request, prepared, terms, reasons, answer)
 
+    async def _following(self, attempt: Attempt, access: Access) -> tuple[ApprovalRequest, ...]:
+        """What later calls of the reply will ask about other files, as far as that is known now."""
+        assert isinstance(access, WriteAccess)
+        paths = {change.path for change in access.plan.changes}
+        found = []
+        for place, call in enumerate(attempt.upcoming[:MOST_FOLLOWING], start=1):
+            tool = self.canonical(call.name)
+            if tool not in _WRITING or self._provider_of(call.name, tool) is not self._builtin:
+                continue
+            later = attempt.following(call, tool, place)
+            try:
+                prepared = await _prepared(self._builtin, call, ToolContext(call.id))
+            except TuiAgentError:
+                continue  # it will fail when its turn comes, or do better then
+            wants = prepared.access
+            if not isinstance(wants, WriteAccess):
+                continue
+            fresh = paths.isdisjoint(change.path for change in wants.plan.changes)
+            paths |= {change.path for change in wants.plan.changes}
+            verdict = self._verdict(tool, wants)
+            if fresh and isinstance(verdict, Ask) and self._grants.terms(wants) is None:
+                later.title, later.repairs = prepared.title, prepared.repairs
+                found.append(later.request(wants, verdict))
+        return tuple(found)
+
     async def _agreed(
         self,
         attempt: Attempt,
@@ -284,7 +317,9 @@ class ToolExecutor:
         answer: AllowOnce,
     ) -> Prepared | None:
         """A yes to this one call, as it was proposed or as the user would have it."""
-        changed, command = prepared, ""
+        changed, command, said = prepared, "", answer.comment
+        if isinstance(request.access, WriteAccess):
+            said = await in_thread(comments, request.access.plan, answer.files, answer.comment)
         if isinstance(request.access, CommandAccess) and answer.command not in ("", request.access.command):
             if prepared.on_command is not None:
                 changed, command = prepared.on_command(answer.command), answer.command
@@ -293,12 +328,11 @@ class ToolExecutor:
                     return None
         elif isinstance(request.access, WriteAccess) and answer.files and prepared.on_review is not None:
             if refuses_all(request.access.plan, answer.files):
-                comment = comments(answer.files, answer.comment)
-                await attempt.decide("denied", "user", reasons, comment, request.digest)
+                await attempt.decide("denied", "user", reasons, said, request.digest)
                 return None
             if not as_proposed(request.access.plan, answer.files):
-                changed = prepared.on_review(answer.files)
-        attempt.comment = comments(answer.files, answer.comment)
+                changed = await in_thread(prepared.on_review, answer.files)
+        attempt.comment = said
         edited, about = changed is not prepared, (answer.comment, request.digest)
         await attempt.decide(
             "allowed", "user", reasons, *about, terms, edited=edited, command=command, rule=answer.rule

@@ -1,15 +1,21 @@
 """What the user made of proposed changes: the plan that is written instead, and what a model hears of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
 from msgspec.structs import replace
 
 from tui_agent.conversation.errors import ToolError
 from tui_agent.permissions.approval import Reviewed
 from tui_agent.workspace.changes import ChangePlan, FileChange
-from tui_agent.workspace.diff import diff_change, unified
+from tui_agent.workspace.diff import FileDiff, diff_change, unified
+from tui_agent.workspace.hunks import ACCEPTED, REJECTED, assemble, is_one_unit, to_bytes
 
-MAX_LINES = 200
+MAX_LINES: Final = 200
+"""Lines of what the user changed, and again of what was refused, that a model is told of one file."""
+MAX_COLUMNS: Final = 300
+"""Characters of one of these lines."""
+MAX_HEADERS: Final = 40
 
 
 def as_proposed(plan: ChangePlan, files: Sequence[Reviewed]) -> bool:
@@ -39,10 +45,17 @@ def reviewed(plan: ChangePlan, files: Sequence[Reviewed]) -> ChangePlan:
     )
 
 
-def comments(files: Sequence[Reviewed], comment: str) -> str:
-    """What the user says to the model: of the whole, then of single hunks."""
-    of_hunks = [f"on hunk {hunk}: {text}" if hunk else text for file in files for hunk, text in file.comments]
-    return "; ".join([*([comment] if comment else []), *of_hunks])
+def comments(plan: ChangePlan, files: Sequence[Reviewed], comment: str) -> str:
+    """What the user says to the model: of the whole, then of single hunks, which are named by their lines."""
+    said = [comment] if comment else []
+    for change, file in zip(plan.changes, files, strict=False):
+        if not file.comments:
+            continue
+        hunks = diff_change(change).hunks
+        for number, text in file.comments:
+            lines = f" ({hunks[number - 1].header})" if 0 < number <= len(hunks) else ""
+            said.append(f"on hunk {number}{lines} of {change.name}: {text}" if number else f"on {change.name}: {text}")
+    return "; ".join(said)
 
 
 def _stays(change: FileChange, file: Reviewed) -> bool:
@@ -50,26 +63,61 @@ def _stays(change: FileChange, file: Reviewed) -> bool:
 
 
 def what_was_made(plan: ChangePlan, files: Sequence[Reviewed]) -> str:
-    """For the model: of each file what was applied, refused and changed, and where what was written differs."""
-    return "\n".join(_of_file(change, file) for change, file in zip(plan.changes, files, strict=True))
+    """For the model: of each file what was applied, what the user changed, and what was refused; bounded."""
+    return "\n".join(line for change, file in zip(plan.changes, files, strict=True) for line in _of_file(change, file))
 
 
-def _of_file(change: FileChange, file: Reviewed) -> str:
-    diff = diff_change(change)
-    lines = []
+def _of_file(change: FileChange, file: Reviewed) -> Iterator[str]:
     if _stays(change, file):
-        lines.append(f"{change.name}: refused by the user; the file is as it was")
-    elif file.after is None or file.after == change.after:
-        lines.append(f"{change.name}: written as proposed")
-    else:
-        said = [f"{len(diff.hunks)} hunk{'' if len(diff.hunks) == 1 else 's'} proposed"]
-        said += [f"{what}: {', '.join(map(str, some))}" for what, some in _sorted(file) if some]
-        lines.append(f"{change.name}: the user changed the proposal before it was written ({'; '.join(said)})")
-        made = replace(change, before=change.after, after=file.after, match="")
-        lines.append("from what you proposed to what was written:")
-        lines.append(unified(diff_change(made), MAX_LINES))
-    return "\n".join(lines)
+        yield f"{change.name}: refused by the user; nothing was written there"
+        return
+    if file.after is None or file.after == change.after:
+        yield f"{change.name}: written as proposed"
+        return
+    diff = diff_change(change)
+    numbers = range(1, len(diff.hunks) + 1)
+    applied = [number for number in numbers if number not in {*file.refused, *file.edited}]
+    counts = f"{len(applied)} applied as proposed, {len(file.edited)} changed by the user, {len(file.refused)} refused"
+    hunks = "1 hunk" if len(diff.hunks) == 1 else f"{len(diff.hunks):,} hunks"
+    yield f"{change.name}: written, but not as proposed. Of {hunks}: {counts}"
+    if applied:
+        yield f"applied as proposed: {_headers(diff, applied)}"
+    if file.edited:
+        yield f"changed by the user: {_headers(diff, file.edited)}"
+        yield "from what you proposed (-) to what was written (+):"
+        made = replace(change, before=_kept(change, diff, file), after=file.after, match="")
+        yield unified(diff_change(made), MAX_LINES, MAX_COLUMNS)
+    if file.refused:
+        yield "refused by the user, so the lines with - are still there and those with + are not:"
+        yield from _refused(diff, file.refused)
 
 
-def _sorted(file: Reviewed) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    return (("refused", file.refused), ("changed by the user", file.edited))
+def _kept(change: FileChange, diff: FileDiff, file: Reviewed) -> bytes:
+    """What would have been written of the hunks that were not refused, had the user changed nothing in them."""
+    if is_one_unit(change, diff) or not file.refused:
+        return change.after
+    choices = [REJECTED if number in file.refused else ACCEPTED for number in range(1, len(diff.hunks) + 1)]
+    return to_bytes(assemble(diff.before, diff.hunks, choices), diff.encoding)
+
+
+def _headers(diff: FileDiff, numbers: Sequence[int]) -> str:
+    more = f" and {len(numbers) - MAX_HEADERS:,} more" if len(numbers) > MAX_HEADERS else ""
+    some = [f"hunk {number} {diff.hunks[number - 1].header}" for number in numbers[:MAX_HEADERS]]
+    return ", ".join(some) + more
+
+
+def _refused(diff: FileDiff, numbers: Iterable[int]) -> Iterator[str]:
+    shown = left_out = 0
+    for number in numbers:
+        hunk = diff.hunks[number - 1]
+        lines = [f"{'+' if row.side == 'added' else '-'}{row.text}" for row in hunk.rows if row.side != "context"]
+        if shown >= MAX_LINES:
+            left_out += len(lines)
+            continue
+        yield f"hunk {number} {hunk.header}"
+        for line in lines[: MAX_LINES - shown]:
+            yield line if len(line) <= MAX_COLUMNS else f"{line[:MAX_COLUMNS]}… {len(line) - MAX_COLUMNS:,} more"
+        left_out += max(0, len(lines) - (MAX_LINES - shown))
+        shown += len(lines)
+    if left_out:
+        yield f"… {left_out:,} more lines were refused"

@@ -54,6 +54,11 @@ class Hunk(Struct, frozen=True):
     rows: tuple[Row, ...]
     heading: str = ""
 
+    @property
+    def header(self) -> str:
+        """Where it is, as in a unified diff: `@@ -1,4 +1,5 @@`."""
+        return f"@@ -{self.old_start},{self.old_lines} +{self.new_start},{self.new_lines} @@"
+
 
 class FileDiff(Struct, frozen=True, dict=True):
     """One file before and after, line by line.
@@ -259,7 +264,7 @@ def _unified_lines(diff: FileDiff) -> Iterator[str]:
     yield f"+++ {diff.name}"
     for hunk in diff.hunks:
         heading = f" {hunk.heading}" if hunk.heading else ""
-        yield f"@@ -{hunk.old_start},{hunk.old_lines} +{hunk.new_start},{hunk.new_lines} @@{heading}"
+        yield f"{hunk.header}{heading}"
         for row in hunk.rows:
             yield {"context": " ", "removed": "-", "added": "+"}[row.side] + row.text
             if not row.ends:
