@@ -50,11 +50,11 @@ class Trusting(Stage):
     async def painted(self, pilot: Pilot[object], *, armed: bool = True) -> None:
         for _ in range(50):
             await pilot.pause()
-            if self.shown._guard.opens_at() != float("inf"):
+            if self.shown._gate.opens_at != float("inf"):
                 break
         if armed:
             self.clock.now += 60
-            self.shown._due()
+            self.shown._gate.look()
             await pilot.pause()
 
 

@@ -1,7 +1,7 @@
 """What a project's settings ask for, each with what would come of it, and the question whether it may count."""
 
 import time
-from asyncio import TimerHandle, to_thread
+from asyncio import to_thread
 from collections.abc import Callable, Iterator
 
 from textual import events, work
@@ -13,10 +13,8 @@ from textual.widgets import Static
 from tui_agent.config.problems import printable
 from tui_agent.config.project import ProjectFile
 from tui_agent.conversation.errors import StoreError
-from tui_agent.tui.actions import ACTIONS
-from tui_agent.tui.arming import ArmingGuard
-from tui_agent.tui.bindings import bindings_for, keys_of
-from tui_agent.tui.later import later
+from tui_agent.tui.bindings import bindings_for
+from tui_agent.tui.gate import Gate
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.diff_cells import Item, Note, notes
 from tui_agent.tui.widgets.diff_items import Laid
@@ -62,9 +60,7 @@ class TrustScreen(Screen[bool]):
         self._trust = trust
         self._problem = problem
         self._symbols = symbols
-        self._clock = clock
-        self._guard = ArmingGuard()
-        self._timer: TimerHandle | None = None
+        self._gate = Gate(self, "trust", frozenset({"accept", "leave"}), clock)
         self._title = Static(id="title", markup=False)
         self._view = LineView(symbols=symbols)
         self._view.can_focus = False
@@ -78,8 +74,7 @@ class TrustScreen(Screen[bool]):
     def on_mount(self) -> None:
         """Show it; what gave the terminal its focus back answers nothing."""
         self._view.show(lambda width: Laid([list(self._items())]))
-        self.watch(self.app, "app_focus", self._disturbed, init=False)
-        self.call_after_refresh(self._painted)
+        self._gate.begin()
 
     def _items(self) -> Iterator[Item]:
         project = self._project
@@ -94,43 +89,14 @@ class TrustScreen(Screen[bool]):
     # ---- the gate ----
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Answers are taken when the guard is open, and yes only where trust can be given."""
+        """Answers are taken when the gate is open, and yes only where trust can be given."""
         if action == "accept":
-            return not self._problem and self._guard.armed(self._clock())
-        return action != "leave" or self._guard.armed(self._clock())
-
-    def _painted(self) -> None:
-        self._guard.shown(self._clock())
-        self._wait()
-
-    def _disturbed(self) -> None:
-        self._guard.refocused(self._clock())
-        self._wait()
-
-    def _wait(self) -> None:
-        """Tell the footer now, and again when the guard opens."""
-        self.refresh_bindings()
-        left = self._guard.opens_at() - self._clock()
-        if self._timer is None and 0 < left < float("inf"):
-            self._timer = later(self, left, self._due)
-
-    def _due(self) -> None:
-        self._timer = None
-        self._wait()
+            return not self._problem and self._gate.armed
+        return action != "leave" or self._gate.armed
 
     def on_key(self, event: events.Key) -> None:
-        """Keep out answers that were pressed before the guard was open, whenever they arrive."""
-        keymap = self.app._keymap
-        own = {key: action.method for action in ACTIONS if action.place == "trust" for key in keys_of(action, keymap)}
-        method = own.get(event.key)
-        pressed = self._clock() - max(0.0, time.monotonic() - event.time)
-        answers = method in ("accept", "leave")
-        if answers and not self._guard.armed(pressed):
-            event.stop()
-        elif answers or method is not None:
-            return
-        self._guard.prompt_key(self._clock())
-        self._wait()
+        """Some keys come too early."""
+        self._gate.key(event)
 
     # ---- keys ----
 
