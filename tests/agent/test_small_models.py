@@ -195,6 +195,31 @@ async def test_who_explained_in_place_of_changing_is_told_to_change(project: Pat
     assert "a + b" in (project / "calc.py").read_text()
 
 
+async def test_in_plan_mode_nobody_is_told_to_change_anything_but_still_to_look(project: Path) -> None:
+    read = reply_calls([("read_file", '{"file_path": "calc.py"}')])
+    write = reply_calls([("write_file", '{"file_path": "new.py", "content": "x"}')], first=2)
+    with ChatServer(
+        [reply_text("It is wrong."), read, write, reply_text("1. Change `calc.py`: add.")], models=["tiny-1.5b"]
+    ) as server:
+        small = Small(server, project)
+        await small.session.set_mode("plan")
+        events = await small.run("The function add in calc.py is wrong. Fix it and run it.")
+        bodies = [seen.body for seen in server.requests]
+    assert [event.reason for event in events if isinstance(event, Nudged)] == ["calc.py: not read yet"]
+    assert "End with a plan" in bodies[0]["messages"][0]["content"]
+    assert "plan mode: nothing is written or run" in bodies[3]["messages"][-1]["content"]
+    assert not (project / "new.py").exists()
+
+
+@pytest.mark.parametrize("small", [True, False])
+def test_in_plan_mode_a_model_is_told_to_look_only_and_to_end_with_a_plan(small: bool) -> None:
+    told = system_prompt("/srv/shop", "Linux", "be kind", plan=True, small=small)
+    assert told.startswith(system_prompt("/srv/shop", "Linux", small=small))
+    assert "read" in told and "search" in told and "End with a plan" in told.replace("\n", " ")
+    assert told.endswith("be kind")
+    assert estimate(told) - estimate(system_prompt("/srv/shop", "Linux", "be kind", small=small)) < 90
+
+
 async def test_who_claims_success_after_a_failed_call_is_told_of_the_failure(project: Path) -> None:
     wrong = reply_calls([("edit_file", '{"file_path": "calc.py", "old_string": "a * b", "new_string": "a + b"}')])
     events, bodies, _ = await run(project, "Fix calc.py", wrong, reply_text("Done."), reply_text("I cannot."))

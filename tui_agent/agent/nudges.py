@@ -54,9 +54,9 @@ class Nudges:
         undone = last.status == "failed" and last.result.exit_code is None
         self._failure = " ".join(last.result.content.split())[-REASON_SHOWN:] if undone else ""
 
-    def word(self) -> Nudged | None:
-        """What to say to a model that answered in words just now, if anything."""
-        for kind, text, reason in self._reasons():
+    def word(self, *, looking: bool = False) -> Nudged | None:
+        """What to say to a model that answered in words just now, if anything; `looking`: it may only look."""
+        for kind, text, reason in self._looking() if looking else self._reasons():
             if kind not in self._said:
                 self._said.add(kind)
                 return Nudged(text, reason)
@@ -74,8 +74,13 @@ class Nudges:
         elif self._asked_change and not (self._changed or self._ran):
             text = "Nothing was changed yet. Call edit_file or write_file now."
             reasons.append(("change", text, "nothing was changed yet"))
-        elif self._files and not self._called:
-            files = " and ".join(self._files)
-            text = f"You have not read {files} yet. Call read_file first, then answer."
-            reasons.append(("look", text, f"{files}: not read yet"))
+        else:
+            reasons += self._looking()
         return reasons
+
+    def _looking(self) -> list[tuple[str, str, str]]:
+        if not self._files or self._called:
+            return []
+        files = " and ".join(self._files)
+        text = f"You have not read {files} yet. Call read_file first, then answer."
+        return [("look", text, f"{files}: not read yet")]

@@ -55,7 +55,14 @@ EXAMPLE = (
 )
 """What a small model is shown before the conversation: a task of several steps, and a question that needs no tool."""
 
-_PLAN = "\nPlan mode: read and search only; answer with a plan, change nothing."
+_PLAN = """
+Plan mode: only look (read, search). Writing is refused, and so is every command that does more than read. End with a \
+plan as your answer: numbered steps, each with the files it touches and what changes there, then how to check the \
+result. The user reviews and edits it before anything is done."""
+
+_SMALL_PLAN = """
+- Plan mode now: only read and search. Change no file and run nothing. End with a plan: numbered steps, and the file \
+that each one changes."""
 
 
 def system_prompt(directory: str, system: str, addition: str = "", *, plan: bool = False, small: bool = False) -> str:
@@ -66,5 +73,5 @@ def system_prompt(directory: str, system: str, addition: str = "", *, plan: bool
     """
     text = _SMALL_RULES if small else _RULES.format(directory=directory, system=system)
     if plan:
-        text += _PLAN
+        text += _SMALL_PLAN if small else _PLAN
     return f"{text}\n\n{addition.strip()}" if addition.strip() else text

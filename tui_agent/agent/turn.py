@@ -245,7 +245,7 @@ class Turn:
                     return "max_iterations"
             elif not reply.text.strip() and reply.finish == "stop" and not retried_empty:
                 retried_empty = True
-            elif self._session.profile.small and (word := self._nudges.word()) is not None:
+            elif self._session.profile.small and (word := self._nudges.word(looking=self._looking)) is not None:
                 await self._log(word)
             else:
                 if (notice := _about_ending(reply)) is not None:
@@ -348,6 +348,11 @@ class Turn:
 
     def _prepared(self, call: ToolCall, title: str) -> None:
         self._emit(CallStarted(call, title))
+
+    @property
+    def _looking(self) -> bool:
+        """Whether nothing is to be done but look."""
+        return self._session.mode == "plan"
 
     def _output(self, call_id: str, text: str) -> None:
         self._emit(ToolOutput(call_id, text))
