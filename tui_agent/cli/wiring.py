@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tui_agent.agent.session import Session
     from tui_agent.agent.turn import TurnOptions
     from tui_agent.conversation.events import Mode, Record
-    from tui_agent.permissions.approval import Approver
+    from tui_agent.permissions.approval import ApprovalRequest, Approver, Verdict
     from tui_agent.permissions.permitted import Permit
     from tui_agent.providers.discovery import NothingToStart, StartChoice
     from tui_agent.providers.embedded.download import PullProgress
@@ -123,12 +123,12 @@ def tell_held_back(loaded: LoadedSettings) -> None:
         sys.stderr.write(f"notice: {text}\n  {TRUST_HINT}\n")
 
 
-def _allowing(loaded: LoadedSettings, commands: tuple[str, ...]) -> LoadedSettings:
-    """The settings with rules of the command line besides those of the files."""
-    if not commands:
+def _allowing(loaded: LoadedSettings, rules: tuple[str, ...], source: str = "flag") -> LoadedSettings:
+    """The settings with further rules that allow, which come from the command line or `source`."""
+    if not rules:
         return loaded
-    permissions = replace(loaded.settings.permissions, allow=(*loaded.settings.permissions.allow, *commands))
-    origin = ", ".join(filter(None, (loaded.origins.get("permissions.allow", ""), "flag")))
+    permissions = replace(loaded.settings.permissions, allow=(*loaded.settings.permissions.allow, *rules))
+    origin = ", ".join(filter(None, (loaded.origins.get("permissions.allow", ""), source)))
     return replace(
         loaded,
         settings=replace(loaded.settings, permissions=permissions),
@@ -249,6 +249,8 @@ class Engine:
 
         self.loaded = loaded
         self.directory = directory
+        self.rules_file = locations().user_config
+        """Where rules are saved: the user's settings."""
         self._rules = rules_from(loaded)
         self._new_executor = new_executor
         self._log = log
@@ -337,6 +339,34 @@ class Engine:
                 except ConfigError:
                     self._providers[name] = self._retired.pop()
                     raise
+
+    def judge(self, request: "ApprovalRequest", command: str) -> "Verdict":
+        """What the policy of now says of a question's call with another command; looks at the disk, so it may block."""
+        from tui_agent.permissions.approval import CommandAccess
+
+        executor = self.session.executor
+        policy = executor.policy.letting_reading_run() if executor.lets_reading_run else executor.policy
+        assert isinstance(request.access, CommandAccess)
+        return policy.decide(request.tool, replace(request.access, command=command))
+
+    async def save_rules(self, rules: Sequence[str]) -> None:
+        """Add `allow` rules to the user's settings, and decide the next call by them.
+
+        Raises:
+            ConfigError: one is no rule, or an example of the settings would not hold any more, or the file cannot be
+                written; nothing is saved then.
+        """
+        import asyncio
+
+        from tui_agent.cli.rules import rules_from
+        from tui_agent.config.amend import add_rules
+        from tui_agent.config.locations import project_config
+
+        wanted = _allowing(self.loaded, tuple(rules), str(self.rules_file))
+        in_force = await asyncio.to_thread(rules_from, wanted)
+        await asyncio.to_thread(add_rules, self.rules_file, rules, never=project_config(self.directory))
+        self.loaded, self._rules = wanted, in_force
+        self.session.renew_policy()
 
     async def fresh_session(self) -> "Session":
         """Start a new session with the same model and mode; the old one stays in the log."""
@@ -563,6 +593,8 @@ async def open_engine(
     )
     engine.start = start if settings.provider == "auto" else None
     engine.trouble = trouble
+    if getattr(args, "config", None):
+        engine.rules_file = Path(args.config)
     return engine
 
 

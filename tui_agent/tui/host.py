@@ -11,7 +11,7 @@ from tui_agent.conversation.events import Mode, Record
 
 if TYPE_CHECKING:  # the engine is imported after the first paint
     from tui_agent.agent.session import Session
-    from tui_agent.permissions.approval import Approver
+    from tui_agent.permissions.approval import ApprovalRequest, Approver, Verdict
     from tui_agent.permissions.permitted import Permit
     from tui_agent.providers.discovery import NothingToStart, StartChoice
     from tui_agent.providers.embedded.download import PullProgress
@@ -48,6 +48,8 @@ class Host(Protocol):
     """How the provider was chosen, when nobody named one."""
     trouble: "NothingToStart | None"
     """What was looked for, while there is no provider that answers."""
+    rules_file: Path
+    """Where rules are saved."""
 
     def provider(self, name: str) -> "LLMProvider":
         """The client of a configured provider."""
@@ -67,6 +69,14 @@ class Host(Protocol):
 
     def reconfigure(self, loaded: LoadedSettings) -> None:
         """Take over changed settings."""
+        ...
+
+    def judge(self, request: "ApprovalRequest", command: str) -> "Verdict":
+        """What would be decided now about a question's call with another command; it may block for a while."""
+        ...
+
+    async def save_rules(self, rules: Sequence[str]) -> None:
+        """Save rules that allow in the user's settings; the next call is decided by them."""
         ...
 
     async def fresh_session(self) -> "Session":
