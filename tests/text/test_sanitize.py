@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tui_agent.text.sanitize import hidden_count, is_safe, sanitize
+from tui_agent.text.sanitize import hidden_count, is_safe, read_back, sanitize, spell_out
 
 ROWS = [json.loads(line) for line in (Path(__file__).parents[1] / "data" / "terminal.jsonl").read_text().splitlines()]
 MUST = [row for row in ROWS if row["strength"] == "must"]
@@ -140,3 +140,14 @@ def test_output_shows(text, shown):
 def test_approval_shows(text, shown, hidden):
     assert sanitize(text, "approval") == shown
     assert hidden_count(text) == hidden
+
+
+@given(ANY_TEXT | st.text("<U+0123CEF>\t\u202ea", max_size=30))
+@example("<U+202E>")
+@example("<U+003C>U+202E>")
+@example("e" + "\u0301" * 7)
+def test_what_is_spelled_out_for_editing_hides_nothing_and_comes_back_as_it_was(text):
+    spelled = spell_out(text)
+    assert read_back(spelled) == text
+    assert hidden_count(re.sub(" {32,}|\\A {2,}|\n +", "", spelled)) == 0
+    assert "\t" not in spelled and not CONTROL.search(spelled)

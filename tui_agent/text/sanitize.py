@@ -46,6 +46,8 @@ _EXCESS = re.compile(f"(?<={_MARK}{{4}}){_MARK}+|{_STRAY}")
 
 _SHOWN = f"{_CONTROL}{_SEPARATOR}{_BIDI}{_INVISIBLE}{_ODD_SPACE}"
 _HIDDEN = re.compile(f"[{_SHOWN}]|(?<={_MARK}{{4}}){_MARK}|(?<=[^\\s])\t")
+_SPELLED = re.compile(f"[{_SHOWN}\t]|(?<={_MARK}{{4}}){_MARK}|<(?=U\\+[0-9A-F]{{4,6}}>)")
+_SPELLING = re.compile(r"<U\+(?:10|0?[0-9A-F])?[0-9A-F]{4}>")
 _RUN_OF_SPACES = re.compile(r"(?<=[^ \t\n]) {32,}|(?:(?<=\n)|\A) {80,}|\t{12,}|(?<=[^\s])\t+")
 
 
@@ -90,6 +92,19 @@ def hidden_count(text: str) -> int:
     """How many characters of `text` approval mode has to spell out because a reader would not see them."""
     runs = sum(len(match[0]) for match in _RUN_OF_SPACES.finditer(text))
     return runs + sum(1 for _ in _HIDDEN.finditer(_RUN_OF_SPACES.sub("", text)))
+
+
+def spell_out(text: str) -> str:
+    """`text` as it can be edited: every character that a reader would not see, tabs too, is written as `<U+XXXX>`.
+
+    `read_back` gives the text again, whatever it is: what looks like such a spelling already is spelled out as well.
+    """
+    return _SPELLED.sub(_codepoint, text)
+
+
+def read_back(text: str) -> str:
+    """The text that was spelled out, with what was changed in it."""
+    return _SPELLING.sub(lambda match: chr(int(match[0][3:-1], 16)), text)
 
 
 def _after_last_return(line: str) -> str:
