@@ -218,6 +218,7 @@ class Symbols(NamedTuple):
     down: str
     enter: str
     pending: str
+    pencil: str
 
 
 UNICODE = Symbols(
@@ -241,6 +242,7 @@ UNICODE = Symbols(
     down="↓",
     enter="↵",
     pending="○",
+    pencil="✎",
 )
 
 ASCII = Symbols(
@@ -264,6 +266,7 @@ ASCII = Symbols(
     down="v",
     enter="<",
     pending="o",
+    pencil="~",
 )
 
 

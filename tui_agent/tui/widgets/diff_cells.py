@@ -1,6 +1,6 @@
 """One thing laid out in a diff, a command or a note: how many lines it takes at a width, and how they are painted."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Literal, NamedTuple, Protocol
@@ -82,14 +82,30 @@ def notes(text: str, role: Role) -> Iterator[Note]:
         yield Note(text[start : start + _PIECE], role)
 
 
+class Mark(NamedTuple):
+    """What was decided about a hunk, what is said about it, and whether the keys are about it now."""
+
+    state: Literal["accepted", "rejected", "edited"]
+    comment: str = ""
+    present: bool = False
+
+
+Marks = Callable[[int], Mark]
+"""The mark of each hunk, as it is at the moment of asking."""
+
+
 @dataclass(frozen=True)
 class HunkHead:
-    """The line above a hunk: which lines, in which definition, how many unchanged ones are left out before it."""
+    """The line above a hunk: which lines, in which definition, how many unchanged ones are left out before it.
+
+    With `marks` it says what was decided about the hunk.
+    """
 
     hunk: Hunk
     number: int
     skipped: int
     place: int
+    marks: Marks | None = None
 
     @cached_property
     def _text(self) -> tuple[str, str, str]:
@@ -105,16 +121,35 @@ class HunkHead:
         """As `Item`."""
         ground = paint.ground + paint.palette.surface
         old, new, heading = self._text
-        where = f"@@ {old} {paint.symbols.arrow} {new}"
+        line: list[Segment] = []
+        if self.marks is not None:
+            mark = self.marks(self.number)
+            ground = paint.ground + (paint.palette.raised if mark.present else paint.palette.surface)
+            line = list(_marked(mark, ground, paint))
+        line.append(Segment(f"@@ {old} {paint.symbols.arrow} {new}", ground + paint.palette.accent))
         skipped = f"{self.skipped:,} unchanged " if self.skipped else ""
-        line = [Segment(where, ground + paint.palette.accent)]
         if heading:
             line.append(Segment(f"  {heading}", ground + paint.palette.muted))
         room = width - len(skipped)
-        if cells(where) + cells(heading) + 3 > room:
+        if sum(cells(segment.text) for segment in line) + 1 > room:
             return Strip(line).adjust_cell_length(width, ground)
         left = Strip(line).adjust_cell_length(room, ground)
         return Strip([*left, Segment(skipped, ground + paint.palette.faint)])
+
+
+def _marked(mark: Mark, ground: Style, paint: Paint) -> Iterator[Segment]:
+    """What was decided, first in the line: it is what must be seen in the narrowest of terminals."""
+    palette, signs = paint.palette, paint.symbols
+    sign, style = {
+        "accepted": (signs.check, palette.success),
+        "rejected": (signs.cross, palette.error),
+        "edited": (signs.pencil, palette.warning),
+    }[mark.state]
+    yield Segment(f"{signs.prompt if mark.present else ' '} ", ground + palette.accent + Style(bold=True))
+    yield Segment(f"{sign} {mark.state}  ", ground + style + Style(bold=mark.present))
+    if mark.comment:
+        text = one_line(mark.comment)
+        yield Segment(f'"{text if len(text) <= 40 else text[:39] + signs.ellipsis}"  ', ground + palette.text)
 
 
 class Replaced(NamedTuple):

@@ -9,7 +9,18 @@ from itertools import accumulate, zip_longest
 from typing import Any, Final, overload
 
 from tui_agent.tui.theming import UNICODE, Symbols
-from tui_agent.tui.widgets.diff_cells import Cell, HunkHead, Item, Line, Note, Pair, Replaced, gutter_of, halves
+from tui_agent.tui.widgets.diff_cells import (
+    Cell,
+    HunkHead,
+    Item,
+    Line,
+    Marks,
+    Note,
+    Pair,
+    Replaced,
+    gutter_of,
+    halves,
+)
 from tui_agent.tui.widgets.diff_excerpts import excerpts
 from tui_agent.tui.widgets.diff_outline import LONG, Outline, Stretch
 from tui_agent.tui.widgets.diff_syntax import Syntax, Version
@@ -98,8 +109,9 @@ def diff_items(
     *,
     width: int = 120,
     tail: Sequence[Item] = (),
+    marks: Marks | None = None,
 ) -> Laid:
-    """A whole diff laid out, and `tail` below it; places are the same for both layouts."""
+    """A whole diff laid out, and `tail` below it; places are the same for both layouts. `marks` go to the heads."""
     diff = outline.diff
     rows = _Rows(outline, split, width, syntax if diff.encoding != "binary" else None, symbols.arrow)
     said = headline(diff)
@@ -107,8 +119,8 @@ def diff_items(
     place = seen = 0
     for number, (hunk, stretches) in enumerate(zip(diff.hunks, outline.hunks, strict=True)):
         first = hunk.old_start - bool(hunk.old_lines)
-        if diff.kind != "created":
-            groups.append([HunkHead(hunk, number, first - seen, place)])
+        if diff.kind != "created" or marks is not None:
+            groups.append([HunkHead(hunk, number, first - seen, place, marks)])
         seen = first + hunk.old_lines
         for stretch in stretches:
             made, place = rows.of(stretch, place)

@@ -85,11 +85,18 @@ class LineView(ScrollView, can_focus=True):
 
     # ---- content ----
 
-    def show(self, build: Build, syntaxes: Sequence[Syntax] = ()) -> None:
-        """Replace the content and go to its beginning; `syntaxes` are worked off for the lines in view."""
+    def show(self, build: Build, syntaxes: Sequence[Syntax] = (), *, stay: bool = False) -> None:
+        """Replace the content and go to its beginning, or `stay` where it was looked at.
+
+        `syntaxes` are worked off for the lines in view.
+        """
+        place = self.place if stay else 0
         self._build, self._syntaxes = build, syntaxes
         self._lay_out(self._width or self.scrollable_content_region.width)
-        self._stand(0, 0)
+        if stay:
+            self.go_to(place)
+        else:
+            self._stand(0, 0)
         self.refresh(layout=True)
 
     def rebuild(self) -> None:
@@ -249,8 +256,7 @@ class LineView(ScrollView, can_focus=True):
         self.watch(self.app, "theme", self._theme_changed, init=False)
 
     def _theme_changed(self) -> None:
-        self._strips.clear()
-        self.refresh()
+        self.repaint()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Wherever the user scrolls to is measured; tell whoever shows how much is out of sight."""
@@ -297,7 +303,9 @@ class LineView(ScrollView, can_focus=True):
         strip = self._strips.get(key)
         if strip is None or strip.cell_length != width:
             paint = Paint(cast("_Themed", self.app).palette, ground, self._symbols)
-            painted = self._item(key[0]).strip(self._width, key[1], paint).adjust_cell_length(width - left, ground)
+            item = self._item(key[0])
+            painted = item.strip(self._width, key[1], paint).adjust_cell_length(width - left, ground)
+            painted = self._dressed(key[0], item, painted, paint)
             strip = Strip.join([Strip.blank(left, ground), painted]) if left else painted
             self._strips[key] = strip
             if len(self._strips) > KEPT:
@@ -306,6 +314,16 @@ class LineView(ScrollView, can_focus=True):
                 self._plain.add(key)
                 self._highlight()
         return strip
+
+    def _dressed(self, index: int, item: Item, strip: Strip, paint: Paint) -> Strip:
+        """How a painted line looks in the end."""
+        return strip
+
+    def repaint(self) -> None:
+        """Paint all lines anew: they look different, and take the same room."""
+        self._strips.clear()
+        self._plain.clear()
+        self.refresh()
 
     def _item(self, index: int) -> Item:
         item = self._made.get(index)

@@ -4,10 +4,12 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Literal
 
+from rich.segment import Segment
 from textual.message import Message
+from textual.strip import Strip
 
 from tui_agent.tui.theming import UNICODE, Symbols
-from tui_agent.tui.widgets.diff_cells import Item
+from tui_agent.tui.widgets.diff_cells import HunkHead, Item, Line, Marks, Paint, Pair
 from tui_agent.tui.widgets.diff_items import Laid, diff_items
 from tui_agent.tui.widgets.diff_lines import LineView
 from tui_agent.tui.widgets.diff_outline import Outline
@@ -30,18 +32,28 @@ class DiffView(LineView):
         self._wished: Layout = layout
         self._split = False
         self._hunk = 0
+        self._marks: Marks | None = None
 
-    def show_diff(self, outline: Outline, tail: Sequence[Item] = ()) -> None:
-        """Show a diff from its beginning, and the items of `tail` below it."""
+    def show_diff(
+        self, outline: Outline, tail: Sequence[Item] = (), marks: Marks | None = None, *, stay: bool = False
+    ) -> None:
+        """Show a diff from its beginning, and the items of `tail` below it; `stay` at the place that is in view.
+
+        `marks` tell what was decided about each hunk; `repaint` when that changed.
+        """
         diff = outline.diff
+        self._marks = marks
         syntax = Syntax(diff.name, diff.old_lines, diff.new_lines)
 
         def build(width: int) -> Laid:
             self._split = self._splits(width, diff.kind == "created")
-            return diff_items(outline, self._split, syntax, self._symbols, width=width, tail=tail)
+            return diff_items(outline, self._split, syntax, self._symbols, width=width, tail=tail, marks=marks)
 
-        self._hunk = 0
-        self.show(build, [syntax])
+        if not stay:
+            self._hunk = 0
+        hunk = self._hunk
+        self.show(build, [syntax], stay=stay)
+        self._hunk = min(hunk, max(0, len(self.items.heads) - 1))
 
     @property
     def split(self) -> bool:
@@ -69,8 +81,7 @@ class DiffView(LineView):
         if heads:
             number = max(0, min(number, len(heads) - 1))
             self.go_to_item(heads[number] if number else 0)
-            self._hunk = number
-            self.post_message(self.Moved())
+            self._move_to(number)
 
     def next_hunk(self) -> None:
         """Go to the hunk after the present one."""
@@ -85,5 +96,20 @@ class DiffView(LineView):
         super().watch_scroll_y(old_value, new_value)
         hunk = max(0, bisect_right(self.items.heads, self.top_item) - 1)
         if hunk != self._hunk:
-            self._hunk = hunk
-            self.post_message(self.Moved())
+            self._move_to(hunk)
+
+    def _move_to(self, hunk: int) -> None:
+        self._hunk = hunk
+        if self._marks is not None:
+            self.repaint()
+        self.post_message(self.Moved())
+
+    def _dressed(self, index: int, item: Item, strip: Strip, paint: Paint) -> Strip:
+        """The lines of a rejected hunk are faint and lose their colours."""
+        if self._marks is None or isinstance(item, HunkHead):
+            return strip
+        hunk = bisect_right(self.items.heads, index) - 1
+        if hunk < 0 or self._marks(hunk).state != "rejected" or not isinstance(item, Line | Pair):
+            return strip
+        style = paint.ground + paint.palette.faint
+        return Strip([Segment(segment.text, style) for segment in strip], strip.cell_length)
