@@ -133,13 +133,8 @@ def _command_words(body: str) -> tuple[str, ...]:
     words = literal_words(script.commands[0]) if len(script.commands) == 1 else None
     redirected = any(command.discards or command.inputs for command in script.commands)
     if not script.plain or words is None or redirected:
-        why = (
-            script.obstacles[0]
-            if script.obstacles
-            else "it has a redirection"
-            if redirected
-            else "it has several commands"
-        )
+        known = "it has a redirection" if redirected else "it has several commands"
+        why = script.obstacles[0] if script.obstacles else known
         raise RuleError(f"`{body}`: a rule is the first words of one command ({why})")
     return words
 
