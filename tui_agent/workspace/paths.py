@@ -156,6 +156,15 @@ def open_beneath(location: Location, flags: int) -> int:
         return _open_parts(root, location.parts, flags | _OPEN_FLAGS)
 
 
+def open_below(root: int, parts: tuple[str, ...], flags: int) -> int:
+    """As `open_beneath` for a root that is open already, by the components below it.
+
+    Raises:
+        OSError: as from `open(2)`; ELOOP or EXDEV when something on the way is a link.
+    """
+    return _open_parts(root, parts, flags | _OPEN_FLAGS)
+
+
 @contextmanager
 def open_parent(location: Location, *, create: bool = False) -> Iterator[int]:
     """A descriptor of the directory that holds `location`; missing directories are made when `create`.
