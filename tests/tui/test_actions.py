@@ -27,6 +27,7 @@ OWNERS = {
     "sessions": "tui_agent.tui.screens.sessions",
     "themes": "tui_agent.tui.screens.themes",
     "trust": "tui_agent.tui.screens.trust",
+    "plan": "tui_agent.tui.screens.plan",
     "modes": "tui_agent.tui.screens.modes",
     "background": "tui_agent.tui.screens.background",
     "help": "tui_agent.tui.screens.help",

@@ -70,14 +70,15 @@ async def opened(app: TuiAgent, pilot: Pilot[int]) -> ModesScreen:
 async def everything(app: TuiAgent, pilot: Pilot[int]) -> str:
     """All that the screen says of the highlighted mode."""
     seen = ""
-    for _ in range(12):
+    while True:
         await pilot.pause()
         seen += screen_text(app)
+        if "more" not in screen_text(app).splitlines()[5].split():
+            return seen
         await pilot.press("pagedown")
-    return seen
 
 
-@pytest.mark.parametrize("size", [(120, 40), (80, 24), (40, 10)])
+@pytest.mark.parametrize("size", [(120, 40), (40, 10)])
 async def test_the_screen_says_what_the_policy_says_of_every_mode(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
 ) -> None:

@@ -39,6 +39,7 @@ _ABOVE: Mapping[str, tuple[str, ...]] = {
     "themes": ("app",),
     "trust": ("app",),
     "modes": ("app",),
+    "plan": ("app",),
     "background": ("app",),
     "help": ("app",),
 }

@@ -28,6 +28,7 @@ from tui_agent.tui.host import Launch
 from tui_agent.tui.later import later
 from tui_agent.tui.models import Models
 from tui_agent.tui.modes import Modes
+from tui_agent.tui.plans import Plans
 from tui_agent.tui.questions import Questions
 from tui_agent.tui.sessions import Sessions
 from tui_agent.tui.standby import Standby
@@ -73,6 +74,7 @@ class ChatScreen(Screen[None]):
         self._standby = standby = Standby(self.changed)
         self._models = models = Models(self, engine, standby, settings, keys, symbols=signs)
         self._modes = Modes(self, engine, settings, symbols=signs)
+        self._plans = Plans(self, engine, self._modes, keys, symbols=signs)
         self._background = background = Background(self, engine, symbols=signs)
         self._status = Status(self, engine, transcript, background, settings, directory=launch.directory)
         self._greeting = greeting = Greeting(
@@ -170,6 +172,7 @@ class ChatScreen(Screen[None]):
         self._transcript.take(event)
         self._turns.take(event)
         self._background.take(event)
+        self._plans.take(event)
         self._status.take(event)
         self._upkeep.take(event)
         self.changed()
@@ -180,7 +183,7 @@ class ChatScreen(Screen[None]):
         doing = self._transcript.progress.activity if self.busy else standby.activity
         until = "this step" if not standby.held else "the download" if standby.fetching else "loading"
         self._foot.show(Activity("you", asked.tool) if asked else doing, standby.held or self._turns.queued, until)
-        state = (self.busy, standby.waited_for, standby.fetching, self._background.running)
+        state = (self.busy, standby.waited_for, standby.fetching, self._background.running, self._plans.offered)
         if state != self._last_state:
             self._last_state = state
             self.refresh_bindings()
@@ -368,6 +371,8 @@ class ChatScreen(Screen[None]):
                 return self._models.can_look
             case "background":
                 return self._background.running > 0
+            case "plan":
+                return self._plans.offered
         return True
 
     def action_interrupt(self) -> None:
@@ -387,6 +392,11 @@ class ChatScreen(Screen[None]):
     async def action_modes(self) -> None:
         """See what each mode permits here; choose one."""
         await self._modes.show()
+
+    @work(exit_on_error=False)
+    async def action_plan(self) -> None:
+        """Review the plan that the last turn ended with."""
+        await self._plans.show()
 
     @on(StatusBar.BackgroundClicked)
     @work(exit_on_error=False)
