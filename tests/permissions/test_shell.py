@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -161,3 +162,11 @@ def test_what_is_not_ascii_stays_as_it_is() -> None:
     found = analyse("echo é > \U0001f600; ls '日本' $x")
     assert [command.text for command in found.commands] == ["echo é", "ls '日本' $x"]
     assert found.commands[1].words == ("ls", "日本", None)
+
+
+def test_lines_are_parsed_in_several_threads_at_a_time() -> None:
+    lines = [f"git log -{number} && ls -l d{number} | wc -l" for number in range(40)]
+    with ThreadPoolExecutor(4) as threads:
+        scripts = list(threads.map(analyse, lines * 5))
+    assert [script.plain for script in scripts] == [True] * 200
+    assert [str(script.commands[1].words[2]) for script in scripts[:40]] == [f"d{number}" for number in range(40)]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from tui_agent.conversation.errors import WorkspaceError
 from tui_agent.conversation.events import DecisionMade
 from tui_agent.conversation.messages import ToolCall, ToolSpec
 from tui_agent.permissions.approval import (
+    Access,
     AllowForSession,
     AllowOnce,
     AllowReading,
@@ -20,6 +22,8 @@ from tui_agent.permissions.approval import (
     CommandAccess,
     Denied,
     ForeignAccess,
+    Refuse,
+    Verdict,
     WriteAccess,
 )
 from tui_agent.permissions.decision import Scene
@@ -552,3 +556,17 @@ async def test_a_command_runs_in_the_very_directory_that_was_open(
     monkeypatch.setattr(command, "run", swapped)
     await call(ToolExecutor(work, approve_all=True), "run_command", {"command": "touch x"})
     assert (names(work), names(tmp_path / "moved")) == (set(), {"x"})
+
+
+async def test_whoever_waits_for_the_verdict_on_a_command_holds_up_nobody_else(tmp_path: Path) -> None:
+    others_ran = threading.Event()
+
+    class Slow(RulePolicy):
+        """As where Git takes its time to say what a repository's settings are."""
+
+        def decide(self, tool: str, access: Access) -> Verdict:
+            return Refuse("too late" if others_ran.wait(5) else "nobody else could run")
+
+    asyncio.get_running_loop().call_later(0.01, others_ran.set)
+    outcome = await call(ToolExecutor(tmp_path, policy=Slow()), "run_command", {"command": "git status"})
+    assert "too late" in outcome.result.content

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from tui_agent.conversation.errors import RefusedError, TuiAgentError
 from tui_agent.conversation.events import DecisionMade
 from tui_agent.conversation.messages import ToolCall, ToolSpec
@@ -38,7 +40,15 @@ from tui_agent.sandbox.enclosure import Sandbox
 from tui_agent.tools.attempt import Attempt, ToolOutcome
 from tui_agent.tools.builtin.desk import Desk, in_thread
 from tui_agent.tools.builtin.provider import BuiltinTools
-from tui_agent.tools.protocol import Prepared, PreparingProvider, ToolContext, ToolProvider, ToolResult
+from tui_agent.tools.protocol import (
+    Prepared,
+    PreparingProvider,
+    Recorder,
+    Say,
+    ToolContext,
+    ToolProvider,
+    ToolResult,
+)
 from tui_agent.tools.reviewing import as_proposed, comments, refuses_all
 from tui_agent.tools.schema import ArgumentsError, parse_arguments
 from tui_agent.tools.threads import LoopThread
@@ -55,6 +65,10 @@ MOST_FOLLOWING: Final = 50
 _WRITING: Final = ("write_file", "edit_file")
 _NO_SANDBOX: Final = Sandbox()
 _PLAIN_TERMS: Final = Terms()
+
+
+async def _say_nothing(text: str, hint: str) -> None:
+    pass
 
 
 class ToolExecutor:
@@ -85,6 +99,8 @@ class ToolExecutor:
     ) -> None:
         self.policy: Policy = policy or RulePolicy()
         self.approver = approver
+        self.recorder: Recorder | None = None
+        """What keeps the changes of calls, so that they can be undone."""
         self._approve_all = approve_all
         self._allow_commands = allow_commands
         self._desk = Desk(Workspace(working_directory, allowed_directories), sandbox=sandbox)
@@ -158,13 +174,14 @@ class ToolExecutor:
         on_prepared: Callable[[str], None] = lambda title: None,
         on_decision: Callable[[DecisionMade], Awaitable[None]] | None = None,
         on_output: Callable[[str], None] = lambda text: None,
+        on_notice: Say = _say_nothing,
     ) -> ToolOutcome:
         """Carry out one call; whatever is wrong with it becomes a result for the model.
 
         `position` and `total` place it among the calls of its reply, of which `upcoming` come after it: a question
         about a change shows theirs too. `on_prepared` gets the title before anything is asked, `on_decision` the
-        decision before anything is done, `on_output` pieces of what a command prints. Cancelling stops it: processes
-        are killed, a write that has begun is finished.
+        decision before anything is done, `on_output` pieces of what a command prints, `on_notice` why it cannot be
+        undone. Cancelling stops it: processes are killed, a write that has begun is finished.
         """
         attempt = Attempt(call, self.canonical(call.name), position, total, on_decision, self.sandbox.on)
         attempt.upcoming = upcoming
@@ -180,10 +197,11 @@ class ToolExecutor:
                 attempt.title, attempt.repairs = prepared.title, prepared.repairs
                 if not stale:
                     on_prepared(prepared.title)
+                attempt.snapshot = self.recorder.name_for(prepared.access) if self.recorder else ""
                 if (allowed := await self._allowed(attempt, prepared)) is None:
                     return attempt.denied()
                 attempt.title = allowed.title
-                return attempt.finished(await attempt.timed(allowed.perform), stale)
+                return attempt.finished(await self._performed(attempt, allowed, on_notice), stale)
             except StaleChange as error:
                 stale = f"{error.message}, so nothing was written. "
                 attempt.again = f"{error.message}: look again"
@@ -211,6 +229,8 @@ class ToolExecutor:
 
     async def aclose(self) -> None:
         """Kill what still runs in the background."""
+        if self.recorder is not None:
+            await self.recorder.aclose()
         await self._desk.background.aclose()
 
     def close(self) -> None:
@@ -218,6 +238,16 @@ class ToolExecutor:
         if self._loop_thread is not None:
             self._loop_thread.close()
             self._loop_thread = None
+
+    async def _performed(self, attempt: Attempt, allowed: Prepared, say: Say) -> ToolResult:
+        """Do it, and keep what it changes."""
+
+        async def perform() -> ToolResult:
+            return await attempt.timed(allowed.perform)
+
+        if self.recorder is None or not attempt.snapshot:
+            return await perform()
+        return await self.recorder.record(attempt.snapshot, allowed.access, perform, say)
 
     def _provider_of(self, name: str, tool: str) -> ToolProvider | None:
         if self._offered is not None and tool not in self._offered:
@@ -227,7 +257,7 @@ class ToolExecutor:
     async def _allowed(self, attempt: Attempt, prepared: Prepared) -> Prepared | None:
         """Decide, ask if need be, and report the decision; the call as it may be carried out, None for a no."""
         access = prepared.access
-        verdict = self._verdict(attempt.tool, access)
+        verdict = await self._judged(attempt.tool, access)
         if isinstance(access, CommandAccess) and not self._allow_commands:
             verdict = Refuse(COMMANDS_DISABLED)
         match verdict:
@@ -248,12 +278,20 @@ class ToolExecutor:
                 return await self._asked(attempt, prepared, verdict)
         return prepared.under(terms) if yes else None
 
+    async def _judged(self, tool: str, access: Access) -> Verdict:
+        """The verdict; that on a command may have to look at the disk and at what Git says, which takes its time."""
+        if isinstance(access, CommandAccess):
+            return await in_thread(self._verdict, tool, access)
+        return self._verdict(tool, access)
+
     def _verdict(self, tool: str, access: Access) -> Verdict:
         policy = self.policy.letting_reading_run() if self._grants.reading else self.policy
         return policy.decide(tool, access)
 
     async def _asked(self, attempt: Attempt, prepared: Prepared, verdict: Ask) -> Prepared | None:
         access = prepared.under(verdict.terms).access
+        if self.recorder is not None and (lasting := await self.recorder.foresee(access)):
+            verdict = replace(verdict, reasons=(*verdict.reasons, lasting))
         following = await self._following(attempt, access) if prepared.on_review is not None else ()
         request, reasons, terms = attempt.request(access, verdict, following), verdict.reasons, verdict.terms
         attempt.comment = attempt.edited = ""
@@ -269,7 +307,7 @@ class ToolExecutor:
             if reading := verdict.only_reads:
                 self._grants.reading = True
                 reasons = (*reasons, "from now on commands that only read run unasked in this session")
-                if isinstance(allowed := self._verdict(attempt.tool, access), Allow):
+                if isinstance(allowed := await self._judged(attempt.tool, access), Allow):
                     terms = allowed.terms
             await attempt.decide("allowed", "user", reasons, "", request.digest, terms, reading=reading)
             return prepared.under(terms)
@@ -323,7 +361,7 @@ class ToolExecutor:
         if isinstance(request.access, CommandAccess) and answer.command not in ("", request.access.command):
             if prepared.on_command is not None:
                 changed, command = prepared.on_command(answer.command), answer.command
-                if isinstance(refused := self._verdict(attempt.tool, changed.access), Refuse):
+                if isinstance(refused := await self._judged(attempt.tool, changed.access), Refuse):
                     await attempt.decide("denied", "policy", (refused.reason,), "", request.digest)
                     return None
         elif isinstance(request.access, WriteAccess) and answer.files and prepared.on_review is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from tui_agent.permissions.shell.script import SimpleCommand
 
 if TYPE_CHECKING:
-    from tree_sitter import Node, Parser
+    from tree_sitter import Language, Node, Parser
 
 MOST_COMMANDS: Final = 100
 SECONDS: Final = 0.03
@@ -63,12 +63,19 @@ _MEANINGS: Final = {
 
 
 @lru_cache(1)
-def _parser() -> "Parser":
-    # The grammar is loaded with the first command, not with the program.
+def _grammar() -> "Language":
+    # Loaded with the first command, not with the program.
     import tree_sitter_bash
-    from tree_sitter import Language, Parser
+    from tree_sitter import Language
 
-    return Parser(Language(tree_sitter_bash.language()))
+    return Language(tree_sitter_bash.language())
+
+
+def _parser() -> "Parser":
+    """One for each line: lines are parsed in several threads."""
+    from tree_sitter import Parser
+
+    return Parser(_grammar())
 
 
 class Tangled(Exception):
@@ -94,7 +101,6 @@ class Tree:
                 lambda at, _place: source[at : at + 4096], progress_callback=lambda _at, _wrong: thread_time() > end
             )
         except ValueError:
-            parser.reset()
             raise Tangled from None
         self._root = tree.root_node
 
