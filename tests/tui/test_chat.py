@@ -204,11 +204,11 @@ async def test_the_first_screen_says_who_answers_and_the_keys_of_the_user(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with ChatServer() as server:
-        serve(machine, server, ui={"keys": {"chat.providers": "f12"}})
+        serve(machine, server, ui={"keys": {"chat.providers": "f11"}})
         app = chat_app(machine, monkeypatch)
         async with app.run_test(size=(100, 30)) as pilot:
             await until(pilot, says(app, "fake · fake-model\n"))
-            assert "f12 model   f3 sessions   f9 theme   f1 help" in screen_text(app)
+            assert "f11 model   f3 sessions   f9 theme   f1 help" in screen_text(app)
 
 
 async def test_each_screen_opens_and_closes_again(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
