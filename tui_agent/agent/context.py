@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 from tui_agent.conversation.events import (
     AssistantReplied,
     DecisionMade,
+    FilesRestored,
     LoggedEvent,
     Nudged,
     PromptSubmitted,
+    Rewound,
     ToolFinished,
 )
 from tui_agent.conversation.messages import Message, ToolCall
@@ -16,14 +18,17 @@ from tui_agent.tools.schema import MAX_CHARACTERS
 
 CUT_REPLY = "[this reply was cut off here]"
 NOT_RUN = "not run: the turn was interrupted"
+MOST_NAMED = 20
+"""Files that are named to a model when they were put back."""
 CUT_RUN = "interrupted while it ran; it may have been done in part"
 
 
 def messages(events: Iterable[LoggedEvent], system: str, *, small: bool = False) -> tuple[Message, ...]:
     """The conversation as messages.
 
-    Every tool call gets exactly one result, right behind its reply and in the order of the calls, whatever happened to
-    it; prompts that follow each other become one user message; a cut reply is marked as such.
+    What was rewound is not in it. Every tool call gets exactly one result, right behind its reply and in the order of
+    the calls, whatever happened to it; prompts that follow each other become one user message; a cut reply is marked as
+    such.
     """
     projected = [Message("system", system)]
     open_calls: dict[str, ToolCall] = {}
@@ -39,8 +44,12 @@ def messages(events: Iterable[LoggedEvent], system: str, *, small: bool = False)
         results.clear()
         begun.clear()
 
-    for event in events:
+    for event in living(events):
         match event:
+            case FilesRestored():
+                close_calls()
+                if event.count:
+                    _add_prompt(projected, restored_note(event))
             case ToolFinished():
                 if event.call_id in open_calls:
                     results.setdefault(event.call_id, event)
@@ -62,6 +71,24 @@ def messages(events: Iterable[LoggedEvent], system: str, *, small: bool = False)
                 pass
     close_calls()
     return tuple(projected)
+
+
+def living(events: Iterable[LoggedEvent]) -> list[LoggedEvent]:
+    """The events of a whole log without those that were rewound; what was done to files goes on to hold."""
+    kept: list[tuple[int, LoggedEvent]] = []
+    for seq, event in enumerate(events, start=1):
+        if isinstance(event, Rewound):
+            kept = [known for known in kept if known[0] < event.before_seq]
+        kept.append((seq, event))
+    return [event for _, event in kept]
+
+
+def restored_note(event: FilesRestored) -> str:
+    """What a model is told of files that were put back."""
+    done = "put back again what they had undone" if event.kind == "redo" else "undid what was changed"
+    names = [file.path for file in event.files[:MOST_NAMED]]
+    more = f" and {event.count - len(names):,} more" if event.count > len(names) else ""
+    return f"[The user {done} in {', '.join(names)}{more}. Read these files again before you change them.]"
 
 
 def _named(files: Sequence[str]) -> str:

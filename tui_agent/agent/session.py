@@ -11,6 +11,7 @@ from tui_agent.agent.cancellation import uninterrupted
 from tui_agent.agent.profile import Profile, choose_profile
 from tui_agent.agent.secrecy import KeyFilter, without_keys
 from tui_agent.agent.turn import Journal, Turn, TurnOptions, first_request
+from tui_agent.agent.undo import Undoing
 from tui_agent.config.model import ProfileName
 from tui_agent.conversation.errors import ProviderError, StoreError
 from tui_agent.conversation.events import (
@@ -28,6 +29,7 @@ from tui_agent.permissions.policy import Policy, RulePolicy
 from tui_agent.providers.protocol import LLMProvider, ModelInfo, PrimingProvider
 from tui_agent.store.log import GENESIS, SessionLog, StoreConflictError, seal
 from tui_agent.tools.executor import ToolExecutor
+from tui_agent.workspace.snapshots.snapshots import Snapshots
 
 DESCRIBE_SECONDS = 3.0
 """How long a local server may take to say what a model is; a turn goes on without knowing."""
@@ -83,6 +85,7 @@ class Session(Journal):
         working_directory: str,
         version: str,
         clock: Callable[[], float] = time.time,
+        snapshots: Snapshots | None = None,
     ) -> None:
         self.executor = executor
         self.provider = provider
@@ -101,6 +104,7 @@ class Session(Journal):
         self._turn: Turn | None = None
         self._lock = asyncio.Lock()
         self._unsaid: list[LoggedEvent] = []
+        self._undoing = Undoing(self, snapshots)
         self._policy_for = policy_for
         self._profile_for = profile_for
         self._profile_chosen: ProfileName = "auto"
@@ -251,6 +255,15 @@ class Session(Journal):
     def renew_policy(self) -> None:
         """Decide the next call by the rules and the mode of now."""
         self.executor.policy = self._policy_for(self.mode)
+
+    @property
+    def undoing(self) -> Undoing:
+        """What takes back what calls changed, and the conversation."""
+        return self._undoing
+
+    async def changed(self, snapshots: Sequence[str]) -> tuple[int, int, int]:
+        """How many files calls left other than they were, and lines added and removed in them."""
+        return await self._undoing.counts(snapshots)
 
     async def record(self, event: LoggedEvent) -> list[LoggedEvent]:
         """Log an event; the first one opens the session. What was logged comes back, a notice of trouble included.

@@ -95,6 +95,10 @@ class Journal(Protocol):
         """Events that have to be logged before the next prompt."""
         ...
 
+    async def changed(self, snapshots: Sequence[str]) -> tuple[int, int, int]:
+        """How many files calls left other than they were, and lines added and removed in them."""
+        ...
+
     @property
     def steered(self) -> bool:
         """True when prompts wait to be sent with the next request."""
@@ -158,6 +162,7 @@ class Turn:
         self._begun = ""
         self._repeated = False
         self._nudges = Nudges()
+        self._snapshots: list[str] = []
 
     def interrupt(self) -> None:
         """Stop at the next await; what that leaves open is still logged. Once is enough, more do no harm."""
@@ -225,7 +230,7 @@ class Turn:
             text = STOPPED if call.id == self._begun else NOT_BEGUN
             await self._log(ToolFinished(call.id, call.name, "", "cancelled", text, 0.0))
         self._open_calls = []
-        await self._log(TurnEnded(reason, cause))
+        await self._log(TurnEnded(reason, cause, *await self._session.changed(self._snapshots)))
 
     async def _iterate(self) -> TurnReason:
         retried_empty = False
@@ -320,6 +325,7 @@ class Turn:
                 on_prepared=partial(self._prepared, call),
                 on_decision=self._decided,
                 on_output=partial(self._output, call.id),
+                on_notice=self._warned,
             )
             await self._finish(
                 call,
@@ -345,6 +351,11 @@ class Turn:
         await self._log(decision)
         if decision.outcome == "allowed":
             self._begun = decision.call_id
+        if decision.snapshot and decision.snapshot not in self._snapshots:
+            self._snapshots.append(decision.snapshot)
+
+    async def _warned(self, text: str, hint: str) -> None:
+        await self._log(Noticed("warning", text, hint))
 
     def _prepared(self, call: ToolCall, title: str) -> None:
         self._emit(CallStarted(call, title))

@@ -56,7 +56,8 @@ class DecisionMade(Struct, frozen=True, tag="decision_made"):
 
     `network`: the command may use the network from inside its sandbox. `reading`: the user let commands that provably
     only read run unasked for the rest of the session. `edited`: what was allowed is what the user made of the proposal;
-    for a command that is `command`. `rule` is a rule that the user saved with the answer.
+    for a command that is `command`. `rule` is a rule that the user saved with the answer. `snapshot` is the name under
+    which what the call changes is kept, for undoing it; empty when nothing is.
     """
 
     call_id: str
@@ -71,6 +72,7 @@ class DecisionMade(Struct, frozen=True, tag="decision_made"):
     edited: bool = False
     command: str = ""
     rule: str = ""
+    snapshot: str = ""
 
 
 class FileDelta(Struct, frozen=True):
@@ -136,11 +138,45 @@ class Nudged(Struct, frozen=True, tag="nudged"):
 class TurnEnded(Struct, frozen=True, tag="turn_ended"):
     """The turn is over; the session waits for the next prompt.
 
-    `cause` names what went wrong when `reason` is "error": a `ProviderErrorKind`, or "internal".
+    `cause` names what went wrong when `reason` is "error": a `ProviderErrorKind`, or "internal". `files` is how many
+    files are not as they were when it began, with lines `added` and `removed` where they could be counted.
     """
 
     reason: TurnReason
     cause: str = ""
+    files: int = 0
+    added: int = 0
+    removed: int = 0
+
+
+RestoreKind = Literal["undo", "redo", "rewind"]
+
+
+class FilesRestored(Struct, frozen=True, tag="files_restored"):
+    """The user put files back to what they were before calls, or after them again.
+
+    `calls` are the snapshots of those calls. `files` are the first paths (without diffs) of `count` in all; `left` are
+    paths that were left alone, and why. `snapshot` is what the restoring itself is kept under; `pruned` the number of
+    calls that can no longer be undone, for want of room.
+    """
+
+    kind: RestoreKind
+    calls: tuple[str, ...]
+    files: tuple[FileDelta, ...]
+    left: tuple[tuple[str, str], ...] = ()
+    count: int = 0
+    snapshot: str = ""
+    pruned: int = 0
+
+
+class Rewound(Struct, frozen=True, tag="rewound"):
+    """The conversation goes on from before record `before_seq`; what is between is not sent any more.
+
+    `prompt` is the beginning of the prompt that stood there.
+    """
+
+    before_seq: int
+    prompt: str = ""
 
 
 class RequestStarted(Struct, frozen=True, tag="request_started"):
@@ -215,6 +251,8 @@ LoggedEvent = (
     | Noticed
     | Nudged
     | TurnEnded
+    | FilesRestored
+    | Rewound
 )
 TransientEvent = (
     RequestStarted | Retrying | ProviderStatus | TextDelta | ReasoningDelta | CallGrowing | CallStarted | ToolOutput

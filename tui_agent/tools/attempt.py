@@ -62,6 +62,7 @@ class Attempt:
         self.again = ""
         self.comment = ""
         self.edited = ""
+        self.snapshot = ""
         self.stop = False
         self._call = call
         self._place = (position, total)
@@ -123,6 +124,7 @@ class Attempt:
             edited=edited,
             command=command,
             rule=rule,
+            snapshot=self.snapshot if outcome == "allowed" else "",
         )
         if self._on_decision is not None:
             await self._on_decision(self._decision)

@@ -59,6 +59,32 @@ class ToolContext:
     emit_output: Callable[[str], None] = field(default=lambda text: None)
 
 
+Say = Callable[[str, str], Awaitable[None]]
+"""Tells the user what happened, and what to do about it."""
+
+
+class Recorder(Protocol):
+    """Keeps what calls change, so that it can be undone."""
+
+    def name_for(self, access: Access) -> str:
+        """A name under which what a call changes is to be kept; empty when it changes nothing that can be."""
+        ...
+
+    async def foresee(self, access: Access) -> str:
+        """Before a question: why such a call could not be undone, or not all of it; empty when it can."""
+        ...
+
+    async def record(
+        self, name: str, access: Access, perform: Callable[[], Awaitable[ToolResult]], say: Say
+    ) -> ToolResult:
+        """Do it, and keep what it changes; when that cannot be kept, `say` so before it is done."""
+        ...
+
+    async def aclose(self) -> None:
+        """Stop what goes on."""
+        ...
+
+
 class Tool(Protocol):
     """A built-in tool: it prepares first, and does nothing until the executor calls `perform`."""
 

@@ -76,10 +76,11 @@ class Index:
             look.below(root)
         tree = look.done()
         changed = [(path, encoded(now)) for path, now in tree.folders.items() if before.get(path) is not now]
-        gone = before.keys() - tree.folders.keys()
+        # Where a look ended early, what is known of the rest is still worth something for the next one.
+        gone = set() if look.short else before.keys() - tree.folders.keys()
         if changed or gone:
             self._store.note_folders(changed, gone)
-        self._folders = tree.folders
+        self._folders = {**before, **tree.folders} if look.short else tree.folders
         return tree
 
     def _load(self) -> dict[str, Folder]:
@@ -129,6 +130,8 @@ class _Look:
         self._pending: list[tuple[bytes, bytes]] = []
         self._pending_bytes = 0
         self._full = False
+        self.short = False
+        """Whether it ended before everything was looked at."""
         self._forced: dict[str, set[str]] = {}
         self._forced_above: set[str] = set()
         for path in touched:
@@ -152,11 +155,9 @@ class _Look:
                 path = f"{top}/{below}" if below else top
                 if self._stopped():
                     raise Stopped
-                if self._count > self._limits.entries:
-                    self._gaps.append((path, f"more than {self._limits.entries:,} files"))
-                    return
-                if time.monotonic() > self._deadline:
-                    self._gaps.append((path, "there was no time left to look at it"))
+                if why := self._exhausted():
+                    self._gaps.append((path, why))
+                    self.short = True
                     return
                 try:
                     folder = open_below(descriptor, tuple(below.split("/")) if below else (), _DIRECTORY)
@@ -173,6 +174,11 @@ class _Look:
                     os.close(folder)
                 inner, chain = seen
                 waiting += [(f"{below}/{name}" if below else name, chain, only) for name, only in inner]
+
+    def _exhausted(self) -> str:
+        if self._count > self._limits.entries:
+            return f"more than {self._limits.entries:,} files"
+        return "there was no time left to look at it" if time.monotonic() > self._deadline else ""
 
     def _folder(
         self, path: str, descriptor: int, device: int, above: Chain, forced_only: bool

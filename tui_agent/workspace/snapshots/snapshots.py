@@ -3,7 +3,7 @@
 import os
 import secrets
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -39,7 +39,7 @@ class Counts(NamedTuple):
 
 
 class Snapshots:
-    """Snapshots of one workspace. Everything blocks; one thread at a time gets in, except to `stop`.
+    """Snapshots of one workspace. Everything blocks; one thread at a time gets in.
 
     `folder` is where the snapshots of all workspaces are, `excluded` are folders that are not looked into.
     """
@@ -59,7 +59,6 @@ class Snapshots:
         self._index = Index(self._store, self._roots, excluded, self._limits)
         self._touched: set[str] = set()
         self._lock = threading.Lock()
-        self._stopped = threading.Event()
         self.gaps: tuple[tuple[str, str], ...] = ()
         """What the last look left out, and why."""
 
@@ -72,22 +71,17 @@ class Snapshots:
         """Raises SnapshotError when nothing can be kept."""
         self._store.check()
 
-    def stop(self) -> None:
-        """End a look that goes on: it raises `Stopped`."""
-        self._stopped.set()
-
-    def look(self, seconds: float = 0.0) -> Before:
-        """Keep all that a command may change; `seconds` to do it in (default: the limit).
+    def look(self, seconds: float = 0.0, stopped: Callable[[], bool] = lambda: False) -> Before:
+        """Keep all that a command may change; `seconds` to do it in (default: the limit), or until it is `stopped`.
 
         Raises:
             SnapshotError: it cannot be kept.
             WorkspaceError: a root is not there any more.
-            Stopped: `stop` was called.
+            Stopped: it was.
         """
         with self._lock:
-            self._stopped.clear()
             heads = tuple((top, head(top)) for root in self._roots if (top := top_of(str(root.path))))
-            tree = self._index.look(self._touched, self._stopped.is_set, seconds)
+            tree = self._index.look(self._touched, stopped, seconds)
             self.gaps = tree.gaps
             return Before(tree, heads)
 
@@ -137,10 +131,9 @@ class Snapshots:
                 after[path] = look_at(path, self._roots, self._limits.file)
             except (WorkspaceError, OSError):
                 after[path] = State("file", lost="it cannot be read")
-        after = self._kept(plan, after, before=False)
-        changes = tuple(
-            Change(path, state, after[path]) for path, state in sorted(before.items()) if not state.same(after[path])
-        )
+        changed = {path: state for path, state in after.items() if not _alike(state, before[path])}
+        kept = self._kept(plan, changed, before=False)
+        changes = tuple(Change(path, before[path], kept[path]) for path in sorted(kept))
         if changes:
             self._store.save(name, Record(changes))
         return Record(changes)
@@ -223,8 +216,7 @@ class Snapshots:
         return state.content if state.kind == "link" else None
 
     def close(self) -> None:
-        """Close the store."""
-        self.stop()
+        """Close the store; the next use opens it again."""
         self._store.close()
 
 
@@ -236,6 +228,11 @@ def changed_over(records: Sequence[Record]) -> list[Change]:
 def new_name() -> str:
     """A name for what one call changes."""
     return secrets.token_hex(8)
+
+
+def _alike(state: State, other: State) -> bool:
+    """Whether nothing was done, whatever is kept of it."""
+    return (state.kind, state.mode, state.content) == (other.kind, other.mode, other.content)
 
 
 def _is_folder_only(change: Change) -> bool:
