@@ -23,6 +23,9 @@ SHORT = {name: text for name, text in TEXTS.items() if len(text) < 80}
 
 # A reader whose terminal knows them would never see these of a file name, a model or a title, nor what they do.
 MORE = {
+    "more-11": "&#27;[2J&#x9d;0;owned&#7;entities",
+    "more-12": "\x1b**[2J**and Markdown",
+    "more-13": "\x1b[8mconcealed\x1b[28m",
     "more-1": "\x1b]0;owned\x07title",
     "more-2": "\x1b]52;c;b3duZWQ=\x07clip",
     "more-3": "\x9b2Jc1-csi",

@@ -162,7 +162,7 @@ def test_what_changed_in_a_replaced_line_is_marked_on_its_band() -> None:
 
 def test_the_sign_of_a_line_stays_whatever_control_characters_follow() -> None:
     made = rows(block_of(diffs=["@@ -1 +1 @@\n+gone\rstays\n-\x1b[31mred\x1b[0m\t1"]))
-    assert [text_of(row.spans) for row in made[2:]] == ["+ stays", "− red 1"]
+    assert [text_of(row.spans) for row in made[2:]] == ["+ gone␍stays", "− red 1"]
 
 
 @given(st.text(st.sampled_from("+-\\ @a\n\n\x1b漢"), max_size=80), WIDTH)

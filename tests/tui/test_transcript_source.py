@@ -47,7 +47,7 @@ def sources(text: str) -> list[str]:
         ),
         ("a\n***\nb", ["a <- a", " <- ***", "b <- b"]),
         ("`one\ntwo` three\nfour", ["one two three <- `one⏎two` three⏎four", "four <- `one⏎two` three⏎four"]),
-        ("a\r\nb\rc\u2028d\x0be\n", ["a <- a\r", "c␤d␋e <- b\rc\u2028d\x0be"]),
+        ("a\r\nb\rc\u2028d\x0be\n", ["a <- a\r", "b␍c␤d␋e <- b\rc\u2028d\x0be"]),
         ("\n\n\nlate", ["late <- late"]),
         ("[r]: http://x.invalid\n\nsee [r]", ["see r (http://x.invalid) <- see [r]"]),
         (">" * 70 + " deep\nnext", [">" * 70 + " deep <- " + ">" * 70 + " deep", "next <- next"]),

@@ -41,6 +41,7 @@ _SEQUENCE = re.compile(
     r"|\x1b[ -.]+[0-~]"  # character sets and the like
     r"|\x1b[0-OQ-WYZ\\`-~]"  # two-character functions
 )
+_RETURNS = re.compile(r"(?<!\r)\r++(?=\n|\Z)")
 _MAPPED = re.compile(f"[{_CONTROL}{_SEPARATOR}{_BIDI}]")
 _EXCESS = re.compile(f"(?<={_MARK}{{4}}){_MARK}+|{_STRAY}")
 
@@ -54,10 +55,11 @@ _RUN_OF_SPACES = re.compile(r"(?<=[^ \t\n]) {32,}|(?:(?<=\n)|\A) {80,}|\t{12,}|(
 def sanitize(text: str, mode: ShowMode = "output") -> str:
     """Return `text` as it may be written to a screen; the result holds no control character but newline and tab.
 
-    `output`: whole terminal sequences are removed, `\\r\\n` becomes `\\n`, a lone carriage return drops what stands
-    before it on its line (as a terminal would overwrite it), other controls become visible symbols (U+2400 …, or
-    U+FFFD for C1 and lone surrogates), bidirectional controls become `<U+XXXX>`, at most four marks stay on a letter,
-    and joiners that join nothing go. Lines are independent: sanitising line by line gives the same.
+    `output`: whole terminal sequences are removed, carriage returns at the end of a line go, other
+    controls become visible symbols (U+2400 …, or U+FFFD for C1 and lone surrogates), bidirectional controls become
+    `<U+XXXX>`, at most four marks stay on a letter, and joiners that join nothing go. A carriage return within a line
+    is shown too: what a terminal would overwrite stays to be read. Lines are independent: sanitising line by line gives
+    the same.
 
     `approval`: nothing is removed. Every control, bidirectional, zero-width, tag and odd-space character becomes
     `<U+XXXX>`, and so do tabs that do not indent, long runs of tabs or spaces (`<U+0020 ×200>`), and more than four
@@ -71,7 +73,7 @@ def sanitize(text: str, mode: ShowMode = "output") -> str:
         return text
     text = _SEQUENCE.sub("", text)
     if "\r" in text:
-        text = "\n".join(_after_last_return(line) for line in text.split("\n"))
+        text = _RETURNS.sub("", text)
     return _EXCESS.sub("", _MAPPED.sub(_symbol, text))
 
 
@@ -83,7 +85,7 @@ def is_safe(text: str) -> bool:
 def one_line(text: str) -> str:
     """Foreign text as it may stand in a row of a screen: sanitised as `output`, every run of white space one space.
 
-    A carriage return is white space here: a name must not hide its own beginning.
+    A carriage return is white space here.
     """
     return " ".join(sanitize(text.replace("\r", "\n")).split())
 
@@ -105,10 +107,6 @@ def spell_out(text: str) -> str:
 def read_back(text: str) -> str:
     """The text that was spelled out, with what was changed in it."""
     return _SPELLING.sub(lambda match: chr(int(match[0][3:-1], 16)), text)
-
-
-def _after_last_return(line: str) -> str:
-    return line.rstrip("\r").rpartition("\r")[2]
 
 
 def _symbol(match: re.Match[str]) -> str:
