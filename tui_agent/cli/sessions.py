@@ -90,10 +90,12 @@ async def _show(args: argparse.Namespace) -> int:
 def _lines(records: "list[Record]") -> list[str]:
     from tui_agent.conversation.events import (
         AssistantReplied,
+        FilesRestored,
         ModelSwitched,
         Noticed,
         Nudged,
         PromptSubmitted,
+        Rewound,
         SessionStarted,
         ToolFinished,
     )
@@ -117,6 +119,10 @@ def _lines(records: "list[Record]") -> list[str]:
                 lines.append(f"\n{sanitize(event.notice.text)}")
             case Noticed() as event:
                 lines.append(f"\n{event.level}: {sanitize(event.text)}")
+            case FilesRestored() as event:
+                lines.append(f"\n{event.kind}: {event.count:,} put back, {len(event.left):,} left alone")
+            case Rewound() as event:
+                lines.append(f"\nrewound to before: {sanitize(event.prompt)}")
             case _:
                 pass
     return lines

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from tui_agent.tools.executor import ToolExecutor
     from tui_agent.tools.project_files import ProjectFiles
     from tui_agent.tui.host import Offer
+    from tui_agent.workspace.snapshots.snapshots import Snapshots
 
 
 MODES: "tuple[Mode, ...]" = ("plan", "ask", "accept-edits", "auto")
@@ -231,6 +232,18 @@ def build_executor(
     return executor
 
 
+def _recorded(executor: "ToolExecutor") -> "Snapshots":
+    """Let an executor keep what its calls change, so that it can be undone."""
+    from tui_agent.tools.recording import Recording
+    from tui_agent.workspace.snapshots.snapshots import Snapshots
+
+    ours = locations()
+    folders = (ours.config, ours.data, ours.state, ours.cache)
+    snapshots = Snapshots(ours.snapshots, executor.workspace, map(os.path.realpath, folders))
+    executor.recorder = Recording(snapshots)
+    return snapshots
+
+
 class Engine:
     """Everything behind a face: settings, one session, its tools and log."""
 
@@ -284,6 +297,7 @@ class Engine:
 
         # Each session has an executor of its own: what was allowed or read in one counts for no other.
         executor = self._new_executor()
+        snapshots = None if self._log is None else _recorded(executor)
         scene = scene_of(self.directory, [root.path for root in executor.workspace.roots])
         return Session(
             log=self._log,
@@ -296,6 +310,7 @@ class Engine:
             mode=mode,
             working_directory=str(self.directory),
             version=__version__,
+            snapshots=snapshots,
         )
 
     def _profile(self, provider: str) -> ProfileName:
@@ -630,7 +645,8 @@ def import_engine() -> None:
     import tui_agent.agent.session
     import tui_agent.providers.factory
     import tui_agent.store.sqlite
-    import tui_agent.tools.executor  # noqa: F401 - imported for its effect
+    import tui_agent.tools.executor
+    import tui_agent.tools.recording  # noqa: F401 - imported for its effect
 
 
 def import_client() -> None:

@@ -40,6 +40,11 @@ class Locations(Struct, frozen=True):
         return self.data / "sessions.db"
 
     @property
+    def snapshots(self) -> Path:
+        """What files of projects were like before calls changed them."""
+        return self.data / "snapshots"
+
+    @property
     def models(self) -> Path:
         """Where downloaded models are."""
         return self.data / "models"

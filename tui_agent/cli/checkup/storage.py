@@ -34,11 +34,16 @@ def folders(where: Locations) -> Section:
         ("settings", where.config),
         ("data", where.data),
         ("models", where.models),
+        ("snapshots", where.snapshots),
         ("state", where.state),
         ("logs", where.logs),
         ("cache", where.cache),
     ):
         row = _folder(name, folder)
+        if name == "snapshots" and row.state == "ok" and folder.is_dir():
+            from tui_agent.workspace.snapshots.store import MOST_BYTES  # SQLite is not free
+
+            row = replace(row, text=f"{row.text} of at most {size(MOST_BYTES)}; the oldest go first")
         known = any(row.fix == other.fix for other in rows)
         rows.append(replace(row, fix="") if known else row)
         there = existing(folder)
