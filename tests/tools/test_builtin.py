@@ -258,6 +258,7 @@ async def test_a_path_that_is_nearly_right_is_repaired_and_named(tmp_path: Path,
     (work / "tests/x.py").write_text("x\n")
     (work / "top.py").write_text("x\n")
     executor = ToolExecutor(work, approve_all=True)
+    executor.simplify(True)
     for tool, more in (("read_file", {}), ("edit_file", {"old_string": "x", "new_string": "y"})):
         outcome = await call(executor, tool, file_path=given, **more)
         assert (outcome.status, outcome.title) == ("ok", name), outcome
@@ -265,6 +266,19 @@ async def test_a_path_that_is_nearly_right_is_repaired_and_named(tmp_path: Path,
     assert (work / name).read_text() == "y\n"
     if not given.rstrip('`"').endswith("/"):
         assert (await call(executor, "grep_search", path=given, pattern="y")).result.content == f"{name}:1:y"
+
+
+async def test_models_that_are_not_small_are_told_what_they_may_have_meant(tmp_path: Path) -> None:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests/x.py").write_text("x\n")
+    executor = ToolExecutor(tmp_path, approve_all=True)
+    for given in ("tests\\x.py", "`tests/x.py`", " tests/x.py", "/tests/x.py"):
+        for tool in ("read_file", "edit_file"):
+            more = {"old_string": "x", "new_string": "y"} if tool == "edit_file" else {}
+            outcome = await call(executor, tool, file_path=given, **more)
+            assert (outcome.status, outcome.repairs) in (("failed", ()), ("denied", ())), given
+    assert "Did you mean tests/x.py?" in await told(executor, "read_file", file_path="`tests/x.py`")
+    assert (tmp_path / "tests/x.py").read_text() == "x\n"
 
 
 @pytest.mark.parametrize("given", ["./tests/x.py", "tests/../tests/x.py", "tests//x.py"])
@@ -279,6 +293,7 @@ async def test_a_directory_is_found_in_spite_of_quotes_and_backslashes(tmp_path:
     (tmp_path / "a/b").mkdir(parents=True)
     (tmp_path / "a/b/f.py").touch()
     executor = ToolExecutor(tmp_path)
+    executor.simplify(True)
     for given in ("a\\b", "/a/b/", "'a/b'", "a/b/"):
         assert await told(executor, "list_directory", path=given) == "f.py"
         assert await told(executor, "glob_files", path=given, pattern="*.py") == "a/b/f.py"
@@ -293,6 +308,7 @@ async def test_a_path_with_two_readings_or_one_outside_is_not_repaired(tmp_path:
     (tmp_path / "secret").write_text("OUTSIDE\n")
     (work / "out").symlink_to("../secret")
     executor = ToolExecutor(work, approve_all=True)
+    executor.simplify(True)
     for given in ("/etc/passwd", "/etc/nothing-like-this", "`../secret`", "..\\secret", "'/etc/passwd'", '"out"'):
         outcome = await call(executor, "read_file", file_path=given)
         assert not outcome.result.ok, given
@@ -305,6 +321,7 @@ async def test_a_path_with_two_readings_or_one_outside_is_not_repaired(tmp_path:
 async def test_a_new_file_gets_its_name_without_what_is_around_it(tmp_path: Path) -> None:
     (tmp_path / "src").mkdir()
     executor = ToolExecutor(tmp_path, approve_all=True)
+    executor.simplify(True)
     for given, name in (("`a.py`", "a.py"), (" b.py", "b.py"), ("src\\c.py", "src/c.py"), ("/src/d.py", "src/d.py")):
         outcome = await call(executor, "write_file", file_path=given, content="x\n")
         assert outcome.result.content == f"created {name}: 1 line"

@@ -10,6 +10,7 @@ from typing import ParamSpec, TypeVar
 from tui_agent.permissions.control_files import Lookout
 from tui_agent.sandbox.background import BackgroundCommands
 from tui_agent.sandbox.enclosure import Sandbox
+from tui_agent.tools.builtin.places import Place, find_place
 from tui_agent.workspace.changes import FileIdentity
 from tui_agent.workspace.paths import Location, Workspace
 
@@ -23,9 +24,10 @@ T = TypeVar("T")
 class Desk:
     """One per executor.
 
-    `simple` is for small models, which take line numbers for text, forget to read before they edit, and replace a whole
-    file where they were to add to it: files are shown without numbers, a place that is quoted exactly counts as read,
-    and a file does not lose most of its lines at the first call.
+    `simple` is for small models, which take line numbers for text, forget to read before they edit, replace a whole
+    file where they were to add to it, and write paths that are nearly right: files are shown without numbers, a place
+    that is quoted exactly counts as read, a file does not lose most of its lines at the first call, and a path with one
+    meaning has it. Others are told what is like what they wrote.
     """
 
     workspace: Workspace
@@ -34,6 +36,17 @@ class Desk:
     lookout: Lookout = field(default_factory=Lookout)
     simple: bool = False
     _read: dict[Path, str] = field(default_factory=dict)
+
+    def place(self, text: str, *, for_write: bool = False) -> Place:
+        """What a path of a call means, and how it was repaired.
+
+        Raises:
+            WorkspaceError: not a usable path, or the working directory has gone.
+            RefusedError: outside the working and allowed directories.
+        """
+        if self.simple:
+            return find_place(self.workspace, text, for_write=for_write)
+        return Place(self.workspace.resolve(text, for_write=for_write))
 
     def note(self, path: Path, sha256: str) -> None:
         """Remember that the model knows this content of the file."""

@@ -10,7 +10,6 @@ from tui_agent.conversation.messages import ToolSpec
 from tui_agent.permissions.approval import ReadAccess
 from tui_agent.tools.builtin.desk import Desk, in_thread
 from tui_agent.tools.builtin.nearby import missing
-from tui_agent.tools.builtin.places import find_place
 from tui_agent.tools.protocol import Prepared, ToolContext, ToolResult
 from tui_agent.tools.repair import Fit
 from tui_agent.workspace.files import MissingFile, kind_of, read_file, reason
@@ -55,7 +54,7 @@ class ReadFile:
 
     async def prepare(self, arguments: Mapping[str, Any], context: ToolContext) -> Prepared:
         """As `Tool.prepare`."""
-        location, repairs = find_place(self._desk.workspace, arguments["file_path"])
+        location, repairs = self._desk.place(arguments["file_path"])
 
         async def perform() -> ToolResult:
             try:
@@ -93,7 +92,7 @@ class ListDirectory:
 
     async def prepare(self, arguments: Mapping[str, Any], context: ToolContext) -> Prepared:
         """As `Tool.prepare`."""
-        location, repairs = find_place(self._desk.workspace, arguments["path"])
+        location, repairs = self._desk.place(arguments["path"])
 
         async def perform() -> ToolResult:
             try:

@@ -18,7 +18,6 @@ from tui_agent.tools.builtin.files import DIRECTORY_ALIASES
 from tui_agent.tools.builtin.finder import FileRows, Query, in_threads, list_files, matching_files
 from tui_agent.tools.builtin.first import Found, first_in_order
 from tui_agent.tools.builtin.nearby import missing
-from tui_agent.tools.builtin.places import find_place
 from tui_agent.tools.protocol import Prepared, ToolContext, ToolResult
 from tui_agent.tools.repair import Fit, whole_number_as_text
 from tui_agent.workspace.files import kind_of, reason
@@ -59,7 +58,7 @@ class GlobFiles:
         """As `Tool.prepare`."""
         workspace = self._desk.workspace
         path, pattern = _split_absolute(arguments["path"], arguments["pattern"])
-        start, repairs = find_place(workspace, path)
+        start, repairs = self._desk.place(path)
         start, pattern = _behind_link(workspace, start, pattern)
         accepts = _accepting(pattern)
 
@@ -123,7 +122,7 @@ class GrepSearch:
     async def prepare(self, arguments: Mapping[str, Any], context: ToolContext) -> Prepared:
         """As `Tool.prepare`."""
         workspace = self._desk.workspace
-        start, repairs = find_place(workspace, arguments["path"])
+        start, repairs = self._desk.place(arguments["path"])
         glob = arguments.get("glob", "")
         pattern = _checked(arguments["pattern"])
         # A small model knows nothing of the flag; what it writes without a capital it means in any case.

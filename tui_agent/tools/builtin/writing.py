@@ -15,7 +15,7 @@ from tui_agent.permissions.sensitive import is_secret
 from tui_agent.tools.builtin.desk import Desk, in_thread
 from tui_agent.tools.builtin.files import FILE_ALIASES, LINE_CHARACTERS, shown_lines
 from tui_agent.tools.builtin.nearby import missing
-from tui_agent.tools.builtin.places import Place, find_place
+from tui_agent.tools.builtin.places import Place
 from tui_agent.tools.protocol import Prepared, ToolContext, ToolResult
 from tui_agent.tools.repair import Fit, whole_number_as_text
 from tui_agent.tools.reviewing import reviewed, what_was_made
@@ -83,7 +83,7 @@ class WriteFile:
 
     async def prepare(self, arguments: Mapping[str, Any], context: ToolContext) -> Prepared:
         """As `Tool.prepare`."""
-        place = find_place(self._desk.workspace, arguments["file_path"], for_write=True)
+        place = self._desk.place(arguments["file_path"], for_write=True)
         given = place.location.name if place.repairs else arguments["file_path"]
         planned = await in_thread(self._plan, place.location, arguments["content"], given)
         if isinstance(planned, _Unread):
@@ -152,7 +152,7 @@ class EditFile:
     async def prepare(self, arguments: Mapping[str, Any], context: ToolContext) -> Prepared:
         """As `Tool.prepare`."""
         desk = self._desk
-        place = find_place(desk.workspace, arguments["file_path"], for_write=True)
+        place = desk.place(arguments["file_path"], for_write=True)
         old, new = (arguments[name].replace("\r\n", "\n") for name in ("old_string", "new_string"))
         replace_all: bool = arguments["replace_all"]
         try:
