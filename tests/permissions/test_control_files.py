@@ -35,6 +35,16 @@ def test_they_are_found_at_any_depth_but_not_among_dependencies(tmp_path: Path) 
     assert below(tmp_path, look(tmp_path).protected) == {".envrc", "a/b/.vscode", ".husky", "a/.MCP.json"}
 
 
+def test_files_that_are_obeyed_only_in_their_folder_are_found_there(tmp_path: Path) -> None:
+    plant(tmp_path, ".cargo/config.toml", ".cargo/notes", "config.toml", ".config/systemd/user/x.service")
+    plant(tmp_path, "a/.config/app.json", "a/systemd/x.service", "a/.gradle/init.gradle")
+    assert below(tmp_path, look(tmp_path).protected) == {
+        ".cargo/config.toml",
+        ".config/systemd",
+        "a/.gradle/init.gradle",
+    }
+
+
 def test_of_git_only_what_makes_it_run_programs_is_kept(tmp_path: Path) -> None:
     git(tmp_path, "init", "-q")
     (tmp_path / "sub").mkdir()

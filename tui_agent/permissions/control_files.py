@@ -90,10 +90,11 @@ class Lookout:
             if known is not None and known[0] == now:
                 return known[1:]
             folders, controls = [], []
+            above = folder.rpartition("/")[2]  # some are control files only there: `.cargo/config.toml`
             with os.scandir(folder) as entries:
                 for entry in entries:
                     is_folder = entry.is_dir(follow_symlinks=False)
-                    if is_control(entry.name) or is_control(f"{entry.name}/x"):
+                    if is_control(f"{above}/{entry.name}") or is_control(f"{above}/{entry.name}/x"):
                         controls.append(entry.path)
                     elif is_folder and entry.name not in INSTALLED:
                         folders.append(entry.path)
