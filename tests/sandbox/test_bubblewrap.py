@@ -120,9 +120,9 @@ async def test_they_cannot_be_read_either_when_the_home_is_the_project(home: Pat
 
 
 async def test_a_project_inside_a_hidden_folder_is_there(home: Path) -> None:
-    inside = home / ".ssh" / "project"
+    inside = home / ".aws" / "project"
     inside.mkdir(parents=True)
-    (home / ".ssh" / "id_rsa").write_text("SECRET")
+    (home / ".aws" / "credentials").write_text("SECRET")
     outcome = await shell(boxed(inside), "pwd -P; echo x > new; ls -A ..")
     assert outcome.result.content.splitlines()[:2] == [str(inside), "project"]
     assert (inside / "new").exists()
