@@ -64,6 +64,8 @@ class FileReview:
         self._units = [_Unit() for _ in range(1 if self.whole else len(diff.hunks))]
         self.shown = diff
         """The diff with the user's texts in it; what was rejected is shown as it would be."""
+        self._counted: FileDiff | None = None  # the one that these are of
+        self._sides: list[tuple[int, int]] = []
 
     # ---- what is there ----
 
@@ -97,7 +99,10 @@ class FileReview:
 
     def lines(self) -> tuple[int, int]:
         """Lines added and removed by what is accepted."""
-        return count_sides(hunk for index, hunk in enumerate(self.shown.hunks) if self._unit(index).accepted)
+        if self._counted is not self.shown:
+            self._counted, self._sides = self.shown, [count_sides([hunk]) for hunk in self.shown.hunks]
+        sides = [sides for index, sides in enumerate(self._sides) if self._unit(index).accepted]
+        return sum(added for added, _ in sides), sum(removed for _, removed in sides)
 
     def after(self) -> bytes | None:
         """The bytes that would be written; None when the file is left alone."""
@@ -167,6 +172,10 @@ class FileReview:
             raise WorkspaceError("too long to edit in place; your own editor can")
         return text
 
+    def old_text(self, hunk: int) -> str:
+        """The text of a hunk as it is in the file."""
+        return old_text(self.shown.hunks[hunk])
+
     def edit(self, hunk: int, text: str) -> None:
         """Give a hunk another new text, and accept it; a text that is the old one rejects it.
 
@@ -215,18 +224,29 @@ class FileReview:
         self._based_on, self._base, self.whole, self._units = change, base, whole, made
         self._show()
 
-    def take_over(self, earlier: "FileReview") -> int:
-        """Decide about hunks as was decided about the same ones earlier; how many decisions were taken over."""
+    def take_over(self, earlier: "FileReview") -> tuple[int, list[str]]:
+        """Decide about hunks as was decided about the same ones of an earlier proposal for the file.
+
+        How many decisions were taken over, and the texts of the user for which there is no hunk any more.
+        """
+        texts = dict(earlier._texts())
         taken = 0
-        if self.whole or earlier.whole:
-            return 0
-        for index, other in same_hunks(self._base.hunks, earlier._base.hunks):
-            unit = earlier._units[other]
-            if unit.state != "accepted" or unit.comment:
-                self._units[index] = _Unit(unit.accepted, unit.text, unit.own, unit.comment)
-                taken += 1
-        self._show()
-        return taken
+        if not self.whole and not earlier.whole:
+            for index, other in same_hunks(self._base.hunks, earlier._base.hunks):
+                unit = earlier._units[other]
+                texts.pop(other, None)
+                if unit.state != "accepted" or unit.comment:
+                    self._units[index] = _Unit(unit.accepted, unit.text, comment=unit.comment)
+                    taken += 1
+            self._show()
+        return taken, list(texts.values())
+
+    def _texts(self) -> Iterator[tuple[int, str]]:
+        """What the user wrote, by hunk."""
+        for index, unit in enumerate(self._units):
+            if unit.text is not None or unit.own:
+                text = unit.text
+                yield index, "".join(map(new_text, self.shown.hunks[index : index + 1])) if text is None else text
 
     def _show(self) -> None:
         if all(unit.text is None for unit in self._units):

@@ -144,9 +144,10 @@ def headline(diff: FileDiff) -> list[str]:
     return said
 
 
-def counts_text(diff: FileDiff, symbols: Symbols) -> str:
-    """Added and removed lines, as in "+3 −1"."""
-    return f"{symbols.plus}{diff.added:,} {symbols.minus}{diff.removed:,}"
+def counts_text(diff: FileDiff, symbols: Symbols, lines: tuple[int, int] | None = None) -> str:
+    """Added and removed lines, as in "+3 −1"; `lines` are others than those of the diff."""
+    added, removed = lines or (diff.added, diff.removed)
+    return f"{symbols.plus}{added:,} {symbols.minus}{removed:,}"
 
 
 def text_items(text: str, symbols: Symbols = UNICODE, *, width: int = 120, tail: Sequence[Item] = ()) -> Laid:

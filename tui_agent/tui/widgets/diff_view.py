@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from rich.segment import Segment
+from textual import events
 from textual.message import Message
 from textual.strip import Strip
 
@@ -26,6 +27,13 @@ class DiffView(LineView):
 
     class Moved(Message):
         """Another hunk is at the top, or the layout is another."""
+
+    class Clicked(Message):
+        """The head of a hunk that shows what was decided was clicked."""
+
+        def __init__(self, hunk: int) -> None:
+            super().__init__()
+            self.hunk = hunk
 
     def __init__(self, layout: Layout = "auto", *, symbols: Symbols = UNICODE, id: str | None = None) -> None:
         super().__init__(symbols=symbols, id=id)
@@ -94,6 +102,8 @@ class DiffView(LineView):
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Scrolling by hand makes the hunk at the top the present one."""
         super().watch_scroll_y(old_value, new_value)
+        if self._placing:
+            return  # another size, or another layout
         hunk = max(0, bisect_right(self.items.heads, self.top_item) - 1)
         if hunk != self._hunk:
             self._move_to(hunk)
@@ -103,6 +113,14 @@ class DiffView(LineView):
         if self._marks is not None:
             self.repaint()
         self.post_message(self.Moved())
+
+    def on_click(self, event: events.Click) -> None:
+        """Tell which hunk is meant."""
+        found = self._heights.window(event.y + self.scroll_offset.y, 1)
+        if self._marks is not None and found and found[0][0] in self.items.heads:
+            hunk = self.items.heads.index(found[0][0])
+            self._move_to(hunk)
+            self.post_message(self.Clicked(hunk))
 
     def _dressed(self, index: int, item: Item, strip: Strip, paint: Paint) -> Strip:
         """The lines of a rejected hunk are faint and lose their colours."""
