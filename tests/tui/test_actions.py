@@ -25,6 +25,7 @@ OWNERS = {
     "review": "tui_agent.tui.screens.review",
     "picker": "tui_agent.tui.screens.picker",
     "sessions": "tui_agent.tui.screens.sessions",
+    "rewind": "tui_agent.tui.screens.rewind",
     "themes": "tui_agent.tui.screens.themes",
     "trust": "tui_agent.tui.screens.trust",
     "plan": "tui_agent.tui.screens.plan",
@@ -80,7 +81,7 @@ def test_bindings_carry_the_ids_and_labels_of_the_registry() -> None:
 def test_shipped_and_harmless_bindings_have_no_problems() -> None:
     assert keymap_problems({}) == []
     assert keymap_problems({action.id: action.keys for action in ACTIONS if not action.fixed}) == []
-    assert keymap_problems({"chat.interrupt": "ctrl+g", "app.help": "F11, f1"}) == []
+    assert keymap_problems({"chat.interrupt": "ctrl+l", "app.help": "F11, f1"}) == []
 
 
 def test_an_unknown_id_is_told_with_the_nearest_one() -> None:

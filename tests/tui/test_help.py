@@ -33,8 +33,8 @@ def test_the_readme_has_the_table() -> None:
 
 
 def test_rebound_keys_are_told_as_they_are_now() -> None:
-    rows = dict(row[::-1] for _, section in key_sections(keymap({"chat.interrupt": "ctrl+g"})) for row in section)
-    assert rows["Stop the turn; what was queued comes back."] == "ctrl+g"
+    rows = dict(row[::-1] for _, section in key_sections(keymap({"chat.interrupt": "ctrl+l"})) for row in section)
+    assert rows["Stop the turn; what was queued comes back."] == "ctrl+l"
     assert rows["Choose provider and model."] == "f2"
 
 

@@ -130,7 +130,7 @@ class Journey(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_left_beside(self) -> None:
-        assert not [path for path in self.bench.root.rglob("*.tmp")]
+        assert not list(self.bench.root.rglob("*.tmp"))
 
 
 def _plain(state: tuple[object, ...] | None) -> tuple[object, ...] | None:

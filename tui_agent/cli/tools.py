@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tui_agent.conversation.messages import ToolSpec
     from tui_agent.permissions.approval import ApprovalDecision, ApprovalRequest, Approver, CommandPart
     from tui_agent.tools.attempt import ToolOutcome
-from tui_agent.tools.executor import ToolExecutor
+    from tui_agent.tools.executor import ToolExecutor
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

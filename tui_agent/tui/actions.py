@@ -12,6 +12,7 @@ Place = Literal[
     "review",
     "picker",
     "sessions",
+    "rewind",
     "themes",
     "trust",
     "modes",
@@ -30,6 +31,7 @@ PLACES: tuple[tuple[Place, str], ...] = (
     ("review", "diff review"),
     ("picker", "provider and model"),
     ("sessions", "sessions"),
+    ("rewind", "going back"),
     ("themes", "themes"),
     ("trust", "trust"),
     ("modes", "modes"),
@@ -130,6 +132,10 @@ ACTIONS: tuple[Action, ...] = (
         "Open the diff of the change that waits for an answer.",
         palette=True,
     ),
+    Action("chat.changes", "ctrl+g", "changes", "changes", "Review what the last turn changed.", palette=True),
+    Action("chat.undo", "alt+z", "undo", "undo", "Undo what the last turn changed in files.", palette=True),
+    Action("chat.redo", "alt+y", "redo", "redo", "Redo what was undone last.", palette=True),
+    Action("chat.rewind", "alt+b", "rewind", "go back", "Go back to before an earlier prompt.", palette=True),
     Action(
         "chat.background",
         "f10",
@@ -230,6 +236,15 @@ ACTIONS: tuple[Action, ...] = (
     Action("sessions.page_up", "pageup", "page_up", "page up", "Go a page up in the list."),
     Action("sessions.page_down", "pagedown", "page_down", "page down", "Go a page down in the list."),
     Action("sessions.close", "escape", "close", "back", "Back to the chat.", footer=True),
+    Action("rewind.choose", "enter", "open", "go back", "Go back to before this prompt.", footer=True),
+    Action(
+        "rewind.what", "tab", "cycle_what", "what", "Choose what goes back: files, conversation, both.", footer=True
+    ),
+    Action("rewind.up", "up", "up", "up", "Go up in the list."),
+    Action("rewind.down", "down", "down", "down", "Go down in the list."),
+    Action("rewind.page_up", "pageup", "page_up", "page up", "Go a page up in the list."),
+    Action("rewind.page_down", "pagedown", "page_down", "page down", "Go a page down in the list."),
+    Action("rewind.close", "escape", "close", "back", "Back to the chat; nothing goes back.", footer=True),
     Action("themes.keep", "enter", "keep", "keep", "Keep the theme that is shown.", footer=True),
     Action("themes.up", "up,k", "up", "up", "Show the theme before this one."),
     Action("themes.down", "down,j", "down", "down", "Show the theme after this one."),
@@ -268,3 +283,6 @@ ACTIONS: tuple[Action, ...] = (
     Action("help.page_down", "pagedown,space", "page_down", "page down", "Scroll a page down."),
     Action("help.close", "escape,q,f1", "close", "back", "Back to where you were.", footer=True),
 )
+
+CHANGES: Action = next(action for action in ACTIONS if action.id == "chat.changes")
+"""Named in the transcript under a turn that changed files."""

@@ -36,6 +36,7 @@ _ABOVE: Mapping[str, tuple[str, ...]] = {
     "review": ("app",),
     "picker": ("app",),
     "sessions": ("app",),
+    "rewind": ("app",),
     "themes": ("app",),
     "trust": ("app",),
     "modes": ("app",),
@@ -190,7 +191,7 @@ def _entry_problem(action_id: str, value: str) -> str:
     for name in names:
         if not _is_key(name):
             return f"{action_id}: {name} is no key; write it like ctrl+r, f5, escape or shift+tab"
-        if _is_typed(name) and action.owner in ("app", "chat", "prompt", "find", "picker", "sessions"):
+        if _is_typed(name) and action.owner in ("app", "chat", "prompt", "find", "picker", "sessions", "rewind"):
             return f"{action_id}: {name} is typed as text there; use it with ctrl or alt, or a function key"
         if action.owner in ("app", "chat") and name in _editing_keys():
             return f"{action_id}: {name} edits text in the prompt and would not arrive"

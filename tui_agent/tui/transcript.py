@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from tui_agent.conversation.events import Level, Noticed
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 class Transcript:
     """One session at a time; `document` stays the same, `progress` is that of the session."""
 
-    def __init__(self, *, thoughts_folded: bool) -> None:
+    def __init__(self, *, thoughts_folded: bool, changes_key: Callable[[], str] = str) -> None:
         self.document = Document()
         self.progress = Progress()
-        self._projector = Projector(self.document, thoughts_folded)
+        self._changes_key = changes_key
+        self._projector = Projector(self.document, thoughts_folded, changes_key)
         self._details_folded = True
 
     def take(self, event: "Event") -> None:
@@ -41,11 +42,11 @@ class Transcript:
         """Begin with nothing."""
         self.document.clear()
         self.progress = Progress()
-        self._projector = Projector(self.document, self.thoughts_folded)
+        self._projector = Projector(self.document, self.thoughts_folded, self._changes_key)
 
     async def begin_with(self, end: "Sequence[Record]") -> None:
         """Show the last turns of a session, or all of them, and nothing else."""
-        blocks = await asyncio.to_thread(blocks_of, end, self.thoughts_folded)
+        blocks = await asyncio.to_thread(blocks_of, end, self.thoughts_folded, self._changes_key)
         await asyncio.to_thread(prepare)
         self.clear()
         self.document.put_first(blocks)
@@ -56,7 +57,7 @@ class Transcript:
     async def put_above(self, earlier: "Sequence[Record]") -> None:
         """Show the turns before those that are shown."""
         with lasting():
-            blocks = await asyncio.to_thread(blocks_of, earlier, self.thoughts_folded)
+            blocks = await asyncio.to_thread(blocks_of, earlier, self.thoughts_folded, self._changes_key)
         self.document.put_first(blocks)
 
     # ---- what is folded ----

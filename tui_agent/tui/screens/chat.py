@@ -17,8 +17,9 @@ from tui_agent.config.model import Settings
 from tui_agent.conversation.errors import ConfigError, TuiAgentError
 from tui_agent.conversation.events import Level
 from tui_agent.permissions.approval import ApprovalDecision, ApprovalRequest
+from tui_agent.tui.actions import CHANGES
 from tui_agent.tui.background import Background
-from tui_agent.tui.bindings import bindings_for, keymap
+from tui_agent.tui.bindings import bindings_for, key_name, keymap, keys_of
 from tui_agent.tui.clipboard import copy, open_or_copy
 from tui_agent.tui.commands import SlashCommand, Take, completions, find, run
 from tui_agent.tui.engine import Engine
@@ -36,6 +37,7 @@ from tui_agent.tui.status import Status
 from tui_agent.tui.theming import Palette, symbols
 from tui_agent.tui.transcript import Transcript
 from tui_agent.tui.turns import RUNNING, Turns
+from tui_agent.tui.undo import Undo
 from tui_agent.tui.upkeep import Upkeep
 from tui_agent.tui.widgets.activity import Activity
 from tui_agent.tui.widgets.foot import Foot
@@ -70,7 +72,9 @@ class ChatScreen(Screen[None]):
         self.symbols = signs = symbols(ui.symbols, os.environ, getattr(sys.__stdout__, "encoding", None) or "")
         self._launch = launch
         self.engine = engine = Engine()
-        self._transcript = transcript = Transcript(thoughts_folded=ui.thoughts == "folded")
+        self._transcript = transcript = Transcript(
+            thoughts_folded=ui.thoughts == "folded", changes_key=self._changes_key
+        )
         self._standby = standby = Standby(self.changed)
         self._models = models = Models(self, engine, standby, settings, keys, symbols=signs)
         self._modes = Modes(self, engine, settings, symbols=signs)
@@ -83,6 +87,7 @@ class ChatScreen(Screen[None]):
         self._sessions = Sessions(self, engine, transcript, greeting, self._session_shown, symbols=signs)
         self._questions = Questions(self, self._questions_changed)
         self._turns = Turns(self, engine, models, standby, self._questions)
+        self._undo = Undo(self, engine, settings, symbols=signs)
         self._finder: Finder | None = None
         self._upkeep = Upkeep(self, launch.warm_up)
         self._last_state: tuple[object, ...] = ()
@@ -235,6 +240,9 @@ class ChatScreen(Screen[None]):
     def _settings(self) -> Settings:
         return self.app.loaded.settings
 
+    def _changes_key(self) -> str:
+        return key_name(keys_of(CHANGES, self._keys())[0])
+
     def _keys(self) -> Mapping[str, str]:
         return keymap(self._settings().ui.keys)
 
@@ -336,6 +344,7 @@ class ChatScreen(Screen[None]):
             "/mode": self._modes.choose,
             "/profile": self._models.choose_profile,
             "/download": lambda _: self._models.fetch(),
+            "/undo": self._undo.undo,
             "/theme": self.app.choose_theme,
         }
         await run(self, command, argument, own)
@@ -435,6 +444,26 @@ class ChatScreen(Screen[None]):
     async def action_new_session(self) -> None:
         """Start over with an empty transcript; the old session is kept."""
         await self._sessions.start_over()
+
+    @work(exit_on_error=False)
+    async def action_changes(self) -> None:
+        """Review what the last turn changed."""
+        await self._undo.changes()
+
+    @work(exit_on_error=False)
+    async def action_undo(self) -> None:
+        """Take back what the last turn changed."""
+        await self._undo.undo()
+
+    @work(exit_on_error=False)
+    async def action_redo(self) -> None:
+        """Put back again what was undone last."""
+        await self._undo.redo()
+
+    @work(exit_on_error=False)
+    async def action_rewind(self) -> None:
+        """Go back to before an earlier prompt."""
+        await self._undo.rewind()
 
     # ---- transcript ----
 

@@ -191,6 +191,21 @@ class SwitchBlock(Block, kw_only=True):
         return f"{self.provider} · {self.model}"
 
 
+class ChangedBlock(Block, kw_only=True):
+    """How many files a turn left other than they were; lines are 0 where nobody counted them, `key` shows them all."""
+
+    files: int
+    added: int = 0
+    removed: int = 0
+    key: str = ""
+
+    @property
+    def source(self) -> str:
+        """Counts in words."""
+        lines = f"  +{self.added:,} −{self.removed:,}" if self.added or self.removed else ""
+        return f"{self.files:,} file{'' if self.files == 1 else 's'} changed{lines}"
+
+
 class WelcomeBlock(Block, kw_only=True):
     """The first screen: lines of (text, role) spans, where a role is a colour role of the theme."""
 

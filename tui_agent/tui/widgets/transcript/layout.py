@@ -8,6 +8,7 @@ from tui_agent.text.sanitize import sanitize
 from tui_agent.tui.widgets.transcript.document import (
     AgentBlock,
     Block,
+    ChangedBlock,
     GrowingText,
     NoticeBlock,
     SwitchBlock,
@@ -70,6 +71,8 @@ def mark_of(block: Block) -> tuple[str, str, str]:
             return "", sign, role
         case SwitchBlock():
             return "", "→", "accent"
+        case ChangedBlock():
+            return "", "±", "muted"
     return "", " ", "faint"
 
 
@@ -204,6 +207,8 @@ def rows_of(block: Block, width: int, clock: Callable[[], float]) -> Sequence[Li
             item = SourceLine(label, "muted", 0)
             shown = clip(((label, "muted"), ("  answers from here on", "faint")), width)
             return [Line(shown, item=item, start=-1, pieces=((0, 0, min(len(label), len(text_of(shown)))),))]
+        case ChangedBlock():
+            return [_changed(block, width)]
         case WelcomeBlock():
             return _welcome(block, width) or [EMPTY]
     return [EMPTY]
@@ -223,6 +228,17 @@ def _thought(block: ThoughtBlock, width: int, clock: Callable[[], float]) -> lis
     if block.streaming:
         return rows + last_lines(_end_of(block.text), _THOUGHT_LINES, "faint+i", width)
     return rows
+
+
+def _changed(block: ChangedBlock, width: int) -> Line:
+    """The counts, and behind them the ways to look at it and to take it back."""
+    what, _, lines = block.source.partition("  ")
+    added, _, removed = lines.partition(" ")
+    counts: Spans = (("  ", "text"), (added, "added"), (" ", "text"), (removed, "removed")) if lines else ()
+    keys: Spans = (("   ", "text"), (block.key, "muted"), (" review", "faint")) if block.key else ()
+    shown = clip(((what, "text"), *counts, *keys, ("   ", "text"), ("/undo", "faint")), width)
+    item = SourceLine(block.source, "text", 0)
+    return Line(shown, item=item, start=-1, pieces=((0, 0, min(len(block.source), len(text_of(shown)))),))
 
 
 def _welcome(block: WelcomeBlock, width: int) -> list[Line]:

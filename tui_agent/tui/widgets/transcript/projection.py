@@ -1,6 +1,6 @@
 """Conversation events become blocks, live as they happen or later from the log alone, with the same picture."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from tui_agent.conversation.events import (
     AssistantReplied,
@@ -8,6 +8,7 @@ from tui_agent.conversation.events import (
     CallStarted,
     DecisionMade,
     Event,
+    FilesRestored,
     ModelSwitched,
     Noticed,
     Nudged,
@@ -16,12 +17,14 @@ from tui_agent.conversation.events import (
     Record,
     RequestStarted,
     Retrying,
+    Rewound,
     TextDelta,
     ToolFinished,
     ToolOutput,
     TurnEnded,
 )
 from tui_agent.conversation.messages import ToolCall
+from tui_agent.tui.widgets.transcript.changes import changed_block, restored_block, rewound_notice
 from tui_agent.tui.widgets.transcript.document import (
     UNFINISHED,
     AgentBlock,
@@ -39,10 +42,12 @@ _APPROVED = {"user": "approved", "session": "allowed for this session", "policy"
 _TELLING = ("file_path", "path", "command", "pattern", "query", "url", "name")
 
 
-def blocks_of(records: Iterable[Record], thoughts_folded: bool = True) -> list[Block]:
+def blocks_of(
+    records: Iterable[Record], thoughts_folded: bool = True, changes_key: Callable[[], str] = str
+) -> list[Block]:
     """The blocks of logged turns that are over; a log may be cut into such parts wherever a turn ends."""
     document = Document()
-    projector = Projector(document, thoughts_folded)
+    projector = Projector(document, thoughts_folded, changes_key)
     for record in records:
         projector.apply(record.event)
     projector.close()
@@ -56,9 +61,11 @@ class Projector:
     `RequestStarted`, `Retrying`, `ModeChanged` and `SessionStarted` draw nothing here: the status line shows them.
     """
 
-    def __init__(self, document: Document, thoughts_folded: bool = True) -> None:
+    def __init__(self, document: Document, thoughts_folded: bool = True, changes_key: Callable[[], str] = str) -> None:
+        """`changes_key` tells the key that shows the changes of a turn."""
         self.document = document
         self.thoughts_folded = thoughts_folded
+        self._changes_key = changes_key
         self._answer: AgentBlock | None = None
         self._thought: ThoughtBlock | None = None
         self._blank = ""  # white space that came before the first word of the answer
@@ -99,6 +106,13 @@ class Projector:
                 if event.reason in ("interrupted", "denied"):
                     self._stopped()
                 self._cut = None
+                if event.files:
+                    counts = (event.files, event.added, event.removed)
+                    self.document.add(changed_block(*counts, self._changes_key()))
+            case FilesRestored():
+                self.document.add(restored_block(event))
+            case Rewound():
+                self.apply(rewound_notice(event))
             case RequestStarted() | Retrying():
                 self._end_reply()
             case _:

@@ -12,6 +12,7 @@ from tui_agent.tui.opening import SCHEMES
 from tui_agent.tui.widgets.transcript.document import (
     AgentBlock,
     Block,
+    ChangedBlock,
     NoticeBlock,
     SwitchBlock,
     ThoughtBlock,
@@ -30,6 +31,7 @@ _NAMES: dict[type[Block], str] = {
     ToolBlock: "tool call",
     NoticeBlock: "notice",
     SwitchBlock: "model",
+    ChangedBlock: "summary",
 }
 
 
