@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from textual.app import SuspendNotSupported
 
+from tui_agent.sandbox import editor
 from tui_agent.text.own_keys import own_keys
-from tui_agent.tui import editor
 from tui_agent.tui.editor import EditorError, edited, editor_command
 
 
@@ -134,7 +134,7 @@ async def test_one_that_takes_the_file_away_is_told(tmp_path: Path) -> None:
 async def test_what_is_too_large_is_kept_and_not_taken(
     tmp_path: Path, own_place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(editor, "MAX_FILE_BYTES", 1_000)
+    monkeypatch.setattr(editor, "LARGEST", 1_000)
     with pytest.raises(EditorError, match="so it is not taken over") as failed:
         await edit(program(tmp_path, "path.write_text('x' * 1001)"))
     assert kept(own_place) == ["x" * 1_001] and str(own_place) in failed.value.hint

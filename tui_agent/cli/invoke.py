@@ -4,17 +4,24 @@ examples:
   tui-agent invoke -m "explain what src/cart.py does"
   git diff | tui-agent invoke -m - --no-tools
   tui-agent invoke -m "run the tests" --approve all --output-format stream-json
+  tui-agent invoke -m "rename Cart to Basket" --approve ask > answer.md
 """
 
 import argparse
+import os
+import signal
 import sys
 from contextlib import aclosing, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui_agent.cli.flags import add_engine, add_model, add_shared
 from tui_agent.cli.signals import SIGNALS, ignore_signals
 
 if TYPE_CHECKING:
+    from tui_agent.config.load import LoadedSettings
+    from tui_agent.headless.approver import StandingAnswer
+    from tui_agent.headless.terminal_approver import TerminalApprover
     from tui_agent.headless.writers import Writer
 
 AGENTS = ("convo",)
@@ -28,9 +35,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", dest="output_format", action="store_const", const="json", help="same as json output")
     parser.add_argument(
         "--approve",
-        choices=("never", "read-only", "rules", "all"),
+        choices=("never", "read-only", "rules", "all", "ask"),
         default="rules",
-        help="what runs that would need a question: rules = what a rule allows (default), all = everything; "
+        help="what is done of what asks: rules = what rules or the mode let happen unasked, nothing else (default), "
+        "all = everything, ask = what you say yes to on the terminal, never = nothing, not even what a rule allows; "
         "read-only also takes the tools that change things away from the model",
     )
     tools = parser.add_mutually_exclusive_group()
@@ -81,21 +89,74 @@ def _prompt(message: str) -> str:
     return text
 
 
+def _allowing_nothing(args: argparse.Namespace, loaded: "LoadedSettings") -> "LoadedSettings":
+    """The settings without what lets something be written or run unasked, but for commands that only read.
+
+    Raises:
+        UsageError: the command line asks for both.
+    """
+    from msgspec.structs import replace
+
+    from tui_agent.conversation.errors import UsageError
+
+    if args.command_allowlist:
+        raise UsageError("--approve never runs nothing that --command-allowlist names", "take --approve rules")
+    settings = loaded.settings
+    reading = tuple(rule for rule in settings.permissions.allow if rule.strip().startswith("read("))
+    return replace(
+        loaded,
+        settings=replace(
+            settings,
+            mode="plan" if settings.mode == "plan" else "ask",
+            # The examples are about all of the rules.
+            permissions=replace(settings.permissions, allow=reading, expect={}),
+        ),
+    )
+
+
+def _approver(policy: str, project: Path) -> "StandingAnswer | TerminalApprover":
+    """Who answers the questions of the turn.
+
+    Raises:
+        UsageError: a person should, and there is no terminal to ask on.
+    """
+    if policy != "ask":
+        from tui_agent.headless.approver import StandingAnswer
+
+        return StandingAnswer(policy)
+    from tui_agent.headless.terminal import find_terminal
+    from tui_agent.headless.terminal_approver import TerminalApprover
+    from tui_agent.sandbox.editor import edited, editor_command, editor_named
+
+    terminal = find_terminal()
+
+    async def edit(data: bytes, name: str, *, needed: bool) -> bytes | None:
+        if not (needed or editor_named(os.environ)):
+            return None
+        return await edited(editor_command(os.environ, project), data, name, terminal=terminal.fd)
+
+    return TerminalApprover(terminal, edit)
+
+
 async def _turn(args: argparse.Namespace, prompt: str, writer: "Writer", stopped_by: list[int]) -> int:
     """Run the turn; `stopped_by` gets the signals that came."""
     import asyncio
 
     from tui_agent.cli import wiring
-    from tui_agent.headless.approver import StandingAnswer
     from tui_agent.headless.writers import TurnOutcome
 
     directory = wiring.working_directory(args)
     loaded = wiring.settings_from(args, directory)
     wiring.tell_held_back(loaded)
-    engine = await wiring.open_engine(args, directory, loaded, StandingAnswer(args.approve))
+    if args.approve == "never":
+        loaded = _allowing_nothing(args, loaded)
+    approver = _approver(args.approve, directory)
+    engine = await wiring.open_engine(args, directory, loaded, approver)
     outcome = TurnOutcome()
 
     def stop(number: int) -> None:
+        if number == signal.SIGINT and approver.editing:
+            return  # it is for the user's editor
         stopped_by.append(number)
         engine.session.interrupt()
 

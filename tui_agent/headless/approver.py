@@ -1,10 +1,6 @@
 """Answers for when nobody can be asked."""
 
-from typing import Literal
-
 from tui_agent.permissions.approval import AllowOnce, ApprovalDecision, ApprovalRequest, Denied
-
-ApprovePolicy = Literal["never", "read-only", "rules", "all"]
 
 
 class StandingAnswer:
@@ -13,7 +9,11 @@ class StandingAnswer:
     A question arises only for what no rule and no mode covers, so `all` is the only policy under which it is a yes.
     """
 
-    def __init__(self, policy: ApprovePolicy) -> None:
+    editing = False
+    """Nobody edits anything: no terminal is needed."""
+
+    def __init__(self, policy: str) -> None:
+        """`policy` as `--approve` takes it: `never`, `read-only`, `rules` or `all`."""
         self._policy = policy
 
     async def approve(self, request: ApprovalRequest) -> ApprovalDecision:

@@ -1,33 +1,14 @@
-"""The user's own editor on a text of ours: started without a shell, on a private file, in place of the screen."""
+"""The user's own editor in place of the screen."""
 
-import asyncio
-import os
-import re
-import shlex
-import shutil
-import tempfile
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, suppress
-from pathlib import Path
-from typing import Final, Protocol
+from contextlib import AbstractContextManager
+from typing import Protocol
 
 from textual.app import SuspendNotSupported
 
-from tui_agent.conversation.errors import TuiAgentError
-from tui_agent.sandbox.programs import find_program
-from tui_agent.text.own_keys import own_keys
-from tui_agent.text.sanitize import one_line
-from tui_agent.workspace.files import MAX_FILE_BYTES
+from tui_agent.sandbox import editor
+from tui_agent.sandbox.editor import EditorError, editor_command
 
-USUAL: Final = ("vi", "nano", "vim")
-"""Editors that are looked for when none is named."""
-
-PATIENCE: Final = 2.0
-"""Seconds that an editor gets to end by itself when the program ends."""
-
-
-class EditorError(TuiAgentError):
-    """The editor could not be run, or what it left cannot be used."""
+__all__ = ["EditorError", "Lender", "edited", "editor_command"]
 
 
 class Lender(Protocol):
@@ -45,101 +26,18 @@ class Lender(Protocol):
         ...
 
 
-def editor_command(environ: Mapping[str, str], project: Path | None = None) -> list[str]:
-    """The words of `$VISUAL`, else of `$EDITOR`, else one of the usual editors; the program with its full path.
-
-    None is looked for in the project.
-
-    Raises:
-        EditorError: it is not there.
-    """
-    name = next((name for name in ("VISUAL", "EDITOR") if environ.get(name, "").strip()), "")
-    try:
-        words = shlex.split(environ[name]) if name else []
-    except ValueError as error:
-        raise EditorError(f"${name} cannot be read: {error}", "it is split into words as a shell would") from error
-    if not words:
-        found = next(filter(None, (find_program(usual, project) for usual in USUAL)), "")
-        if not found:
-            raise EditorError("there is no editor", "name yours: export VISUAL=…")
-        return [found]
-    program = words[0] if Path(words[0]).is_absolute() else find_program(words[0], project)
-    if not program or not os.access(program, os.X_OK) or Path(program).is_dir():
-        raise EditorError(f"${name} is {one_line(words[0])}, which is not there", "name another: export VISUAL=…")
-    return [program, *words[1:]]
-
-
 async def edited(app: Lender, command: list[str], data: bytes, name: str) -> bytes:
-    """Run an editor on a private copy of `data`, called as the file `name` is, and give what it left.
-
-    The screen rests meanwhile; whatever else runs goes on.
+    """As `sandbox.editor.edited`; the screen rests meanwhile.
 
     Raises:
-        EditorError: it could not be run, it failed, or what it left is missing or too large. What was written in it is
-            kept then, and the error says where.
+        EditorError: as there, or the screen cannot rest in this terminal.
     """
-    folder = Path(tempfile.mkdtemp(prefix="tui-agent-edit-"))
-    path = folder / _file_name(name)
-    path.write_bytes(data)
-    path.chmod(0o600)
-    keep = False
-    try:
-        code = await _run(app, [*command, str(path)])
-        made = _left(path)
-        if code or made is None:
-            keep = made not in (None, data)
-            program = one_line(Path(command[0]).name)
-            what = f"{program} ended with {code}" if code else f"{program} left no file behind"
-            raise EditorError(f"{what}, so nothing is taken over", f"what it wrote is in {path}" if keep else "")
-        if len(made) > MAX_FILE_BYTES:
-            keep = True
-            size = MAX_FILE_BYTES // 1_000_000
-            raise EditorError(f"that is more than {size} MB, so it is not taken over", f"it is in {path}")
-        return made
-    finally:
-        if not keep:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _left(path: Path) -> bytes | None:
-    try:
-        with path.open("rb") as file:
-            return file.read(MAX_FILE_BYTES + 1)
-    except OSError:
-        return None
-
-
-def _file_name(name: str) -> str:
-    """The last part of a name, so that the editor knows the language; never one that an editor would obey."""
-    return re.sub(r"[^\w.+-]|^[.-]", "_", Path(name).name, flags=re.ASCII)[-100:] or "text"
-
-
-async def _run(app: Lender, command: list[str]) -> int:
-    # Keys of providers are nobody's business but ours.
-    environ = {key: value for key, value in os.environ.items() if own_keys.hide(value) == value}
     try:
         app.lent = True
         # `batch_update`: suspended, the app would go on painting, over the editor.
         with app.suspend(), app.batch_update():
-            # Not in the project, whose files an editor may obey.
-            process = await asyncio.create_subprocess_exec(*command, cwd="/", env=environ)
-            try:
-                return await process.wait()
-            finally:
-                if process.returncode is None:
-                    await _end(process)
+            return await editor.edited(command, data, name)
     except SuspendNotSupported as error:
         raise EditorError("no editor can be run in this terminal") from error
-    except OSError as error:
-        raise EditorError(f"{one_line(command[0])} cannot be run: {error.strerror}") from error
     finally:
         app.lent = False
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    with suppress(ProcessLookupError):
-        process.terminate()
-        try:
-            await asyncio.wait_for(asyncio.shield(process.wait()), PATIENCE)
-        except TimeoutError:
-            process.kill()
