@@ -135,7 +135,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("chat.changes", "ctrl+g", "changes", "changes", "Review what the last turn changed.", palette=True),
     Action("chat.undo", "alt+z", "undo", "undo", "Undo what the last turn changed in files.", palette=True),
     Action("chat.redo", "alt+y", "redo", "redo", "Redo what was undone last.", palette=True),
-    Action("chat.rewind", "alt+b", "rewind", "go back", "Go back to before an earlier prompt.", palette=True),
+    Action("chat.rewind", "alt+g", "rewind", "go back", "Go back to before an earlier prompt.", palette=True),
     Action(
         "chat.background",
         "f10",

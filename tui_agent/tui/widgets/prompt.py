@@ -176,6 +176,8 @@ class PromptArea(TextArea, inherit_bindings=False):
             self._offer([])
         elif await run_in_order(event, self, self):
             return
+        elif event.key.startswith("alt+") and event.key in self.screen.active_bindings:
+            event.prevent_default()  # a key of the screen, and no letter
         elif event.character in ("M", "m") and (
             noise := _MOUSE_NOISE.search(self._line_before_cursor() + event.character)
         ):
