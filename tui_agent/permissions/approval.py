@@ -135,7 +135,7 @@ class ApprovalRequest(Struct, frozen=True):
         return tuple(reason for reason in self.reasons if reason not in told)
 
 
-class Reviewed(Struct, frozen=True):
+class Reviewed(Struct, frozen=True, forbid_unknown_fields=True):
     """What the user made of one proposed file: the bytes to write in place of those, None to leave it alone.
 
     `refused` and `edited` are hunks of the proposal, counted from 1; `comments` are about single hunks, or about the
@@ -148,7 +148,7 @@ class Reviewed(Struct, frozen=True):
     comments: tuple[tuple[int, str], ...] = ()
 
 
-class AllowOnce(Struct, frozen=True):
+class AllowOnce(Struct, frozen=True, tag="allow_once", forbid_unknown_fields=True):
     """Yes, this one; with `network` a command in a sandbox may use the network (`CommandAccess.network_offered`).
 
     It may be a yes to something else than was proposed: to `command` in place of the proposed one, or to `files`, what
@@ -164,14 +164,14 @@ class AllowOnce(Struct, frozen=True):
     rule: str = ""
 
 
-class AllowForSession(Struct, frozen=True):
+class AllowForSession(Struct, frozen=True, tag="allow_for_session", forbid_unknown_fields=True):
     """Yes, and do not ask again this session for what `session_grant` said; `network` as for `AllowOnce`, each time."""
 
     digest: str
     network: bool = False
 
 
-class AllowReading(Struct, frozen=True):
+class AllowReading(Struct, frozen=True, tag="allow_reading", forbid_unknown_fields=True):
     """Yes, and let commands that provably only read run unasked for the rest of this session.
 
     It says so much only in answer to a question with `only_reads`; otherwise it is a yes to this one.
@@ -180,7 +180,7 @@ class AllowReading(Struct, frozen=True):
     digest: str
 
 
-class Denied(Struct, frozen=True):
+class Denied(Struct, frozen=True, tag="denied", forbid_unknown_fields=True):
     """No; `comment` goes to the model; `stop` also ends the turn (Esc).
 
     `by` is "policy" where nobody was asked and the answer stood before.
@@ -195,7 +195,8 @@ ApprovalDecision = AllowOnce | AllowForSession | AllowReading | Denied
 
 
 class Approver(Protocol):
-    """The one thing the engine asks of a face."""
+    """The one thing the engine asks of a face. Questions and answers are plain data: `permissions.wire` has them as
+    JSON, for a face in another process."""
 
     async def approve(self, request: ApprovalRequest) -> ApprovalDecision:
         """Show the request and wait for the answer; cancelled when the turn is."""
