@@ -3,6 +3,7 @@
 import json
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,6 +47,7 @@ def test_a_call_without_a_result_gets_one_that_says_so() -> None:
     assert messages(events, "")[3] == Message("tool", NOT_RUN, tool_call_id="a", tool_name="t")
 
 
+@pytest.mark.promise("P6")
 def test_a_cut_reply_is_marked_and_an_empty_one_left_out() -> None:
     events = [PromptSubmitted("go"), reply("half an", finish="incomplete"), PromptSubmitted("go on")]
     assert messages(events, "")[2].content == f"half an\n{CUT_REPLY}"
@@ -87,6 +89,7 @@ events = st.lists(
 )
 
 
+@pytest.mark.promise("P17", "P28")
 @given(events)
 def test_any_log_gives_a_request_with_one_result_behind_each_call(log: list[LoggedEvent]) -> None:
     sent = messages(log, "sys")
@@ -104,6 +107,7 @@ def test_any_log_gives_a_request_with_one_result_behind_each_call(log: list[Logg
     assert all(pair != ("user", "user") for pair in pairwise(roles))
 
 
+@pytest.mark.promise("P28")
 def test_a_call_that_had_begun_when_the_program_was_killed_is_not_said_to_have_not_run() -> None:
     calls = (ToolCall("a", "t", "{}"), ToolCall("b", "t", "{}"))
     begun = DecisionMade("a", "t", "allowed", "user", (), "", "")

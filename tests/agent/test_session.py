@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from tests.fakes.chat_server import (
     ChatServer,
     Reply,
@@ -133,6 +135,7 @@ async def test_a_turn_goes_on_until_the_model_calls_no_more_tools(tmp_path: Path
         ]
 
 
+@pytest.mark.promise("P14")
 async def test_what_was_repaired_in_a_call_is_logged_with_its_result(tmp_path: Path) -> None:
     face = Face()
     with ChatServer([reply_calls([("write_file", {"path": "a.txt", "text": "x\n"})]), reply_text("Done.")]) as server:
@@ -143,6 +146,7 @@ async def test_what_was_repaired_in_a_call_is_logged_with_its_result(tmp_path: P
             assert finished.repairs == face.asked[0].repairs == ("path → file_path", "text → content")
 
 
+@pytest.mark.promise("P18")
 async def test_parallel_calls_are_asked_one_by_one_and_answered_in_order(tmp_path: Path) -> None:
     calls = [("write_file", {"file_path": f"{name}.txt", "content": name}) for name in "abc"]
     face = Face(lambda request: Denied("not b") if request.title.startswith("b") else AllowOnce(request.digest))
@@ -168,6 +172,7 @@ async def test_denying_with_stop_ends_the_turn_and_leaves_a_valid_history(tmp_pa
             assert logged(session, TurnEnded)[-1].reason == "done"  # type: ignore[union-attr]
 
 
+@pytest.mark.promise("P26")
 async def test_an_interrupted_answer_is_kept_as_far_as_it_came(tmp_path: Path) -> None:
     with ChatServer([reply_steps(delta(role="assistant"), text("Half an"), Stall()), reply_text("Whole.")]) as server:
         async with session_with(server, tmp_path) as session:
@@ -196,6 +201,7 @@ async def test_leaving_the_iteration_stops_the_turn_and_logs_its_end(tmp_path: P
             assert server.wait_for_disconnect(2)
 
 
+@pytest.mark.promise("P26")
 async def test_an_interrupted_question_gives_every_call_a_result(tmp_path: Path) -> None:
     session_box: list[Session] = []
 
@@ -216,6 +222,7 @@ async def test_an_interrupted_question_gives_every_call_a_result(tmp_path: Path)
             assert len(server.requests) == 2
 
 
+@pytest.mark.promise("P26")
 async def test_a_command_stopped_while_it_runs_is_not_called_not_run(tmp_path: Path) -> None:
     command = "echo begun; sleep 30; touch ended"
     with ChatServer([reply_calls([("run_command", {"command": command})]), reply_text("fine")]) as server:
@@ -230,6 +237,7 @@ async def test_a_command_stopped_while_it_runs_is_not_called_not_run(tmp_path: P
         assert not (tmp_path / "project" / "ended").exists()
 
 
+@pytest.mark.promise("P6", "P7")
 async def test_a_cut_stream_is_an_error_and_its_half_call_does_not_run(tmp_path: Path) -> None:
     cut = [text("I will"), delta(tool_calls=[{"index": 0, "id": "c", "function": {"name": "write_file"}}]), Reset()]
     with ChatServer([reply_steps(*cut)]) as server:
@@ -251,6 +259,7 @@ async def test_a_reply_without_an_end_is_stopped_and_kept_as_far_as_it_came(tmp_
             assert any(isinstance(event, Noticed) and "longer than 8 MB" in event.text for event in events)
 
 
+@pytest.mark.promise("P3")
 async def test_a_provider_error_costs_the_turn_and_not_the_session(tmp_path: Path) -> None:
     with ChatServer([reply_error(400, "bad request"), reply_text("Fine now.")]) as server:
         async with session_with(server, tmp_path) as session:
@@ -261,6 +270,7 @@ async def test_a_provider_error_costs_the_turn_and_not_the_session(tmp_path: Pat
         assert server.bodies[1]["messages"][1]["content"] == "go\n\nagain"
 
 
+@pytest.mark.promise("P13")
 async def test_malformed_calls_are_told_to_the_model_and_end_the_turn_after_three(tmp_path: Path) -> None:
     with ChatServer(reply_calls([("read_file", '{"file_path": "x')])) as server:
         async with session_with(server, tmp_path) as session:
@@ -270,6 +280,7 @@ async def test_malformed_calls_are_told_to_the_model_and_end_the_turn_after_thre
         assert any(isinstance(event, Noticed) and "could be understood" in event.text for event in events)
 
 
+@pytest.mark.promise("P16")
 async def test_an_unknown_tool_is_told_to_the_model_by_name(tmp_path: Path) -> None:
     with ChatServer([reply_calls([("delete_all", {})]), reply_text("ok")]) as server:
         async with session_with(server, tmp_path) as session:
@@ -278,6 +289,7 @@ async def test_an_unknown_tool_is_told_to_the_model_by_name(tmp_path: Path) -> N
         assert "delete_all" in told and "read_file" in told
 
 
+@pytest.mark.promise("P25")
 async def test_the_same_call_with_the_same_result_ends_the_turn(tmp_path: Path) -> None:
     with ChatServer(reply_calls([("list_directory", {"path": "."})])) as server:
         async with session_with(server, tmp_path) as session:
@@ -286,6 +298,7 @@ async def test_the_same_call_with_the_same_result_ends_the_turn(tmp_path: Path) 
         assert any(isinstance(event, Noticed) and "same call" in event.text for event in events)
 
 
+@pytest.mark.promise("P19")
 async def test_an_empty_reply_is_asked_for_once_more(tmp_path: Path) -> None:
     with ChatServer([reply_steps(finish("stop")), reply_text("Now.")]) as server:
         async with session_with(server, tmp_path) as session:
@@ -294,6 +307,7 @@ async def test_an_empty_reply_is_asked_for_once_more(tmp_path: Path) -> None:
         assert not any(isinstance(event, Noticed) for event in events)
 
 
+@pytest.mark.promise("P19")
 async def test_two_empty_replies_are_said(tmp_path: Path) -> None:
     with ChatServer(reply_steps(finish("stop"))) as server:
         async with session_with(server, tmp_path) as session:
@@ -302,6 +316,7 @@ async def test_two_empty_replies_are_said(tmp_path: Path) -> None:
         assert any(isinstance(event, Noticed) and "empty reply" in event.text for event in events)
 
 
+@pytest.mark.promise("P20")
 async def test_a_reply_cut_by_length_is_said_and_its_call_is_not_run(tmp_path: Path) -> None:
     cut = reply_calls([("write_file", {"file_path": "a.txt", "content": "x"})], answer="So", reason="length")
     with ChatServer([cut]) as server:
@@ -376,6 +391,7 @@ class FullDisk(SqliteLog):
         return await super().append(previous, event, at)
 
 
+@pytest.mark.promise("P30")
 async def test_a_full_disk_is_said_once_and_the_chat_goes_on_in_memory(tmp_path: Path) -> None:
     with ChatServer([reply_text("one"), reply_text("two")]) as server:
         async with session_with(server, tmp_path, log=FullDisk(tmp_path / "s.db")) as session:
@@ -386,6 +402,7 @@ async def test_a_full_disk_is_said_once_and_the_chat_goes_on_in_memory(tmp_path:
         assert [message["content"] for message in server.bodies[1]["messages"][1:]] == ["a", "one", "b"]
 
 
+@pytest.mark.promise("P34")
 async def test_a_session_continued_in_two_windows_is_forked_and_not_mixed(tmp_path: Path) -> None:
     with ChatServer([reply_text("ok")]) as server:
         async with session_with(server, tmp_path) as one, session_with(server, tmp_path) as two:

@@ -170,6 +170,7 @@ def test_no_save_keeps_nothing(tmp_path: Path, server: ChatServer) -> None:
         assert "no sessions yet" in made.run("sessions", "list").stderr
 
 
+@pytest.mark.promise("P25")
 def test_max_iterations_ends_a_loop(tmp_path: Path) -> None:
     calls = [reply_calls([("list_directory", {"path": f"./{n * './'}"})], first=n + 1) for n in range(9)]
     with ChatServer(calls) as server:

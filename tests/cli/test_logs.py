@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.fakes.chat_server import ChatServer, reply_calls, reply_text
 from tests.project import Machine
 
@@ -24,6 +26,7 @@ def test_by_default_nothing_is_logged_and_no_folder_made(tmp_path: Path) -> None
     assert not (made.home / "data").exists()
 
 
+@pytest.mark.promise("P30", "P31")
 def test_a_log_that_cannot_be_written_disturbs_nothing(tmp_path: Path) -> None:
     with ChatServer([reply_text("hi")]) as server:
         made = Machine.under(tmp_path, {"fake": server.url})

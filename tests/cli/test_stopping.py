@@ -75,6 +75,7 @@ def logged(machine: Machine) -> list[str]:
     return [json.loads(line)["event"]["type"] for line in shown.splitlines()]
 
 
+@pytest.mark.promise("P32")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_a_tool_call_with_all_that_it_started(tmp_path: Path, number: signal.Signals) -> None:
     machine = Machine.under(tmp_path, {"fake": "http://localhost:9/v1/"})
@@ -86,6 +87,7 @@ def test_a_signal_ends_a_tool_call_with_all_that_it_started(tmp_path: Path, numb
     assert (program.returncode, errors) == (128 + number, b"")
 
 
+@pytest.mark.promise("P32")
 def test_impatient_signals_do_not_leave_commands_behind(tmp_path: Path) -> None:
     with ChatServer([reply_calls([("run_command", {"command": DEAF})])]) as server:
         machine = Machine.under(tmp_path, {"fake": server.url})
@@ -100,6 +102,7 @@ def test_impatient_signals_do_not_leave_commands_behind(tmp_path: Path) -> None:
     assert logged(machine)[-2:] == ["tool_finished", "turn_ended"]
 
 
+@pytest.mark.promise("P32")
 def test_impatient_keys_in_the_ui_do_not_leave_commands_behind(tmp_path: Path) -> None:
     with ChatServer([reply_calls([("run_command", {"command": DEAF})])]) as server:
         machine = Machine.under(tmp_path, {"fake": server.url})
@@ -139,12 +142,14 @@ def test_an_answer_that_cannot_be_written_is_one_message(tmp_path: Path) -> None
     assert closed.returncode == 0
 
 
+@pytest.mark.promise("P37")
 def test_an_output_encoding_that_lacks_letters_gets_escapes(tmp_path: Path) -> None:
     with ChatServer([reply_text("naïve 日本")]) as server:
         done = Machine.under(tmp_path, {"fake": server.url}).run("invoke", "-m", "hi", PYTHONIOENCODING="ascii")
     assert (done.stdout, done.stderr, done.returncode) == ("na\\xefve \\u65e5\\u672c\n", "", 0)
 
 
+@pytest.mark.promise("P28")
 @pytest.mark.parametrize("sandbox", ["auto", "off"])
 def test_a_command_that_was_cut_off_by_a_kill_has_ended_and_is_not_said_to_have_not_run(
     tmp_path: Path, sandbox: str

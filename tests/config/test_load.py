@@ -168,6 +168,7 @@ def test_files_that_hold_little_are_fine(layers: Layers, text: str) -> None:
     assert layers.load(text, text).settings.mode == "ask"
 
 
+@pytest.mark.promise("P35")
 def test_all_mistakes_of_a_file_are_told_at_once_in_its_order(layers: Layers) -> None:
     user = """\
 provider: ollama
@@ -224,6 +225,7 @@ def test_a_flag_that_does_not_fit_is_named(layers: Layers) -> None:
         layers.load(flags={"ui.colour": "red"})
 
 
+@pytest.mark.promise("P35")
 @pytest.mark.parametrize(
     ("text", "mistake"),
     [
@@ -444,6 +446,7 @@ def test_any_mapping_loads_or_names_file_and_line(
     _loads_or_names_the_place(layers, dump[0], dump[1] if project is not None else b"")
 
 
+@pytest.mark.promise("P35")
 @given(data=st.binary(max_size=60) | st.text(alphabet="ab:-[]{}#&*!|>'\"%@`\n\t ?,~1", max_size=60).map(str.encode))
 @settings(max_examples=300, deadline=None)
 def test_any_bytes_load_or_name_file_and_line(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:

@@ -39,6 +39,7 @@ def test_linux_has_xdg_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.promise("P31")
 def test_without_a_home_nothing_is_read_from_a_shared_place() -> None:
     code = (
         "import os, pwd\n"

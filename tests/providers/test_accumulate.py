@@ -65,6 +65,7 @@ def written(calls: list[Call], style: CallStyle) -> list[tuple[str, str]]:
     return [(name, a if isinstance(a, str) else json.dumps(a)) for name, a in calls]
 
 
+@pytest.mark.promise("P17")
 @given(
     st.lists(st.tuples(names, objects | truncated()), min_size=1, max_size=4),
     st.sampled_from(ALL_STYLES),
@@ -122,6 +123,7 @@ def test_pieces_of_parallel_calls_may_be_mixed(calls: list[Call], style: CallSty
     assert plain(accumulate([[d] for d in mixed])) == written(calls, style)
 
 
+@pytest.mark.promise("P17")
 @given(st.lists(st.tuples(names, objects), min_size=1, max_size=3))
 def test_a_frame_that_is_sent_twice_does_not_make_a_call_run_twice(calls: list[Call]) -> None:
     deltas = deltas_of(call_chunks(calls, "whole"))
@@ -129,6 +131,7 @@ def test_a_frame_that_is_sent_twice_does_not_make_a_call_run_twice(calls: list[C
     assert plain(accumulate([[d] for d in twice])) == written(calls, "whole")
 
 
+@pytest.mark.promise("P17")
 @given(
     st.lists(
         st.one_of(
@@ -205,6 +208,7 @@ def test_growth_tells_place_name_and_characters() -> None:
     ]
 
 
+@pytest.mark.promise("P13")
 def test_five_megabytes_in_small_pieces_arrive_whole() -> None:
     accumulator = CallAccumulator()
     accumulator.feed([{"index": 0, "id": "x", "function": {"name": "write_file", "arguments": '{"content": "'}}])

@@ -32,6 +32,7 @@ FREE_PORT = 1  # nothing listens on tcpmux
 # ---- tried again ----
 
 
+@pytest.mark.promise("P2")
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 529])
 async def test_passing_errors_are_tried_again_with_growing_waits_and_told(status: int, fake: Fake) -> None:
     naps = Naps()
@@ -45,6 +46,7 @@ async def test_passing_errors_are_tried_again_with_growing_waits_and_told(status
     assert str(status) in retries_of(events)[0].reason
 
 
+@pytest.mark.promise("P2")
 async def test_waits_have_jitter_and_a_cap(fake: Fake) -> None:
     naps = Naps()
     with fake([reply_error(500)]) as server:
@@ -55,6 +57,7 @@ async def test_waits_have_jitter_and_a_cap(fake: Fake) -> None:
     assert naps.seconds == [0.375, 0.75, 1.5, 3.0, 6.0, 6.0, 6.0]
 
 
+@pytest.mark.promise("P1")
 @pytest.mark.parametrize(
     ("said", "waited"),
     [("2", 2.0), ("0.5", 0.5), ("0", 0.0), ("-3", 0.0), ("3600", 60.0), ("soon", 0.5), ("nan", 0.5), ("", 0.5)],
@@ -66,6 +69,7 @@ async def test_retry_after_in_seconds_is_obeyed_up_to_a_minute(said: str, waited
     assert naps.seconds == [waited] == [r.seconds for r in retries_of(events)]
 
 
+@pytest.mark.promise("P1")
 @pytest.mark.parametrize("ahead", [-100, 20, 7200])
 async def test_retry_after_as_a_date_is_obeyed_up_to_a_minute(ahead: int, fake: Fake) -> None:
     naps = Naps()
@@ -75,6 +79,7 @@ async def test_retry_after_as_a_date_is_obeyed_up_to_a_minute(ahead: int, fake: 
     assert naps.seconds == [pytest.approx(max(0, min(ahead, 60)), abs=3)]
 
 
+@pytest.mark.promise("P2")
 @pytest.mark.parametrize(("retries", "requests"), [(0, 1), (2, 3)])
 async def test_it_gives_up_after_the_configured_number_of_retries(retries: int, requests: int, fake: Fake) -> None:
     with fake([reply_error(503, "the model is still loading")]) as server:
@@ -97,11 +102,13 @@ async def test_a_server_that_says_do_not_retry_is_believed(fake: Fake) -> None:
     assert len(server.requests) == 1
 
 
+@pytest.mark.promise("P5")
 async def test_a_reset_before_the_first_token_is_tried_again(fake: Fake) -> None:
     with fake([reply_reset(), reply_text("yes")]) as server:
         assert text_of(await ask(server)) == "yes"
 
 
+@pytest.mark.promise("P5")
 async def test_resets_without_end_are_an_error_that_names_the_server(fake: Fake) -> None:
     with fake([reply_reset()]) as server:
         error = await error_of(server)
@@ -110,6 +117,7 @@ async def test_resets_without_end_are_an_error_that_names_the_server(fake: Fake)
     assert "fake serve" in error.hint
 
 
+@pytest.mark.promise("P10")
 @pytest.mark.parametrize(
     "frame",
     [
@@ -131,6 +139,7 @@ async def test_an_error_in_the_stream_is_tried_again_when_nothing_was_shown(fram
     assert "overloaded" in error.message
 
 
+@pytest.mark.promise("P10")
 @pytest.mark.parametrize("frame", [b'data: {"error": {"message": "overloaded"}}\n\n', b"data: overloaded\n\n"])
 async def test_an_error_after_text_ends_the_reply_and_is_not_shown_as_text(frame: bytes) -> None:
     with ChatServer([reply_steps(text("I was say"), frame, DONE)]) as server:
@@ -150,6 +159,7 @@ async def test_a_numeric_code_in_a_stream_error_counts_as_the_status() -> None:
 # ---- not tried again ----
 
 
+@pytest.mark.promise("P3")
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
@@ -171,6 +181,7 @@ async def test_refusals_are_final_and_carry_what_the_server_said(status: int, ki
     assert len(server.requests) == 1
 
 
+@pytest.mark.promise("P3")
 async def test_a_refused_key_names_its_variable(fake: Fake) -> None:
     with fake([reply_text("x")], api_key="another") as server:
         error = await error_of(server)
@@ -179,6 +190,7 @@ async def test_a_refused_key_names_its_variable(fake: Fake) -> None:
         assert "export FAKE_API_KEY=…" in (await error_of(server, requires_api_key=False)).hint
 
 
+@pytest.mark.promise("P3")
 @pytest.mark.parametrize(
     ("status", "message"),
     [
@@ -210,6 +222,7 @@ async def test_an_unknown_model_is_named_even_when_the_server_lists_none(fake: F
     assert (error.kind, error.hint) == ("model", "see: tui-agent providers models fake")
 
 
+@pytest.mark.promise("P3", "P23")
 @pytest.mark.parametrize(
     ("status", "message"),
     [
@@ -266,6 +279,7 @@ async def test_tool_calling_that_was_not_switched_on_gets_the_switch_of_its_serv
     assert switch in error.hint and "`tool_calls: text` under `providers: fake:`" in error.hint
 
 
+@pytest.mark.promise("P10")
 @pytest.mark.parametrize("status", [200, 404, 502])
 async def test_a_web_page_is_not_an_answer(status: int, fake: Fake) -> None:
     with fake([reply_html(status)]) as server:
@@ -275,6 +289,7 @@ async def test_a_web_page_is_not_an_answer(status: int, fake: Fake) -> None:
     assert "<" not in error.message
 
 
+@pytest.mark.promise("P10")
 @pytest.mark.parametrize("body", ["hello", "{}", '{"detail": "no such thing"}', '{"half": ', "[1, 2]"])
 async def test_something_else_than_a_reply_is_not_an_answer(body: str, fake: Fake) -> None:
     with fake([reply_body(200, body)]) as server:
@@ -350,6 +365,7 @@ async def test_a_concession_that_does_not_help_is_made_once() -> None:
 # ---- unreachable ----
 
 
+@pytest.mark.promise("P4")
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
 async def test_connection_refused_is_said_at_once_with_what_starts_the_server(host: str, fake: Fake) -> None:
     naps = Naps()
@@ -371,11 +387,13 @@ async def test_without_a_command_that_starts_it_the_address_is_to_be_checked(fak
     assert f"base_url` of provider fake (http://localhost:{FREE_PORT}/v1/)" in error.hint
 
 
+@pytest.mark.promise("P4")
 async def test_a_host_that_does_not_exist_is_named(fake: Fake) -> None:
     error = await error_of("http://no-such-host.invalid/v1/", api=fake.api)
     assert (error.kind, error.message) == ("unreachable", "Cannot find the host no-such-host.invalid (fake)")
 
 
+@pytest.mark.promise("P4")
 async def test_tls_to_a_server_without_tls_says_so(fake: Fake) -> None:
     with fake([reply_text("x")]) as server:
         error = await error_of(server.url.replace("http:", "https:"), api=fake.api)
@@ -395,6 +413,7 @@ async def test_text_with_lone_surrogates_is_sent_all_the_same(fake: Fake) -> Non
 # ---- silence ----
 
 
+@pytest.mark.promise("P12")
 async def test_silence_before_the_first_byte_is_a_time_out_that_shows_the_line_to_raise(fake: Fake) -> None:
     with fake([reply_steps(Stall())]) as server:
         error = await error_of(server, timeout=0.2)
@@ -405,6 +424,7 @@ async def test_silence_before_the_first_byte_is_a_time_out_that_shows_the_line_t
     assert len(server.requests) == 1
 
 
+@pytest.mark.promise("P12")
 async def test_silence_in_the_middle_keeps_what_came(fake: Fake) -> None:
     with fake([reply_steps(text("so"), Stall())]) as server:
         events = await ask(server, timeout=0.2)
@@ -412,6 +432,7 @@ async def test_silence_in_the_middle_keeps_what_came(fake: Fake) -> None:
     assert "sent nothing for 0.2 s" in end_of(events).error
 
 
+@pytest.mark.promise("P12")
 async def test_keep_alive_comments_do_not_hide_silence_for_ever(fake: Fake) -> None:
     with fake([reply_steps(Stall(comment_every=0.05))]) as server:
         error = await error_of(server, timeout=0.2)
@@ -419,6 +440,7 @@ async def test_keep_alive_comments_do_not_hide_silence_for_ever(fake: Fake) -> N
     assert "keep-alives" in error.message
 
 
+@pytest.mark.promise("P12")
 async def test_a_slow_stream_is_not_silent(fake: Fake) -> None:
     with fake([reply_text("x" * 12, chunk=1).but(pace=20)]) as server:
         assert end_of(await ask(server, timeout=0.3)).finish == "stop"
@@ -427,6 +449,7 @@ async def test_a_slow_stream_is_not_silent(fake: Fake) -> None:
 # ---- the rest of the session ----
 
 
+@pytest.mark.promise("P3", "P10")
 async def test_after_an_error_the_same_provider_goes_on(fake: Fake) -> None:
     replies = [reply_error(400, "no"), reply_html(), reply_calls([("read_file", {})]), reply_text("yes")]
     with fake(replies) as server:

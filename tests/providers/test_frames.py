@@ -39,6 +39,7 @@ def bodies(draw: st.DrawFn) -> tuple[bytes, list[Any]]:
     return (b"\xef\xbb\xbf" if draw(st.booleans()) else b"") + body, carried
 
 
+@pytest.mark.promise("P8")
 @given(bodies(), st.data())
 def test_any_cutting_gives_the_same_frames(body: tuple[bytes, list[Any]], data: st.DataObject) -> None:
     raw, carried = body
@@ -48,6 +49,7 @@ def test_any_cutting_gives_the_same_frames(body: tuple[bytes, list[Any]], data: 
     assert [decode_frame(frame) for frame in frames_of([raw[i : i + 1] for i in range(len(raw))])] == carried
 
 
+@pytest.mark.promise("P8")
 @pytest.mark.parametrize("newline", NEWLINES)
 @pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
 def test_every_byte_offset(newline: str, bom: bytes) -> None:
@@ -67,6 +69,7 @@ def test_half_a_frame_at_the_end_is_dropped() -> None:
     assert frames_of([b'data: {"a": 1}\n\ndata: {"a": ']) == [b'{"a": 1}']
 
 
+@pytest.mark.promise("P8")
 def test_a_last_frame_without_its_blank_line_counts() -> None:
     assert frames_of([b"data: [DONE]"]) == [b"[DONE]"]
 
@@ -92,6 +95,7 @@ def test_one_json_object_instead_of_a_stream_is_one_frame() -> None:
     assert decoder.is_document
 
 
+@pytest.mark.promise("P10")
 def test_a_web_page_is_refused_at_once() -> None:
     with pytest.raises(NotAStream):
         FrameDecoder().feed(b"\n <!DOCTYPE html>")
@@ -104,6 +108,7 @@ def test_a_frame_without_end_is_refused() -> None:
             decoder.feed(b"data: " + b"x" * 2**20)
 
 
+@pytest.mark.promise("P9")
 def test_invalid_utf8_becomes_the_replacement_character() -> None:
     assert decode_frame(b'{"a": "x\xff\xc3y"}') == {"a": "x\ufffd\ufffdy"}
 

@@ -48,6 +48,7 @@ def test_content_as_parts_is_told_apart_by_type() -> None:
     assert read(delta(content=parts))[:2] == ("yes", "hm")
 
 
+@pytest.mark.promise("P21")
 def test_a_refusal_is_shown_as_text() -> None:
     assert read(delta(content=None, refusal="I cannot do that"))[0] == "I cannot do that"
 
@@ -57,11 +58,13 @@ def test_text_beside_an_empty_list_of_calls_is_not_lost() -> None:
     assert (said, end.finish, end.calls) == ("yes", "stop", ())
 
 
+@pytest.mark.promise("P19")
 def test_only_the_first_choice_counts() -> None:
     both = {"choices": [{"index": 1, "delta": {"content": "no"}}, {"index": 0, "delta": {"content": "yes"}}]}
     assert read(both)[0] == "yes"
 
 
+@pytest.mark.promise("P19")
 @pytest.mark.parametrize(
     "chunk",
     [
@@ -96,6 +99,7 @@ chunks = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.promise("P19")
 @given(st.lists(chunks, max_size=5))
 def test_no_chunk_at_all_is_a_crash(stream: list[Any]) -> None:
     said, thought, end = read(*stream)
@@ -145,6 +149,7 @@ def test_calls_make_the_end_tool_calls_whatever_the_server_says(word: str) -> No
     assert (end.finish, end.calls) == ("tool_calls", (ToolCall("call_1", "a", "{}"),))
 
 
+@pytest.mark.promise("P20")
 @pytest.mark.parametrize("word", ["length", "content_filter"])
 def test_calls_of_a_cut_reply_are_dropped(word: str) -> None:
     end = read(*call_chunks([("a", {"x": 1})]), finish(word))[2]
@@ -162,6 +167,7 @@ def test_usage_is_read_with_its_details() -> None:
     assert read(usage(7, 5, 3, 2))[2].usage == Usage(7, 5, 3, 2)
 
 
+@pytest.mark.promise("P22")
 @pytest.mark.parametrize(
     "chunk",
     [
@@ -175,6 +181,7 @@ def test_usage_is_found_where_servers_put_it(chunk: Any) -> None:
     assert read(text("x"), chunk, {"usage": None}, finish())[2].usage.prompt_tokens == 7
 
 
+@pytest.mark.promise("P22")
 def test_usage_on_every_chunk_closes_nothing() -> None:
     stream = [{**chunk, "usage": {"completion_tokens": i}} for i, chunk in enumerate(call_chunks([("a", {"x": 1})]))]
     end = read(*stream, finish("tool_calls"))[2]
@@ -182,6 +189,7 @@ def test_usage_on_every_chunk_closes_nothing() -> None:
     assert end.usage.completion_tokens == len(stream) - 1
 
 
+@pytest.mark.promise("P22")
 @given(st.dictionaries(st.sampled_from(["prompt_tokens", "completion_tokens", "prompt_tokens_details"]), json_values))
 def test_odd_counts_are_unknown_not_wrong(counts: dict[str, Any]) -> None:
     read_counts = read_usage(counts)

@@ -83,6 +83,7 @@ async def test_no_tools_means_no_tools_field(fake: Fake) -> None:
     assert all("tools" not in body for body in server.bodies)
 
 
+@pytest.mark.promise("P17", "P14")
 @pytest.mark.parametrize("style", ALL_STYLES)
 async def test_calls_of_every_style_arrive_whole(style: CallStyle) -> None:
     with ChatServer([reply_calls(CALLS, style, answer="Let me see.")]) as server:
@@ -103,12 +104,14 @@ async def test_calls_that_end_with_stop_are_calls_all_the_same(reason: str, fake
         assert end_of(await ask(server)).finish == "tool_calls"
 
 
+@pytest.mark.promise("P20")
 async def test_a_call_that_was_cut_by_length_is_not_handed_over(fake: Fake) -> None:
     with fake([reply_calls([("write_file", '{"content": "half')], reason="length", answer="Here")]) as server:
         end = end_of(await ask(server))
     assert (end.finish, end.calls) == ("length", ())
 
 
+@pytest.mark.promise("P21")
 async def test_a_filtered_reply_ends_as_such_without_a_retry() -> None:
     with ChatServer([reply_text("", reason="content_filter")]) as server:
         events = await ask(server)
@@ -116,6 +119,7 @@ async def test_a_filtered_reply_ends_as_such_without_a_retry() -> None:
     assert len(server.requests) == 1
 
 
+@pytest.mark.promise("P19")
 async def test_an_empty_reply_is_an_end_without_text(fake: Fake) -> None:
     with fake([reply_text("")]) as server:
         (end,) = await ask(server)
@@ -123,6 +127,7 @@ async def test_an_empty_reply_is_an_end_without_text(fake: Fake) -> None:
     assert (end.finish, end.calls, end.usage.prompt_tokens) == ("stop", (), 10)
 
 
+@pytest.mark.promise("P17")
 async def test_ids_of_earlier_turns_are_not_used_again(fake: Fake) -> None:
     history = (
         Message("user", "hi"),
@@ -137,6 +142,7 @@ async def test_ids_of_earlier_turns_are_not_used_again(fake: Fake) -> None:
 # ---- how bytes arrive ----
 
 
+@pytest.mark.promise("P8")
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("pieces", [None, 1, 7])
 @pytest.mark.parametrize("pretty", [False, True])
@@ -146,6 +152,7 @@ async def test_framing_does_not_matter(newline: Any, pieces: int | None, pretty:
         assert text_of(await ask(server)) == ANSWER
 
 
+@pytest.mark.promise("P8")
 async def test_a_cut_at_every_byte_does_not_matter(fake: Fake) -> None:
     chat = fake is ChatServer
     reply = reply_steps(b"\xef\xbb\xbf", b": hello\n\n" if chat else b"\r\n", text("é🙂"), finish(), DONE)
@@ -160,6 +167,7 @@ async def test_a_cut_at_every_byte_does_not_matter(fake: Fake) -> None:
         await provider.aclose()
 
 
+@pytest.mark.promise("P9")
 async def test_invalid_utf8_is_shown_as_such() -> None:
     with ChatServer([reply_steps(b'data: {"choices":[{"delta":{"content":"a\xffb"}}]}\n\n', finish(), DONE)]) as server:
         assert text_of(await ask(server)) == "a\ufffdb"
@@ -186,6 +194,7 @@ async def test_a_whole_json_answer_instead_of_a_stream_is_read() -> None:
 # ---- how streams end ----
 
 
+@pytest.mark.promise("P11")
 @pytest.mark.parametrize("chunked", [True, False])
 async def test_no_done_but_a_finish_reason_is_complete(chunked: bool, fake: Fake) -> None:
     with fake([reply_steps(text("yes"), finish(), usage()).but(chunked=chunked)]) as server:
@@ -198,6 +207,7 @@ async def test_done_without_a_finish_reason_is_complete(fake: Fake) -> None:
         assert end_of(await ask(server)).finish == "stop"
 
 
+@pytest.mark.promise("P6", "P11")
 @pytest.mark.parametrize("ending", [(), (Close(),), (Reset(),), (b'data: {"choices": [{"del', Close())])
 @pytest.mark.parametrize("chunked", [True, False])
 async def test_a_stream_cut_in_the_text_keeps_the_text_and_says_incomplete(
@@ -212,6 +222,7 @@ async def test_a_stream_cut_in_the_text_keeps_the_text_and_says_incomplete(
     assert len(server.requests) == 1
 
 
+@pytest.mark.promise("P7")
 @pytest.mark.parametrize("ending", [Close(), Reset()])
 async def test_a_stream_cut_in_the_arguments_hands_over_no_call(ending: Any) -> None:
     whole = delta(tool_calls=[{"index": 0, "id": "a", "function": {"name": "run_command", "arguments": "{}"}}])
@@ -226,6 +237,7 @@ async def test_a_tag_that_was_held_back_is_not_lost_when_the_stream_is_cut(fake:
         assert text_of(await ask(server)) == "<thi"
 
 
+@pytest.mark.promise("P5")
 @pytest.mark.parametrize("chunked", [True, False])
 async def test_a_stream_that_ends_before_anything_was_shown_is_asked_again(chunked: bool, fake: Fake) -> None:
     nothing = reply_steps(delta(role="assistant", content="")).but(chunked=chunked)
@@ -263,6 +275,7 @@ async def test_connections_are_used_again(fake: Fake) -> None:
 # ---- leaving early ----
 
 
+@pytest.mark.promise("P26")
 @pytest.mark.parametrize("before", [(), (text("so"),)])
 async def test_a_cancelled_request_closes_its_connection_at_once(before: Any, fake: Fake) -> None:
     with fake([reply_steps(*before, Stall())]) as server:
@@ -288,6 +301,7 @@ async def test_leaving_the_stream_closes_its_connection_at_once(fake: Fake) -> N
         await provider.aclose()
 
 
+@pytest.mark.promise("P1")
 async def test_a_wait_between_retries_can_be_cancelled(fake: Fake) -> None:
     with fake([reply_error(429, retry_after=50)]) as server:
         provider = provider_at(server.url, asyncio.sleep, api=fake.api)  # type: ignore[arg-type]  # the real thing

@@ -260,6 +260,7 @@ def gone(seconds: str, within: float = 5) -> bool:
     return not sleepers(seconds)
 
 
+@pytest.mark.promise("P27")
 async def test_a_time_out_ends_the_whole_tree(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "GRACE_SECONDS", 0.2)
     leave = "env -i setsid sleep 1234567 & (setsid sleep 1234567 > /dev/null 2>&1 &)"
@@ -286,6 +287,7 @@ async def test_what_is_left_running_ends_and_the_model_is_told(work: Path) -> No
     assert "background" not in (await shell(boxed(work), "true && echo a 2>&1 | cat &> x")).result.content
 
 
+@pytest.mark.promise("P26")
 async def test_cancelling_ends_the_tree(work: Path) -> None:
     task = asyncio.create_task(shell(boxed(work), "setsid sleep 1234569 & trap '' TERM; sleep 1234569; sleep 1234569"))
     while len(sleepers("1234569")) < 2:  # noqa: ASYNC110 - other processes
@@ -296,6 +298,7 @@ async def test_cancelling_ends_the_tree(work: Path) -> None:
     assert gone("1234569")
 
 
+@pytest.mark.promise("P24")
 async def test_a_huge_output_takes_little_memory(work: Path) -> None:
     before = psutil.Process().memory_info().rss
     outcome = await shell(boxed(work), "head -c 100000000 /dev/zero | tr '\\0' x; echo; echo last")
@@ -339,6 +342,7 @@ async def test_odd_names_of_projects(home: Path, name: str) -> None:
     assert (folder / "made").exists() and (folder / ".envrc").read_text() == "a"
 
 
+@pytest.mark.promise("P28")
 def test_kill_9_of_the_program_ends_its_commands(work: Path) -> None:
     program = f"""
 import asyncio, os

@@ -3,6 +3,7 @@
 import time
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -60,6 +61,7 @@ def test_a_character_that_is_cut_off_for_good_is_a_replacement() -> None:
     assert told == ["\ufffd"]
 
 
+@pytest.mark.promise("P24")
 @given(st.binary(max_size=400), st.lists(st.integers(0, 400), max_size=8), st.integers(1, 60), st.integers(1, 60))
 def test_head_and_tail_are_kept_and_the_rest_is_counted(data: bytes, cuts: list[int], head: int, tail: int) -> None:
     kept = HeadAndTail(head, tail)
@@ -72,6 +74,7 @@ def test_head_and_tail_are_kept_and_the_rest_is_counted(data: bytes, cuts: list[
         assert f"… {kept.cut:,} bytes cut …" in kept.text()
 
 
+@pytest.mark.promise("P24")
 def test_a_hundred_megabytes_cost_next_to_nothing() -> None:
     told: list[str] = []
     teller, kept = Teller(told.append), HeadAndTail()

@@ -86,6 +86,7 @@ async def test_keys_and_settings_of_ours_do_not_reach_it(tmp_path: Path) -> None
     assert names - {"PATH", "HOME", "LC_ALL", "http_proxy", "PWD", "SHLVL", "_", "OLDPWD", MARK} == set(QUIET)
 
 
+@pytest.mark.promise("P24")
 async def test_a_huge_output_keeps_its_head_and_tail_and_little_memory(tmp_path: Path) -> None:
     before = psutil.Process().memory_info().rss
     finished = await run("echo first; head -c 100000000 /dev/zero | tr '\\0' x; echo; echo last", tmp_path, 60)
@@ -97,6 +98,7 @@ async def test_a_huge_output_keeps_its_head_and_tail_and_little_memory(tmp_path:
     assert finished.cut + len(finished.output.replace(f"\n… {finished.cut:,} bytes cut …\n", "")) == 100_000_012
 
 
+@pytest.mark.promise("P24")
 async def test_the_event_loop_stays_free_while_output_pours(tmp_path: Path) -> None:
     turns = 0
 
@@ -139,6 +141,7 @@ async def test_output_is_told_on_while_it_runs_in_pieces_of_bounded_size(tmp_pat
     assert max(map(len, pieces)) <= 8_000
 
 
+@pytest.mark.promise("P27")
 async def test_a_command_that_runs_too_long_is_stopped_and_its_output_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,6 +152,7 @@ async def test_a_command_that_runs_too_long_is_stopped_and_its_output_kept(
     assert finished.exit_code == -signal.SIGKILL
 
 
+@pytest.mark.promise("P27")
 @needs_proc
 @pytest.mark.parametrize("how", ESCAPES)
 async def test_after_a_time_out_nothing_of_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
@@ -160,6 +164,7 @@ async def test_after_a_time_out_nothing_of_it_runs(tmp_path: Path, monkeypatch: 
     assert not alive(file)
 
 
+@pytest.mark.promise("P27")
 @needs_proc
 @pytest.mark.parametrize("how", [how for how in ESCAPES if how != "without the mark"])
 async def test_after_it_ended_nothing_of_it_runs_even_what_holds_the_pipe(tmp_path: Path, how: str) -> None:
@@ -172,6 +177,7 @@ async def test_after_it_ended_nothing_of_it_runs_even_what_holds_the_pipe(tmp_pa
     assert not alive(file)
 
 
+@pytest.mark.promise("P26")
 @needs_proc
 @pytest.mark.parametrize("how", ESCAPES)
 async def test_cancelling_returns_at_once_and_the_tree_dies_within_three_seconds(tmp_path: Path, how: str) -> None:

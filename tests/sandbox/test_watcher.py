@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,6 +49,7 @@ def running(found: list[int]) -> list[int]:
     return alive
 
 
+@pytest.mark.promise("P28")
 def test_after_kill_9_nothing_runs_any_more_and_neither_does_the_watcher(tmp_path: Path) -> None:
     started = subprocess.Popen([sys.executable, "-c", PROGRAM.format(work=str(tmp_path))], cwd=ROOT)
     found = pids(tmp_path)

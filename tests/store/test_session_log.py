@@ -64,6 +64,7 @@ async def test_the_summary_has_the_first_prompt_as_title_and_the_last_model(tmp_
     await log.aclose()
 
 
+@pytest.mark.promise("P35")
 async def test_a_changed_event_is_found_by_verify(tmp_path: Path) -> None:
     log = SqliteLog(tmp_path / "s.db")
     await fill(log, "s1", PromptSubmitted("pay 1"), TurnEnded("done"))
@@ -86,6 +87,7 @@ async def test_a_removed_event_is_found_by_verify(tmp_path: Path) -> None:
     await again.aclose()
 
 
+@pytest.mark.promise("P35")
 async def test_in_place_of_an_unreadable_event_stands_a_notice_and_the_session_goes_on(tmp_path: Path) -> None:
     log = SqliteLog(tmp_path / "s.db")
     await fill(log, "s1", PromptSubmitted("a"), PromptSubmitted("b"))
@@ -111,6 +113,7 @@ async def test_sessions_are_found_by_the_beginning_of_their_id(tmp_path: Path) -
     await log.aclose()
 
 
+@pytest.mark.promise("P34")
 async def test_two_writers_on_one_session_cannot_both_continue_it(tmp_path: Path) -> None:
     one, two = SqliteLog(tmp_path / "s.db"), SqliteLog(tmp_path / "s.db")
     start = await one.create("s1", STARTED, 1.0)
@@ -122,6 +125,7 @@ async def test_two_writers_on_one_session_cannot_both_continue_it(tmp_path: Path
     await two.aclose()
 
 
+@pytest.mark.promise("P34")
 async def test_programs_that_start_at_once_share_one_database(tmp_path: Path) -> None:
     logs = [SqliteLog(tmp_path / "s.db") for _ in range(6)]
     await asyncio.gather(*(fill(log, f"s{place}", PromptSubmitted("x")) for place, log in enumerate(logs)))
@@ -131,6 +135,7 @@ async def test_programs_that_start_at_once_share_one_database(tmp_path: Path) ->
         await log.aclose()
 
 
+@pytest.mark.promise("P35", "P42")
 async def test_a_newer_database_is_refused_by_name_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
     with sqlite3.connect(path) as db:
@@ -143,6 +148,7 @@ async def test_a_newer_database_is_refused_by_name_and_left_alone(tmp_path: Path
     assert path.read_bytes() == before
 
 
+@pytest.mark.promise("P35")
 async def test_a_file_that_is_no_database_is_an_error_with_its_name(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
     path.write_bytes(b"this is not a database, it is a note of some length" * 50)

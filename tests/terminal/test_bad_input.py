@@ -25,6 +25,7 @@ from tests.terminal.test_journey import answer, launch, submit
 CUT = reply_steps(delta(role="assistant"), text("Half of the ans"), Close())
 
 
+@pytest.mark.promise("P3", "P10")
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
@@ -48,6 +49,7 @@ def test_a_bad_answer_is_said_and_the_next_prompt_works(tmp_path: Path, bad: Rep
             assert "Traceback" not in terminal.text
 
 
+@pytest.mark.promise("P13", "P15", "P16")
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -67,6 +69,7 @@ def test_a_bad_call_fails_in_its_row_and_goes_back_to_the_model(tmp_path: Path, 
         assert message in server.bodies[1]["messages"][-1]["content"]
 
 
+@pytest.mark.promise("P38")
 def test_a_working_directory_that_vanishes_is_an_error_of_the_call(tmp_path: Path) -> None:
     write = reply_calls([("write_file", {"file_path": "a.txt", "content": "x\n"})])
     with ChatServer([write, reply_text("I see.")]) as server:
@@ -112,6 +115,7 @@ def test_a_theme_with_a_bad_colour_is_named_and_the_default_is_shown(tmp_path: P
         assert "Traceback" not in terminal.text
 
 
+@pytest.mark.promise("P33")
 def test_resizing_at_every_moment_harms_nothing(tmp_path: Path) -> None:
     write = reply_calls([("write_file", {"file_path": "a.txt", "content": "x\n" * 50})], answer="Now " * 60)
     with ChatServer([write, reply_text("Survived it.")], pace=300) as server:

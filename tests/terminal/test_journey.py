@@ -121,6 +121,7 @@ def test_continue_shows_the_whole_transcript_again(tmp_path: Path, servers: list
     assert contents[1] == "write hello" and contents[-1] == "and now"
 
 
+@pytest.mark.promise("P12")
 def test_escape_stops_a_stalled_answer_and_the_session_stays_usable(tmp_path: Path) -> None:
     script = [reply_steps(delta(role="assistant"), text("Half an ans"), Stall()), reply_text("Again, whole.")]
     with ChatServer(script) as server, launch(Machine.under(tmp_path, {"alpha": server.url})) as terminal:
@@ -146,6 +147,7 @@ def test_the_terminal_bell_calls_a_user_who_is_elsewhere(
         assert (b"\x07" in re.sub(rb"\x1b\][^\x07]*\x07", b"", bytes(terminal.raw))) is rings
 
 
+@pytest.mark.promise("P2", "P4")
 def test_a_server_that_is_down_is_named_and_the_text_is_kept_in_history(tmp_path: Path) -> None:
     with launch(Machine.under(tmp_path, {"alpha": "http://localhost:9/v1/"})) as terminal:
         submit(terminal, "anyone there")
@@ -155,6 +157,7 @@ def test_a_server_that_is_down_is_named_and_the_text_is_kept_in_history(tmp_path
         terminal.wait_for("› anyone there")
 
 
+@pytest.mark.promise("P32")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_ends_the_program_and_restores_the_terminal(tmp_path: Path, number: int, code: int) -> None:
     with launch(Machine.under(tmp_path, {"alpha": "http://localhost:9/v1/"})) as terminal:
@@ -165,6 +168,7 @@ def test_a_signal_ends_the_program_and_restores_the_terminal(tmp_path: Path, num
     assert b"\x1b[?1049l" in terminal.raw
 
 
+@pytest.mark.promise("P41")
 def test_keys_typed_before_the_question_is_armed_stay_in_the_prompt(tmp_path: Path, servers: list[ChatServer]) -> None:
     made = machine(tmp_path, servers)
     with launch(made) as terminal:

@@ -8,6 +8,7 @@ from benchmarks.terminal import Terminal
 from tests.project import PROGRAM, Machine
 
 
+@pytest.mark.promise("P37")
 def test_stdin_that_is_no_terminal_is_one_clear_message(tmp_path: Path) -> None:
     done = Machine.under(tmp_path, {}).run()
     assert done.returncode == 2
@@ -15,6 +16,7 @@ def test_stdin_that_is_no_terminal_is_one_clear_message(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr and done.stdout == ""
 
 
+@pytest.mark.promise("P37")
 @pytest.mark.parametrize("term", ["dumb", ""])
 def test_a_dumb_terminal_is_one_clear_message(tmp_path: Path, term: str) -> None:
     made = Machine.under(tmp_path, {})
@@ -38,6 +40,7 @@ def test_a_wrong_command_line_is_a_usage_error(tmp_path: Path, words: list[str],
     assert part in terminal.raw.decode() and b"Traceback" not in terminal.raw
 
 
+@pytest.mark.promise("P35")
 def test_a_configuration_with_a_typo_names_file_line_and_nearest_key(tmp_path: Path) -> None:
     made = Machine.under(tmp_path, {})
     (made.home / "config" / "config.yaml").write_text("provider: auto\nui:\n  thme: slate\n")

@@ -66,6 +66,7 @@ async def call(executor: ToolExecutor, name: str, arguments: Any, **more: Any) -
     return await executor.run(ToolCall("c1", name, raw), **more)
 
 
+@pytest.mark.promise("P16")
 @pytest.mark.parametrize("name", ["nope", "read file", "read_file\x1b[31m", "", "READ_FILE"])
 async def test_an_unknown_tool_is_answered_with_the_known_ones_and_escaped(tmp_path: Path, name: str) -> None:
     outcome = await call(ToolExecutor(tmp_path), name, {})
@@ -76,6 +77,7 @@ async def test_an_unknown_tool_is_answered_with_the_known_ones_and_escaped(tmp_p
     assert (outcome.status, outcome.understood, outcome.decision) == ("failed", False, None)
 
 
+@pytest.mark.promise("P13", "P15")
 @pytest.mark.parametrize("raw", ["{", "[]", '{"file_path": 3}', '{"file_path": "f", "mode": "w"}', "{}", "NaN"])
 async def test_arguments_that_are_not_understood_run_nothing(tmp_path: Path, raw: str) -> None:
     answers = Answers(yes)
@@ -128,6 +130,7 @@ async def test_a_write_asks_with_the_very_bytes_and_writes_those(tmp_path: Path)
     assert (outcome.result.files[0].added, outcome.result.files[0].created) == (1, True)
 
 
+@pytest.mark.promise("P14")
 async def test_what_was_repaired_is_asked_about_approved_and_told(tmp_path: Path) -> None:
     answers = Answers(for_session)
     executor = ToolExecutor(tmp_path, approver=answers)
@@ -231,6 +234,7 @@ async def test_a_control_file_is_asked_about_each_time_and_named(tmp_path: Path)
     assert ".envrc is a control file" in answers.requests[0].reasons[0]
 
 
+@pytest.mark.promise("P16")
 async def test_disabled_commands_are_not_offered_and_refused_whatever_the_policy(tmp_path: Path) -> None:
     executor = ToolExecutor(tmp_path, allow_commands=False, approver=Answers(yes))
     assert "run_command" not in {spec.name for spec in executor.specs()}
@@ -240,6 +244,7 @@ async def test_disabled_commands_are_not_offered_and_refused_whatever_the_policy
     assert not names(tmp_path)
 
 
+@pytest.mark.promise("P16")
 async def test_only_the_named_tools_are_offered_and_run(tmp_path: Path) -> None:
     executor = ToolExecutor(tmp_path, tools=["file_read"])
     assert [spec.name for spec in executor.specs()] == ["read_file"]
@@ -318,6 +323,7 @@ async def test_a_change_that_is_prepared_again_is_asked_about_again(tmp_path: Pa
     assert (tmp_path / "f").read_text() == "one\n"
 
 
+@pytest.mark.promise("P38")
 async def test_a_working_directory_that_vanishes_is_an_error_of_each_tool(tmp_path: Path) -> None:
     work = tmp_path / "work"
     work.mkdir()
@@ -338,6 +344,7 @@ async def test_a_working_directory_that_vanishes_is_an_error_of_each_tool(tmp_pa
         ToolExecutor(work)
 
 
+@pytest.mark.promise("P26")
 async def test_cancelling_a_question_or_a_command_leaves_nothing_done(tmp_path: Path) -> None:
     class Never:
         async def approve(self, request: ApprovalRequest) -> ApprovalDecision:

@@ -31,6 +31,7 @@ SCHEMA = {
 }
 
 
+@pytest.mark.promise("P14")
 @pytest.mark.parametrize("raw", ["", "  \n", "null", '""', '"null"', "{}", '"{}"'])
 def test_nothing_means_no_arguments(raw: str) -> None:
     assert parse_arguments(raw).arguments == {}
@@ -43,12 +44,14 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.promise("P14")
 @given(st.dictionaries(st.text(max_size=8), JSON, max_size=4))
 def test_an_object_is_taken_as_it_is_and_out_of_a_string(arguments: dict[str, object]) -> None:
     assert parse_arguments(json.dumps(arguments)) == (arguments, ())
     assert parse_arguments(json.dumps(json.dumps(arguments))) == (arguments, ("JSON text → object",))
 
 
+@pytest.mark.promise("P13")
 @given(st.text(max_size=80) | st.text('{}[]":,0123456789.eE-+ntfaslr \\u', max_size=60))
 def test_any_text_is_parsed_or_refused_with_a_reason(raw: str) -> None:
     try:
@@ -57,6 +60,7 @@ def test_any_text_is_parsed_or_refused_with_a_reason(raw: str) -> None:
         assert error.message
 
 
+@pytest.mark.promise("P13")
 @pytest.mark.parametrize(
     ("raw", "reason"),
     [
@@ -204,6 +208,7 @@ def test_a_command_that_was_repaired_is_not_repaired_again(given: object) -> Non
     assert as_command_line(command) == (command, "")
 
 
+@pytest.mark.promise("P15")
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
@@ -240,6 +245,7 @@ def test_what_is_wrong_with_the_arguments_is_said_with_what_is_expected(given: d
     assert "Expected: path: string, limit?: integer" in caught.value.message
 
 
+@pytest.mark.promise("P15")
 def test_everything_wrong_is_said_at_once() -> None:
     with pytest.raises(ToolError, match=r"unknown argument.*missing argument path.*limit must be"):
         validate(SCHEMA, {"x": 1, "limit": "no"}, {})
@@ -304,6 +310,7 @@ def test_what_was_repaired_is_valid_and_not_repaired_again(arguments: dict[str, 
         assert {"limit": 10, "deep": False, **given} == result
 
 
+@pytest.mark.promise("P15")
 @given(st.dictionaries(st.sampled_from([*SCHEMA["properties"], "file", "other"]), JSON, max_size=6))
 def test_whatever_is_accepted_has_the_types_of_the_schema(arguments: dict[str, object]) -> None:
     try:

@@ -59,6 +59,7 @@ EVENTS = st.lists(
 )
 
 
+@pytest.mark.promise("P41")
 @given(EVENTS, st.floats(0, 10))
 def test_no_moment_within_the_silence_of_any_event_is_armed(happened: list[tuple[str, float]], moment: float) -> None:
     guard = ArmingGuard()
@@ -80,6 +81,7 @@ def test_no_moment_within_the_silence_of_any_event_is_armed(happened: list[tuple
 # ---- when keys count ----
 
 
+@pytest.mark.promise("P41")
 @pytest.mark.parametrize("after", [0.0, 0.1, 0.399])
 @pytest.mark.parametrize("keys", [("y",), ("s",), ("n",), ("y", "e", "s"), ("a", "y"), ("c", "d")])
 async def test_keys_around_the_appearance_belong_to_the_prompt(after: float, keys: tuple[str, ...]) -> None:
@@ -140,6 +142,7 @@ async def test_a_key_pressed_when_armed_answers_what_is_shown(key: str, decision
         assert not app.panel.display
 
 
+@pytest.mark.promise("P41")
 async def test_enter_never_answers() -> None:
     app = QuestionApp()
     async with app.run_test() as pilot:
@@ -296,6 +299,7 @@ async def test_a_question_that_was_covered_by_a_screen_is_closed_when_it_comes_b
         assert app.answers == []
 
 
+@pytest.mark.promise("P41")
 async def test_each_question_in_line_gets_its_own_silence() -> None:
     app = QuestionApp()
     async with app.run_test() as pilot:
@@ -569,6 +573,7 @@ async def test_the_keys_are_in_view_at_every_size(size: tuple[int, int], questio
         assert app.decision == Denied()
 
 
+@pytest.mark.promise("P33")
 @pytest.mark.parametrize("size", [(20, 6), (8, 3), (1, 1), (500, 200)])
 async def test_a_terminal_of_any_size_can_deny(size: tuple[int, int]) -> None:
     app = QuestionApp()

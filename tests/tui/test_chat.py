@@ -100,6 +100,7 @@ async def test_enter_never_allows(machine: Machine, monkeypatch: pytest.MonkeyPa
             assert "allow once" in screen_text(app)
 
 
+@pytest.mark.promise("P41")
 async def test_escape_at_a_question_denies_and_stops(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     with ChatServer([PAIR, reply_text("never asked for")]) as server:
         serve(machine, server)
@@ -115,6 +116,7 @@ async def test_escape_at_a_question_denies_and_stops(machine: Machine, monkeypat
         assert len(server.requests) == 1
 
 
+@pytest.mark.promise("P41")
 async def test_two_questions_come_one_after_the_other(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     with ChatServer([PAIR, reply_text("Both done.")]) as server:
         serve(machine, server)

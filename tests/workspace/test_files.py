@@ -153,6 +153,7 @@ def test_a_link_inside_is_written_through_to_its_target(tmp_path: Path) -> None:
     assert (tmp_path / "f").read_bytes() == b"x"
 
 
+@pytest.mark.promise("P30")
 @pytest.mark.parametrize("call", ["fsync", "rename"])
 def test_a_full_disk_leaves_the_old_content_and_no_temporary_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
@@ -170,6 +171,7 @@ def test_a_full_disk_leaves_the_old_content_and_no_temporary_file(
     assert (tmp_path / "f").read_bytes() == b"old"
 
 
+@pytest.mark.promise("P30")
 def test_a_really_full_disk_leaves_the_old_content(tmp_path: Path) -> None:
     import resource
 

@@ -71,6 +71,7 @@ def test_a_missing_working_or_allowed_directory_is_named(tmp_path: Path) -> None
         Workspace(tmp_path / "file")
 
 
+@pytest.mark.promise("P38")
 def test_a_working_directory_that_vanished_or_was_replaced_is_never_another_one(tmp_path: Path) -> None:
     work = tmp_path / "work"
     work.mkdir()
