@@ -1,5 +1,6 @@
 """The plan of a turn in plan mode: offered, edited, kept, sent back, carried out in a mode chosen there."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ from tui_agent.conversation.messages import Usage
 from tui_agent.text.sanitize import sanitize
 from tui_agent.tui.app import TuiAgent
 from tui_agent.tui.arming import ArmingGuard
+from tui_agent.tui.editor import EditorError
 from tui_agent.tui.plans import FileThere, carrying_out_prompt, latest_plan, revising_prompt, save_plan
 from tui_agent.tui.screens.plan import PlanScreen
 from tui_agent.workspace.paths import Workspace
@@ -223,6 +225,36 @@ async def test_it_is_saved_where_the_user_says(tmp_path: Path, monkeypatch: pyte
             await pilot.press("s", *["backspace"] * 7, *".envrc", "enter")
             await until(pilot, lambda: "is a control file, and no place for a plan" in screen_text(app), "a refusal")
             assert not (machine.project / ".envrc").exists()
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        (b"1. Mine.\n\x1b]0;x\x07", "edited by you"),
+        (b" \n", "the editor left it empty"),
+        (b"\xff", "is not UTF-8"),
+        (EditorError("vi ended with 1", "nothing is lost"), "vi ended with 1: nothing is lost"),
+    ],
+)
+async def test_the_users_own_editor_edits_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: bytes | EditorError, said: str
+) -> None:
+    async def edited(app: object, command: list[str], data: bytes, name: str) -> bytes:
+        assert (command, data, name) == ([sys.executable], PLAN.encode(), "plan.md")
+        if isinstance(left, EditorError):
+            raise left
+        return left
+
+    monkeypatch.setattr("tui_agent.tui.editor.edited", edited)
+    with answers() as server:
+        app = chat_app(planning(tmp_path, server), monkeypatch)
+        monkeypatch.setenv("VISUAL", sys.executable)
+        async with app.run_test(size=(100, 30)) as pilot:
+            screen = await opened(app, pilot)
+            await pilot.press("E")
+            await until(pilot, lambda: said in screen_text(app), said)
+            assert screen.text == ("1. Mine.\n" if said.startswith("edited") else PLAN)
+            await until(pilot, lambda: screen._gate.armed, "keys")
 
 
 async def test_keys_that_were_typed_before_it_was_there_begin_nothing(

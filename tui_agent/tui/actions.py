@@ -264,6 +264,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("plan.accept", "y", "accept", "carry it out", "Let the plan be carried out in this mode.", footer=True),
     Action("plan.mode", "m", "next_mode", "mode", "Go to the next mode to carry it out in.", footer=True),
     Action("plan.edit", "e", "edit", "edit", "Edit the plan here; esc ends that.", footer=True),
+    Action("plan.editor", "E", "editor", "editor", "Edit the plan in $EDITOR."),
     Action("plan.comment", "c", "comment", "send back", "Tell the model what to change in the plan.", footer=True),
     Action("plan.save", "s", "save", "save", "Write the plan to a file of the project.", footer=True),
     Action("plan.up", "up,k", "up", "up", "Scroll a line up."),

@@ -86,6 +86,7 @@ class Plans:
             plan,
             text,
             ways,
+            directory=workspace.root.path,
             save=lambda name, text, replace: asyncio.to_thread(save_plan, workspace, name, text, replace=replace),
             busy=lambda: host.session.busy,
             symbols=self._symbols,

@@ -1,7 +1,9 @@
 """A plan as a document: read, edited in place, kept in a file, sent back with a comment, or accepted."""
 
+import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 Save = Callable[[str, str, bool], Awaitable[str]]
 """Writes a text to a file of this name, over another one if that is said; gives the file's name for people."""
 
-DOING = frozenset({"accept", "next_mode", "edit", "comment", "save"})
+DOING = frozenset({"accept", "next_mode", "edit", "editor", "comment", "save"})
 """What a key that was meant for something else must not begin."""
 
 _HINTS = {
@@ -75,6 +77,7 @@ class PlanScreen(Screen[PlanAnswer | None]):
         text: str,
         ways: Sequence[tuple[Mode, str]],
         *,
+        directory: Path,
         save: Save,
         busy: Callable[[], bool],
         symbols: Symbols = UNICODE,
@@ -83,12 +86,14 @@ class PlanScreen(Screen[PlanAnswer | None]):
         """`plan` is the model's, `text` what the user has made of it so far.
 
         `ways` are the modes in which it can be carried out, with a sentence each; `busy` says whether a turn runs.
+        No editor is looked for in `directory`.
         """
         super().__init__()
         self.text = text
         self._plan = plan
         self._ways = tuple(ways)
         self._way = 0
+        self._directory = directory
         self._save = save
         self._busy = busy
         self._symbols = symbols
@@ -205,6 +210,28 @@ class PlanScreen(Screen[PlanAnswer | None]):
         self._editor.focus()
         self._gate.hidden()
         self._draw()
+
+    @work(exclusive=True, exit_on_error=False)
+    async def action_editor(self) -> None:
+        """Edit it in the user's own editor."""
+        from tui_agent.tui.editor import edited, editor_command
+
+        self.say("")
+        self._gate.hidden()
+        try:
+            command = editor_command(os.environ, self._directory)
+            made = await edited(self.app, command, self.text.encode(), "plan.md")
+            text = made.decode()
+        except TuiAgentError as error:
+            self.say(f"{error.message}: {error.hint}" if error.hint else error.message)
+        except UnicodeDecodeError:
+            self.say("what the editor left is not UTF-8, so it is not taken over")
+        else:
+            if text.strip():
+                self._take(text)
+            else:
+                self.say("the editor left it empty, so it stays as it was")
+        self.call_after_refresh(self._gate.painted)
 
     def _take(self, text: str) -> None:
         """This is the plan now; leave the editor."""
