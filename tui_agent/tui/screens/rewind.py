@@ -26,7 +26,7 @@ class RewindScreen(FilteredScreen["tuple[Prompt, tuple[str, ...]] | None"]):
     """Dismisses with the prompt and what goes back to before it, or None."""
 
     BINDINGS = bindings_for("rewind")
-    HEADING = "go back to before"
+    HEADING = "go back"
     PLACEHOLDER = "filter by prompt"
 
     def __init__(self, prompts: "Sequence[Prompt]", *, now: float | None = None, symbols: Symbols = UNICODE) -> None:

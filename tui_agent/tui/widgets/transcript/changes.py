@@ -6,9 +6,9 @@ from tui_agent.tui.widgets.transcript.document import ChangedBlock, ToolBlock
 _MOST_LEFT = 20
 
 _DONE = {
-    "undo": "as they were before",
-    "redo": "as they were before the undo",
-    "rewind": "as they were before that prompt",
+    "undo": "before",
+    "redo": "before the undo",
+    "rewind": "before that prompt",
 }
 
 
@@ -21,7 +21,8 @@ def restored_block(event: FilesRestored) -> ToolBlock:
     """What was put back, and what was left alone and why; the paths are under the row."""
     words = []
     if event.count:
-        words.append(f"{_counted(event.count, 'path')} {'is' if event.count == 1 else 'are'} {_DONE[event.kind]}")
+        are = "is as it was" if event.count == 1 else "are as they were"
+        words.append(f"{_counted(event.count, 'path')} {are} {_DONE[event.kind]}")
     else:
         words.append("nothing was put back")
     if event.left:
