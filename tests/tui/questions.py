@@ -20,6 +20,7 @@ from tui_agent.permissions.decision import Scene
 from tui_agent.permissions.policy import RulePolicy, grant_text
 from tui_agent.permissions.rules import Rules, parse_rules
 from tui_agent.tui.theming import Palette
+from tui_agent.tui.widgets.answer_bar import AnswerBar
 from tui_agent.tui.widgets.approval_panel import ApprovalPanel
 from tui_agent.workspace.changes import ChangePlan, FileChange
 
@@ -120,7 +121,7 @@ class Prompt(TextArea):
     """Tells the panel of each key, as the chat's prompt does."""
 
     async def _on_key(self, event: Key) -> None:
-        self.app.query_one(ApprovalPanel).prompt_key_pressed()
+        self.app.query_one(ApprovalPanel).prompt_key_pressed(event.key)
         await super()._on_key(event)
 
 
@@ -191,6 +192,14 @@ class QuestionApp(Stage):
         """Ask, and let it become answerable."""
         await self.ask(pilot, question)
         await self.arm(pilot)
+
+    async def press(self, pilot: Pilot[object], *keys: str) -> None:
+        """Press keys one by one, each with so much time behind it that it is no part of a word."""
+        for key in keys:
+            await pilot.press(key)
+            while self.query_one(AnswerBar).pending:
+                await pilot.pause(0.01)
+            await pilot.pause()
 
 
 def screen_text(app: Stage) -> str:

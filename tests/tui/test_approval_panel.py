@@ -135,8 +135,7 @@ async def test_a_key_pressed_when_armed_answers_what_is_shown(key: str, decision
     app = QuestionApp()
     async with app.run_test() as pilot:
         await app.ask_and_arm(pilot, WRITE)
-        await pilot.press(key)
-        await pilot.pause()
+        await app.press(pilot, key)
         assert app.answers == [(WRITE, decision)]
         assert app.panel.request is None
         assert not app.panel.display
@@ -161,8 +160,7 @@ async def test_any_other_letter_goes_to_the_prompt_and_so_does_what_follows() ->
         assert app.prompt.text == "wait ysn"
         assert app.focused is app.prompt
         await app.arm(pilot)
-        await pilot.press("y")
-        await pilot.pause()
+        await app.press(pilot, "y")
         assert app.decision == AllowOnce("shown")
 
 
@@ -171,12 +169,12 @@ async def test_a_burst_that_arrives_at_once_answers_nothing() -> None:
     async with app.run_test() as pilot:
         await app.ask_and_arm(pilot, WRITE)
         bar = app.query_one(AnswerBar)
-        for letter in "easy":  # all are with the panel before it could move the focus
+        for letter in "lazy":  # all are with the panel before it could move the focus
             bar.post_message(events.Key(letter, letter))
         await pilot.pause()
         await pilot.pause()
         assert app.answers == []
-        assert app.prompt.text == "easy"
+        assert app.prompt.text == "lazy"
 
 
 async def test_a_key_right_behind_a_paste_answers_nothing() -> None:
@@ -304,15 +302,14 @@ async def test_each_question_in_line_gets_its_own_silence() -> None:
     app = QuestionApp()
     async with app.run_test() as pilot:
         await app.ask_and_arm(pilot, command(digest="first"))
-        await pilot.press("y")
+        await app.press(pilot, "y")
         await app.ask(pilot, command(digest="second"))
         await pilot.press("y")
         await pilot.pause()
         assert [decision for _, decision in app.answers] == [AllowOnce("first")]
         assert app.prompt.text == "y"
         await app.arm(pilot)
-        await pilot.press("y")
-        await pilot.pause()
+        await app.press(pilot, "y")
         assert [decision for _, decision in app.answers] == [AllowOnce("first"), AllowOnce("second")]
 
 
@@ -501,7 +498,7 @@ async def test_a_comment_goes_with_the_denial() -> None:
     app = QuestionApp()
     async with app.run_test() as pilot:
         await app.ask_and_arm(pilot, command())
-        await pilot.press("c")
+        await app.press(pilot, "c")
         await pilot.press(*"use yarn", "enter")
         await pilot.pause()
         assert app.decision == Denied(comment="use yarn")
@@ -511,7 +508,8 @@ async def test_escape_leads_from_the_comment_back_to_the_choices() -> None:
     app = QuestionApp()
     async with app.run_test() as pilot:
         await app.ask_and_arm(pilot, command())
-        await pilot.press("c", "n", "o", "escape")
+        await app.press(pilot, "c")
+        await pilot.press("n", "o", "escape")
         await pilot.pause()
         assert app.answers == []
         assert app.panel.request is not None
@@ -519,8 +517,7 @@ async def test_escape_leads_from_the_comment_back_to_the_choices() -> None:
         await pilot.pause()
         assert app.answers == []
         await app.arm(pilot)
-        await pilot.press("y")
-        await pilot.pause()
+        await app.press(pilot, "y")
         assert app.decision == AllowOnce("shown")
 
 
@@ -528,7 +525,8 @@ async def test_a_comment_begun_for_a_question_that_goes_away_comes_into_the_prom
     app = QuestionApp()
     async with app.run_test() as pilot:
         await app.ask_and_arm(pilot, command())
-        await pilot.press("c", "n", "o")
+        await app.press(pilot, "c")
+        await pilot.press("n", "o")
         app.panel.clear()
         await pilot.pause()
         assert app.answers == []
@@ -539,8 +537,7 @@ async def test_the_diff_key_asks_for_the_review_and_answers_nothing() -> None:
     app = QuestionApp()
     async with app.run_test() as pilot:
         await app.ask_and_arm(pilot, WRITE)
-        await pilot.press("d")
-        await pilot.pause()
+        await app.press(pilot, "d")
         assert app.reviews == [WRITE]
         assert app.answers == []
 
@@ -551,8 +548,7 @@ async def test_keys_can_be_changed_in_the_settings() -> None:
         app.set_keymap({"approval.allow": "g"})
         await app.ask_and_arm(pilot, command())
         assert "g allow once" in screen_text(app)
-        await pilot.press("g")
-        await pilot.pause()
+        await app.press(pilot, "g")
         assert app.decision == AllowOnce("shown")
 
 
@@ -593,8 +589,7 @@ async def test_resizing_keeps_the_question_and_its_keys() -> None:
             await pilot.pause()
         assert app.panel.armed
         assert "n deny" in screen_text(app)
-        await pilot.press("y")
-        await pilot.pause()
+        await app.press(pilot, "y")
         assert app.decision == AllowOnce("shown")
 
 

@@ -126,9 +126,10 @@ async def test_two_questions_come_one_after_the_other(machine: Machine, monkeypa
             await until(pilot, says(app, "1 of 2"))
             assert "2 of 2" not in screen_text(app)
             await until(pilot, lambda: app.chat._questions.armed, "an open question")
-            await pilot.press("y", "y", "y")  # held: only the first one was meant for this question
+            await pilot.press("y")
             await until(pilot, says(app, "2 of 2"))
-            await pilot.pause(0.2)
+            await pilot.press("y", "y")  # held: only the first one was meant for a question
+            await pilot.pause(0.4)
             assert (machine.project / "one.txt").exists()
             assert not (machine.project / "two.txt").exists()
 
@@ -319,7 +320,7 @@ async def test_d_opens_the_review_and_an_answer_there_counts(machine: Machine, m
             await until(pilot, lambda: app.chat._questions.armed, "an open question")
             await pilot.press("d")
             await until(pilot, lambda: isinstance(app.screen, ReviewScreen), "the review")
-            assert "hello.py" in screen_text(app)
+            await until(pilot, says(app, "hello.py"))
             await pilot.pause(0.9)
             await pilot.press("y")
             await until(pilot, lambda: (machine.project / "hello.py").exists(), "the file")

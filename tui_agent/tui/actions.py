@@ -202,6 +202,8 @@ ACTIONS: tuple[Action, ...] = (
         "Allow it for the rest of this session.",
         footer=True,
     ),
+    Action("approval.rule", "r", "allow_rule", "always", "Allow it by a rule, which is shown and saved.", footer=True),
+    Action("approval.edit", "e", "edit", "edit", "Edit the command, or the change, before it is done.", footer=True),
     Action("approval.network", "w", "allow_network", "once + network", "Allow this call, with network.", footer=True),
     Action(
         "approval.reading",

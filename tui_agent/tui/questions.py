@@ -1,6 +1,8 @@
 """The questions of the engine, one at a time: in line, on the panel, in the review, and answered or withdrawn."""
 
 import asyncio
+import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -9,6 +11,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from tui_agent.permissions.approval import ApprovalDecision, ApprovalRequest, WriteAccess
+from tui_agent.tui.counsel import SessionCounsel
 from tui_agent.tui.theming import Symbols
 
 if TYPE_CHECKING:  # imported with the first question
@@ -28,13 +31,15 @@ class Questions:
     `changed` is called whenever another question, or none, is in front.
     """
 
-    def __init__(self, screen: Screen[None], changed: Callable[[], None]) -> None:
+    def __init__(self, screen: Screen[None], counsel: SessionCounsel, changed: Callable[[], None]) -> None:
         self._screen = screen
+        self._counsel = counsel
         self._changed = changed
         self._waiting: list[_Question] = []
         self._panel: ApprovalPanel | None = None
         self._review: ReviewScreen | None = None
         self._closed = False
+        self._typed = ("", -math.inf)  # the last key that went elsewhere, and when
 
     @property
     def first(self) -> ApprovalRequest | None:
@@ -51,13 +56,17 @@ class Questions:
         if self._panel is None:
             from tui_agent.tui.widgets.approval_panel import ApprovalPanel
 
-            self._panel = ApprovalPanel(symbols=symbols)
+            self._panel = ApprovalPanel(symbols=symbols, counsel=self._counsel)
             await place.mount(self._panel, before=0)
+            self._panel.prompt_key_pressed(*self._typed)
         question = _Question(request, asyncio.get_running_loop().create_future())
         self._waiting.append(question)
+        self._counsel.asked(request)
         self._show()
         try:
-            return await question.answer
+            answer = await question.answer
+            self._counsel.answered(request, answer)
+            return answer
         finally:
             self._waiting.remove(question)
             if self._review is not None and self._review.is_current:
@@ -74,10 +83,11 @@ class Questions:
         """Show no more: the screen goes."""
         self._closed = True
 
-    def typed_elsewhere(self) -> None:
+    def typed_elsewhere(self, key: str = "") -> None:
         """A key went to another widget than the question's: someone is busy there, and the question waits."""
+        self._typed = (key, time.monotonic())
         if self._panel is not None and not self._panel.has_focus_within:
-            self._panel.prompt_key_pressed()
+            self._panel.prompt_key_pressed(key)
 
     def refocused(self) -> None:
         """The terminal has the focus again: the click that gave it back answers nothing."""

@@ -22,6 +22,7 @@ from tui_agent.tui.background import Background
 from tui_agent.tui.bindings import bindings_for, key_name, keymap, keys_of
 from tui_agent.tui.clipboard import copy, open_or_copy
 from tui_agent.tui.commands import SlashCommand, Take, completions, find, run
+from tui_agent.tui.counsel import SessionCounsel
 from tui_agent.tui.engine import Engine
 from tui_agent.tui.greeting import Greeting
 from tui_agent.tui.history import PromptHistory
@@ -85,7 +86,8 @@ class ChatScreen(Screen[None]):
             transcript.document, engine, models, standby, settings, keys, version=launch.version, symbols=signs
         )
         self._sessions = Sessions(self, engine, transcript, greeting, self._session_shown, symbols=signs)
-        self._questions = Questions(self, self._questions_changed)
+        self._counsel = counsel = SessionCounsel(engine)
+        self._questions = Questions(self, counsel, self._questions_changed)
         self._turns = Turns(self, engine, models, standby, self._questions)
         self._undo = Undo(self, engine, settings, symbols=signs)
         self._finder: Finder | None = None
@@ -301,9 +303,9 @@ class ChatScreen(Screen[None]):
         if not await self._questions.review(self._settings().ui.diff, self.symbols):
             self.say("info", "no change waits for an answer", "a made change unfolds in the transcript")
 
-    def typed_elsewhere(self) -> None:
+    def typed_elsewhere(self, key: str = "") -> None:
         """A key went to some other widget than a question: the question waits."""
-        self._questions.typed_elsewhere()
+        self._questions.typed_elsewhere(key)
 
     def on_app_focus(self) -> None:
         """The terminal has the focus again."""

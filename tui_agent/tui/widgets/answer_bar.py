@@ -20,26 +20,13 @@ from tui_agent.permissions.approval import (
     ApprovalRequest,
     CommandAccess,
     Denied,
-    WriteAccess,
 )
 from tui_agent.tui.actions import ACTIONS
-from tui_agent.tui.arming import SILENCE, ArmingGuard
-from tui_agent.tui.bindings import KEEPS_KEYS, bindings_for, key_name, keys_of
+from tui_agent.tui.arming import BEHIND, SILENCE, ArmingGuard
+from tui_agent.tui.bindings import KEEPS_KEYS, bindings_for, keys_of
 from tui_agent.tui.later import later
-from tui_agent.tui.widgets.diff_text import one_line
-from tui_agent.tui.widgets.key_hints import Hint, KeyHints
-
-_SHORT = {
-    "allow": "once",
-    "allow_network": "network",
-    "allow_session": "session",
-    "allow_reading": "reads",
-    "deny": "deny",
-    "deny_comment": "comment",
-    "review": "diff",
-    "stop": "stop",
-}
-"""Labels for when the full ones do not fit into two lines."""
+from tui_agent.tui.widgets.answer_keys import Question
+from tui_agent.tui.widgets.key_hints import KeyHints
 
 
 class AnswerBar(Widget):
@@ -50,8 +37,8 @@ class AnswerBar(Widget):
     Keys of ours reach their action through `on_key` alone, so that no key which another widget passed on can answer.
     Any other printable key or paste is given back (`Typed`) and closes the gate again.
 
-    A key that allows more than what was asked for waits for silence behind it too: somebody who begins to type a word
-    goes on, and then its letter belongs to the word.
+    A letter that allows or opens something waits for silence behind it too, marked from the first moment: somebody who
+    begins to type a word goes on, and then its letter belongs to the word. What denies waits for nothing.
     """
 
     DEFAULT_CSS = """
@@ -73,11 +60,20 @@ class AnswerBar(Widget):
             self.decision = decision
 
     class ReviewWanted(Message):
-        """The user wants to see the whole diff."""
+        """The user wants to see the whole diff, or, `editing`, to change it."""
 
-        def __init__(self, request: ApprovalRequest) -> None:
+        def __init__(self, request: ApprovalRequest, editing: bool = False) -> None:
             super().__init__()
             self.request = request
+            self.editing = editing
+
+    class Opened(Message):
+        """The user wants the line for a rule ("allow_rule"), or to edit the command ("edit")."""
+
+        def __init__(self, request: ApprovalRequest, what: str) -> None:
+            super().__init__()
+            self.request = request
+            self.what = what
 
     class Typed(Message):
         """Typed or pasted where the bar has the focus, but meant for the prompt: focus it and insert the text."""
@@ -105,13 +101,14 @@ class AnswerBar(Widget):
         self.guard = guard
         self._clock = clock
         self._beside = beside  # the place whose keys work too and are not meant for the prompt
-        self._request: ApprovalRequest | None = None
+        self._question: Question | None = None
+        self._command = ""  # what runs in place of the proposed command
         self._asked = 0
         self._admitted = False
         self._timer: TimerHandle | None = None
         self._came_from: Widget | None = None
         self._pressed = ""  # the letter of the key that was admitted last
-        self._wider: TimerHandle | None = None  # an answer that waits for silence behind it
+        self._held: TimerHandle | None = None  # what waits for silence behind its key
         self._hints = KeyHints()
         self._comment = Input(compact=True, placeholder="why not? the model reads this; enter denies, esc goes back")
 
@@ -138,9 +135,18 @@ class AnswerBar(Widget):
         return self.has_class("-armed")
 
     @property
+    def pending(self) -> bool:
+        """True while what a key asked for waits for silence behind it."""
+        return self._held is not None
+
+    @property
     def keys(self) -> dict[str, str]:
         """Key names and the action each runs for the question shown."""
         return {key: method for key, method in self._keys_of("approval").items() if self.check_action(method, ())}
+
+    @property
+    def _request(self) -> ApprovalRequest | None:
+        return None if self._question is None else self._question.request
 
     def key_of(self, action: str) -> str:
         """The key of an action as people read it; "" when the question has none for it."""
@@ -151,13 +157,26 @@ class AnswerBar(Widget):
         keymap = self.app._keymap
         return {key: action.method for action in ACTIONS if action.owner == place for key in keys_of(action, keymap)}
 
-    def ask(self, request: ApprovalRequest) -> None:
-        """Show the keys for a question; they work when it has been painted and the guard says so."""
+    def ask(
+        self,
+        request: ApprovalRequest,
+        *,
+        command: str = "",
+        always: str | None = None,
+        editable: bool = False,
+        refused: bool = False,
+    ) -> None:
+        """Show the keys for a question; they work when it has been painted and the guard says so.
+
+        `command` is what a yes lets run in place of the proposed one; the others are those of `answer_keys.Question`.
+        """
         self._reset()
-        self._request = request
+        self._question = Question(request, always=always, editable=editable, refused=refused, beside=self._beside)
+        self._command = command
         self._asked += 1
-        self._hints.hints = self._made(short=False)
-        self._hints.short = self._made(short=True)
+        keymap = self.app._keymap
+        self._hints.hints = self._question.hints(keymap, short=False)
+        self._hints.short = self._question.hints(keymap, short=True)
         self._hints.refresh(layout=True)
         self.call_after_refresh(self._painted, self._asked)
 
@@ -165,13 +184,33 @@ class AnswerBar(Widget):
         """Nothing is asked any more."""
         self._reset()
 
-    def prompt_key(self) -> None:
-        """A key or paste went to the prompt."""
+    def prompt_key(self, key: str = "", at: float | None = None) -> None:
+        """A key or paste went to the prompt; `key` is its name, where it is a key, `at` when that was: now."""
         if (self._take_back() or self._admitted) and self._pressed:
             self.post_message(self.Typed(self._pressed))
         self._admitted = False
-        self.guard.prompt_key(self._clock())
+        self.guard.prompt_key(self._clock() if at is None else at, key)
         self._wait()
+
+    def lend_focus(self, widget: Widget) -> None:
+        """Let a line of this question have the keys; no key answers until it gave them back."""
+        self.screen.set_focus(widget, scroll_visible=False)
+        self.prompt_key()
+
+    def come_back(self) -> None:
+        """Take the keys from that line; they answer after a silence."""
+        self.screen.set_focus(self if self.can_focus else self._came_from, scroll_visible=False)
+        self.prompt_key()
+
+    def admits(self, event: events.Event) -> bool:
+        """True when this very key or click, pressed in a line of this question, may answer it."""
+        waited = max(0.0, time.monotonic() - event.time)
+        return self._request is not None and self.app.app_focus and self.guard.armed(self._clock() - waited)
+
+    def answer(self, decision: ApprovalDecision) -> None:
+        """Answer, for a line of this question."""
+        if self._request is not None:
+            self._answer(self._request, decision)
 
     def refocused(self) -> None:
         """The terminal's focus changed, or another screen came or went."""
@@ -187,7 +226,7 @@ class AnswerBar(Widget):
         focused = self.screen.focused
         if focused is not None and focused.has_class(KEEPS_KEYS):
             return  # until it has them no more, which tells `prompt_key`
-        if not self.guard.armed(self._clock()):
+        if self._clock() < self._opens_at():
             self._wait()
             return
         self._look(armed=True)
@@ -204,11 +243,15 @@ class AnswerBar(Widget):
         """Look closed, and open when it is time; one timer, none when nothing is shown."""
         if self._request is None:
             return
-        now, opens = self._clock(), self.guard.opens_at()
+        now, opens = self._clock(), self._opens_at()
         if now < opens:
             self._look(armed=False)
         if self._timer is None and opens != float("inf"):
             self._timer = later(self, opens - now, self.arm_if_due)
+
+    def _opens_at(self) -> float:
+        """The moment from which every key of the question counts, also the one that was pressed last."""
+        return max(self.guard.opens_at(key) for key in ("", *self.keys))
 
     def _look(self, armed: bool) -> None:
         if armed != self.armed:
@@ -219,9 +262,9 @@ class AnswerBar(Widget):
     def _reset(self) -> None:
         self.guard.hidden()
         self._take_back()
-        if self.has_class("-commenting") and self._comment.value:
+        if self._comment.value:
             self.post_message(self.Typed(self._comment.value))
-        self._request = None
+        self._question = None
         self._admitted = False
         self._give_focus_back()
         self._look(armed=False)
@@ -246,7 +289,8 @@ class AnswerBar(Widget):
     def _open_for(self, event: events.Event) -> bool:
         """True when the guard was open at the moment the key or button was pressed."""
         waited = max(0.0, time.monotonic() - event.time)
-        return self.armed and self.app.app_focus and self.guard.armed(self._clock() - waited)
+        key = event.key if isinstance(event, events.Key) else ""
+        return self.armed and self.app.app_focus and self.guard.armed(self._clock() - waited, key)
 
     def on_key(self, event: events.Key) -> None:
         """Let a key of ours through when it was pressed in time; give back what was meant for the prompt."""
@@ -256,17 +300,18 @@ class AnswerBar(Widget):
                 self._close_comment()
             return
         opened, own = self._open_for(event), event.key in self.keys
-        if (self._admitted or self._wider is not None) and (event.is_printable or event.key == "enter"):
+        if (self._admitted or self._held is not None) and (event.is_printable or event.key == "enter"):
             own = opened = False  # it came before the key in front of it did anything: they are a word
         if opened and own:
             self._admitted, self._pressed = True, (event.character or "") if event.is_printable else ""
+            self.guard.pressed(self._clock(), event.key)
         elif event.key == "enter" and opened:
             event.stop()
         elif not own and event.key in self._keys_of(self._beside):
             return
         elif event.is_printable and event.character:
             event.stop()
-            self.prompt_key()
+            self.prompt_key(event.key)
             self.post_message(self.Typed(event.character))
         elif not opened and (own or event.key == "enter"):
             event.stop()
@@ -288,18 +333,8 @@ class AnswerBar(Widget):
     # ---- answers ----
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Not every question can be allowed for the session, or has a network to allow, and only writes have a diff."""
-        request = self._request
-        if action == "allow_session":
-            return request is not None and bool(request.session_grant)
-        if action == "allow_network":
-            access = request.access if request is not None else None
-            return isinstance(access, CommandAccess) and access.network_offered
-        if action == "allow_reading":
-            return request is not None and request.only_reads
-        if action == "review":
-            return self._beside != "review" and request is not None and isinstance(request.access, WriteAccess)
-        return True
+        """Only what the question offers."""
+        return self._question is not None and self._question.offers(action)
 
     def _take(self) -> ApprovalRequest | None:
         """The question, when a key or click has just been admitted for it."""
@@ -314,39 +349,44 @@ class AnswerBar(Widget):
     def action_allow(self) -> None:
         """Allow this call."""
         if request := self._take():
-            self._answer(request, AllowOnce(request.digest))
+            self._hold("allow", BEHIND, lambda: self._answer(request, self._once(request)))
 
     def action_allow_session(self) -> None:
         """Allow it for the rest of the session."""
         if request := self._take():
-            self._answer(request, AllowForSession(request.digest))
+            self._hold("allow_session", SILENCE, lambda: self._answer(request, AllowForSession(request.digest)))
 
     def action_allow_network(self) -> None:
         """Allow this call, with network."""
         if request := self._take():
-            self._answer_in_silence(request, AllowOnce(request.digest, network=True))
+            self._hold("allow_network", SILENCE, lambda: self._answer(request, self._once(request, network=True)))
 
     def action_allow_reading(self) -> None:
         """Allow this call, and let commands that only read run for the rest of the session."""
         if request := self._take():
-            self._answer_in_silence(request, AllowReading(request.digest))
+            self._hold("allow_reading", SILENCE, lambda: self._answer(request, AllowReading(request.digest)))
 
-    def _answer_in_silence(self, request: ApprovalRequest, decision: ApprovalDecision) -> None:
-        """Answer when no further key came for as long as there has to be silence before one."""
+    def action_allow_rule(self) -> None:
+        """Open the line for a rule."""
+        if request := self._take():
+            self._hold("allow_rule", BEHIND, lambda: self.post_message(self.Opened(request, "allow_rule")))
 
-        def silent() -> None:
-            if self._take_back():
-                self._answer(request, decision)
+    def action_edit(self) -> None:
+        """Edit the command, or the change in its review."""
+        if request := self._take():
+            command = isinstance(request.access, CommandAccess)
+            wanted = self.Opened(request, "edit") if command else self.ReviewWanted(request, editing=True)
+            self._hold("edit", BEHIND, lambda: self.post_message(wanted))
 
-        self._take_back()
-        self._wider = later(self, SILENCE, silent)
+    def action_review(self) -> None:
+        """Ask for the diff review."""
+        if request := self._take():
+            self._hold("review", BEHIND, lambda: self.post_message(self.ReviewWanted(request)))
 
-    def _take_back(self) -> bool:
-        """Give up the answer that waits for silence, if there is one."""
-        waiting, self._wider = self._wider, None
-        if waiting is not None:
-            waiting.cancel()
-        return waiting is not None
+    def action_deny_comment(self) -> None:
+        """Open the line for the comment."""
+        if self._take():
+            self._hold("deny_comment", BEHIND, self._open_comment)
 
     def action_deny(self) -> None:
         """Deny this call."""
@@ -358,40 +398,44 @@ class AnswerBar(Widget):
         if request := self._take():
             self._answer(request, Denied(stop=True))
 
-    def action_review(self) -> None:
-        """Ask for the diff review."""
-        if request := self._take():
-            self.post_message(self.ReviewWanted(request))
+    def _once(self, request: ApprovalRequest, network: bool = False) -> AllowOnce:
+        return AllowOnce(request.digest, network=network, command=self._command)
 
-    def action_deny_comment(self) -> None:
-        """Open the line for the comment."""
-        if self._take():
-            self.add_class("-commenting")
-            self.screen.set_focus(self._comment, scroll_visible=False)
+    def _hold(self, action: str, seconds: float, act: Callable[[], object]) -> None:
+        """Do it when no further key came for a while; at once for a click or a key that types nothing."""
+
+        def silent() -> None:
+            if self._take_back():
+                act()
+
+        self._take_back()
+        if not self._pressed:
+            act()
+            return
+        self._hints.mark(action)
+        self._held = later(self, seconds, silent)
+
+    def _take_back(self) -> bool:
+        """Give up what waits for silence, if there is something."""
+        waiting, self._held = self._held, None
+        self._hints.mark("")
+        if waiting is not None:
+            waiting.cancel()
+        return waiting is not None
+
+    # ---- the comment ----
+
+    def _open_comment(self) -> None:
+        self.add_class("-commenting")
+        self.screen.set_focus(self._comment, scroll_visible=False)
 
     def _close_comment(self) -> None:
+        """Back to the keys; what was written is there again when the line is opened again."""
         self.remove_class("-commenting")
-        self._comment.value = ""
         self._take_focus()
         self.prompt_key()
 
     @on(Input.Submitted)
     def _comment_sent(self, event: Input.Submitted) -> None:
         event.stop()
-        if self._request is not None:
-            self._answer(self._request, Denied(comment=event.value.strip()))
-
-    def _made(self, *, short: bool) -> tuple[Hint, ...]:
-        assert self._request is not None
-        keymap = self.app._keymap
-        grant = one_line(self._request.session_grant)
-        out = []
-        for action in ACTIONS:
-            if action.owner != "approval" or not self.check_action(action.method, ()):
-                continue
-            label = _SHORT.get(action.method, action.label) if short else action.label
-            if action.method == "allow_session" and not short:
-                label = f"{action.label}: {grant}"
-            keys = keys_of(action, keymap)
-            out.append(Hint(action.method, key_name(keys[0]) if keys else "", label))
-        return tuple(out)
+        self.answer(Denied(comment=event.value.strip()))

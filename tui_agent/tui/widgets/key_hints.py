@@ -55,9 +55,10 @@ class KeyHints(Widget):
         &.-armed { color: $tui-muted; }
         .hints--key { color: $tui-faint; }
         .hints--armed { color: $accent; text-style: bold; }
+        .hints--marked { color: $accent; text-style: bold reverse; }
     }
     """
-    COMPONENT_CLASSES = {"hints--key", "hints--armed"}
+    COMPONENT_CLASSES = {"hints--key", "hints--armed", "hints--marked"}
     ALLOW_SELECT = False
 
     class Pressed(Message):
@@ -73,6 +74,7 @@ class KeyHints(Widget):
         self.hints: tuple[Hint, ...] = ()
         self.short: tuple[Hint, ...] = ()
         self._above = 0
+        self._marked = ""
         self._down: events.MouseDown | None = None
 
     def lines(self, width: int) -> list[list[tuple[int, Hint]]]:
@@ -86,6 +88,12 @@ class KeyHints(Widget):
         """True when the full labels are shown at a width."""
         return any(hint in self.hints and hint not in self.short for line in self.lines(width) for _, hint in line)
 
+    def mark(self, action: str) -> None:
+        """Show of one action that its key was pressed; "" for none."""
+        if action != self._marked:
+            self._marked = action
+            self.refresh()
+
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Lines at a width, with an empty one above where the screen has room for it."""
         self._above = int(viewport.height >= ROOMY)
@@ -98,10 +106,14 @@ class KeyHints(Widget):
         y -= self._above
         armed = self.has_class("-armed")
         style = self.get_visual_style("hints--armed" if armed else "hints--key", partial=True)
+        marked = self.get_visual_style("hints--marked", partial=True)
         parts: list[Content] = []
         column = 0
         for start, hint in lines[y] if 0 <= y < len(lines) else ():
-            parts.append(Content.assemble(" " * (start - column), (hint.key, style), " ", hint.label))
+            said = Content.assemble((hint.key, style), " ", hint.label)
+            if hint.action == self._marked:
+                said = Content.styled(said.plain, marked)
+            parts.append(Content.assemble(" " * (start - column), said))
             column = start + hint.width
         line = Content.assemble(*parts).truncate(width, pad=True)
         return Strip(line.render_segments(self.visual_style), line.cell_length)

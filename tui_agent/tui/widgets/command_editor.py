@@ -1,0 +1,111 @@
+"""An editor on the command of a question: every character of it can be seen, and nothing in it runs by a key here."""
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.geometry import Size
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import TextArea
+
+from tui_agent.text.sanitize import read_back, spell_out
+from tui_agent.tui.bindings import KEEPS_KEYS
+from tui_agent.tui.widgets.diff_text import cells
+from tui_agent.tui.widgets.key_hints import Hint, KeyHints
+
+_NEW_LINE = frozenset({"shift+enter", "ctrl+j", "alt+enter"})
+_DONE = frozenset({"enter", "ctrl+s"})
+
+
+class CommandArea(TextArea):
+    """Enter is for whoever is around; a new line has keys of its own, as in the prompt."""
+
+    async def _on_key(self, event: events.Key) -> None:
+        if event.key in _DONE or event.key == "escape":
+            event.prevent_default()
+            return
+        if event.key in _NEW_LINE:
+            event.stop()
+            event.prevent_default()
+            self.insert("\n")
+            return
+        await super()._on_key(event)
+
+
+class CommandEditor(Widget):
+    """Characters that nobody sees are spelled out (`<U+202E>`) and are themselves again in what comes out."""
+
+    DEFAULT_CSS = """
+    CommandEditor {
+        height: auto;
+        display: none;
+        &.-open { display: block; }
+        CommandArea { height: auto; border: none; padding: 0; background: $tui-raised; }
+    }
+    """
+
+    class Done(Message):
+        """The command as it is now is the one to look at."""
+
+    class Left(Message):
+        """The user wants back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.area = CommandArea(soft_wrap=True, show_line_numbers=False, classes=KEEPS_KEYS)
+        self.area.highlight_cursor_line = False
+        self.hints = KeyHints()
+
+    def compose(self) -> ComposeResult:
+        """The text and its keys."""
+        yield self.area
+        yield self.hints
+
+    @property
+    def command(self) -> str:
+        """The command as it is now."""
+        return read_back(self.area.text)
+
+    def open(self, command: str) -> None:
+        """Begin with a command."""
+        self.area.text = spell_out(command)
+        self.area.move_cursor(self.area.document.end)
+        self.hints.hints = (
+            Hint("done", "enter", "look at it again"),
+            Hint("line", "shift+enter", "new line"),
+            Hint("leave", "esc", "back"),
+        )
+        self.hints.short = tuple(hint for hint in self.hints.hints if hint.action != "line")
+        self.hints.add_class("-armed")
+        self.hints.refresh(layout=True)
+        self.add_class("-open")
+
+    def close(self) -> None:
+        """Show it no more."""
+        self.remove_class("-open")
+
+    def lines_at(self, container: Size, viewport: Size, width: int, most: int) -> int:
+        """How many lines it takes, of which the text gets what its keys leave of `most`."""
+        keys = self.hints.get_content_height(container, viewport, width)
+        rows = sum(1 + cells(line) // max(1, width - 1) for line in self.area.text.split("\n"))
+        height = max(1, min(rows + 1, most - keys))
+        self.area.styles.height = height
+        return height + keys
+
+    def on_key(self, event: events.Key) -> None:
+        """Done, or back."""
+        if event.key in _DONE:
+            event.stop()
+            self.post_message(self.Done())
+        elif event.key == "escape":
+            event.stop()
+            self.post_message(self.Left())
+
+    @on(TextArea.Changed)
+    def _changed(self, event: TextArea.Changed) -> None:
+        event.stop()
+        self.refresh(layout=True)
+
+    @on(KeyHints.Pressed)
+    def _clicked(self, event: KeyHints.Pressed) -> None:
+        event.stop()
+        self.post_message(self.Left() if event.action == "leave" else self.Done())
