@@ -31,6 +31,7 @@ from tests.fakes.replies import (
     Reset,
     Stall,
     Step,
+    body_of,
     call_chunks,
     delta,
     encode,
@@ -40,6 +41,7 @@ from tests.fakes.replies import (
     reply_calls,
     reply_error,
     reply_html,
+    reply_nothing,
     reply_reset,
     reply_steps,
     reply_text,
@@ -60,6 +62,7 @@ __all__ = [
     "Seen",
     "Stall",
     "Step",
+    "body_of",
     "call_chunks",
     "delta",
     "finish",
@@ -69,6 +72,7 @@ __all__ = [
     "reply_calls",
     "reply_error",
     "reply_html",
+    "reply_nothing",
     "reply_reset",
     "reply_steps",
     "reply_text",
@@ -289,6 +293,8 @@ class ChatServer:
         if reply.drop:
             _reset(writer)
             return False
+        if reply.mute:
+            await asyncio.Event().wait()
         headers = {"Content-Type": reply.content_type, **reply.headers}
         if reply.chunked:
             headers["Transfer-Encoding"] = "chunked"
@@ -322,6 +328,10 @@ class ChatServer:
             for part in _pieces(whole, reply):
                 yield part
             return
+        if reply.cut_at is not None:
+            if part := b"".join(step for step in steps if isinstance(step, bytes))[: reply.cut_at]:
+                yield part
+            steps = [reply.cut_by]
         begun, sent = time.monotonic(), 0
         waiting: list[bytes] = []
         for step in steps:

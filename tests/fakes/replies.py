@@ -67,7 +67,8 @@ class Reply:
 
     `newline` replaces the line ends of all frames; `pieces` sends the body in parts of so many bytes, each its own HTTP
     chunk; `split_at` sends it in two parts; `pretty` spreads each frame over several `data:` lines; `pace` is in steps
-    a second (default: the server's); `drop` resets the connection before any header.
+    a second (default: the server's); `drop` resets the connection before any header; `mute` sends nothing at all, not
+    even a header; `cut_at` ends the body behind so many bytes with `cut_by`.
     """
 
     steps: Sequence[Step] = ()
@@ -81,6 +82,9 @@ class Reply:
     pace: float | None = None
     chunked: bool = True
     drop: bool = False
+    mute: bool = False
+    cut_at: int | None = None
+    cut_by: Stall | Reset | Close = field(default_factory=Close)
 
     def but(self, **changes: Any) -> "Reply":
         """The same reply with other fields."""
@@ -259,9 +263,19 @@ def reply_html(status: int = 200) -> Reply:
     return reply_body(status, "<!DOCTYPE html>\n<html><title>Welcome</title><h1>It works!</h1></html>", "text/html")
 
 
+def reply_nothing() -> Reply:
+    """The request is taken and never answered."""
+    return Reply(mute=True)
+
+
 def reply_reset() -> Reply:
     """The connection is reset before any header."""
     return Reply(drop=True)
+
+
+def body_of(reply: Reply, model: str = "fake-model") -> bytes:
+    """All bytes of the body, without pauses and cuts."""
+    return b"".join(step for step in encode(reply, model) if isinstance(step, bytes))
 
 
 def encode(reply: Reply, model: str) -> Iterable[bytes | Delay | Stall | Reset | Close]:
