@@ -127,6 +127,9 @@ class _Look:
         self._count = 0
         self._new = 0
         self._most_new = min(self._limits.new, index._store.make_room())
+        self._no_more = f"there was more than {self._most_new // 1_000_000:,} MB to keep"
+        if self._most_new < self._limits.new:
+            self._no_more = "all the room for snapshots is taken"
         self._pending: list[tuple[bytes, bytes]] = []
         self._pending_bytes = 0
         self._full = False
@@ -285,7 +288,7 @@ class _Look:
                 continue
             sha = hashlib.sha256(data).digest()
             if not self._keep(sha, data):
-                lost = f"there was more than {self._most_new // 1_000_000:,} MB to keep"
+                lost = self._no_more
                 break
             settled = now - status.st_ctime_ns > _SETTLED
             if known is not None and known[:7] == (*_entry(status, sha, settled)[:6], settled) and not known.lost:
@@ -302,7 +305,7 @@ class _Look:
         self._new += len(data)
         if self._new > self._most_new:
             if not self._full:
-                self._gaps.append(("", f"there was more than {self._most_new // 1_000_000:,} MB to keep"))
+                self._gaps.append(("", self._no_more))
             self._full = True
             return False
         kept.add(sha)

@@ -281,7 +281,7 @@ class SnapshotStore:
         gone = [(sha,) for (sha,) in db.execute("SELECT sha FROM blobs") if sha not in needed]
         with db:
             db.executemany("DELETE FROM blobs WHERE sha = ?", gone)
-        db.execute("PRAGMA incremental_vacuum").fetchall()
+        db.executescript("PRAGMA incremental_vacuum")  # `execute` would free one page only
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def _others(self) -> list[Path]:
