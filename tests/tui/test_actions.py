@@ -23,6 +23,7 @@ OWNERS = {
     "transcript": "tui_agent.tui.widgets.transcript.view",
     "find": "tui_agent.tui.widgets.find_bar",
     "review": "tui_agent.tui.screens.review",
+    "editor": "tui_agent.tui.widgets.hunk_editor",
     "picker": "tui_agent.tui.screens.picker",
     "sessions": "tui_agent.tui.screens.sessions",
     "rewind": "tui_agent.tui.screens.rewind",

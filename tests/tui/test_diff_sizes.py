@@ -15,7 +15,7 @@ from rich.style import Style
 from tests.tui.questions import QuestionApp, change, command, request, screen_text
 from tests.tui.stage import THEMES
 from tests.tui.test_diff_view import DiffApp, diff_of
-from tests.tui.test_review import ReviewApp
+from tests.tui.test_review import ReviewApp, until
 from tui_agent.permissions.approval import AllowOnce, WriteAccess
 from tui_agent.tui.theming import ASCII, Palette
 from tui_agent.tui.widgets import diff_excerpts, diff_outline, diff_syntax
@@ -312,7 +312,7 @@ async def test_nothing_can_be_answered_before_the_diff_is_there(compared: thread
         assert not app.panel.armed
         await app.arm(pilot)
         await pilot.press("y")
-        await pilot.pause()
+        await until(pilot, lambda: bool(app.answers))
         assert app.answers == [(question, AllowOnce("shown"))]
 
 
@@ -345,8 +345,7 @@ async def test_the_review_asks_when_the_diff_is_there(compared: threading.Event)
         await app.workers.wait_for_complete()
         await app.arm(pilot)
         await pilot.press("y")
-        await pilot.pause()
-        assert app.results == [AllowOnce("shown")]
+        assert await app.answer(pilot) == AllowOnce("shown")
 
 
 async def test_a_failed_comparison_says_so_and_cannot_be_answered(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,6 +58,7 @@ class TuiAgent(App[int]):
         self._begin_with(textual_theme(self.theme_data))
         self.chat = ChatScreen(launch)
         self._leaving = False
+        self.lent = False  # to an editor, which ctrl+c is for then
         self._asked_to_leave = -SECOND_PRESS
         self._early: list[events.Event] = []
 
@@ -112,7 +113,7 @@ class TuiAgent(App[int]):
             await super().on_event(self._early.pop(0))
 
     def _signalled(self, number: int) -> None:
-        if not self._leaving:
+        if not self._leaving and not (self.lent and number == signal.SIGINT):
             self.run_worker(self.leave(128 + number), exit_on_error=False)
 
     async def leave(self, code: int = 0) -> None:

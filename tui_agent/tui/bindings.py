@@ -34,6 +34,7 @@ _ABOVE: Mapping[str, tuple[str, ...]] = {
     "find": ("chat", "app"),
     "approval": ("chat", "app"),
     "review": ("app",),
+    "editor": ("review", "app"),
     "picker": ("app",),
     "sessions": ("app",),
     "rewind": ("app",),
@@ -191,7 +192,16 @@ def _entry_problem(action_id: str, value: str) -> str:
     for name in names:
         if not _is_key(name):
             return f"{action_id}: {name} is no key; write it like ctrl+r, f5, escape or shift+tab"
-        if _is_typed(name) and action.owner in ("app", "chat", "prompt", "find", "picker", "sessions", "rewind"):
+        if _is_typed(name) and action.owner in (
+            "app",
+            "chat",
+            "prompt",
+            "find",
+            "editor",
+            "picker",
+            "sessions",
+            "rewind",
+        ):
             return f"{action_id}: {name} is typed as text there; use it with ctrl or alt, or a function key"
         if action.owner in ("app", "chat") and name in _editing_keys():
             return f"{action_id}: {name} edits text in the prompt and would not arrive"

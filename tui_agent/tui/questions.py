@@ -5,16 +5,25 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from textual.screen import Screen
 from textual.widget import Widget
 
-from tui_agent.permissions.approval import ApprovalDecision, ApprovalRequest, WriteAccess
+from tui_agent.permissions.approval import (
+    AllowForSession,
+    AllowOnce,
+    ApprovalDecision,
+    ApprovalRequest,
+    Denied,
+    WriteAccess,
+)
 from tui_agent.tui.counsel import SessionCounsel
 from tui_agent.tui.theming import Symbols
 
 if TYPE_CHECKING:  # imported with the first question
+    from tui_agent.tui.review_list import ReviewList
     from tui_agent.tui.screens.review import ReviewScreen
     from tui_agent.tui.widgets.approval_panel import ApprovalPanel
 
@@ -38,6 +47,8 @@ class Questions:
         self._waiting: list[_Question] = []
         self._panel: ApprovalPanel | None = None
         self._review: ReviewScreen | None = None
+        self._reviewed: list[ReviewList] = []  # of this turn
+        self._ahead: dict[str, tuple[str, ApprovalDecision]] = {}  # by call: the digest that was shown, and the answer
         self._closed = False
         self._typed = ("", -math.inf)  # the last key that went elsewhere, and when
 
@@ -52,7 +63,13 @@ class Questions:
         return self._panel is not None and self._panel.armed
 
     async def ask(self, request: ApprovalRequest, place: Widget, symbols: Symbols) -> ApprovalDecision:
-        """Show a question when its turn comes and wait for the answer; being cancelled withdraws it."""
+        """Show a question when its turn comes and wait for the answer; being cancelled withdraws it.
+
+        One that was answered ahead, in the review of an earlier one, has its answer if it is still the very same.
+        """
+        digest, given = self._ahead.pop(request.call_id, ("", None))
+        if given is not None and digest == request.digest:
+            return given
         if self._panel is None:
             from tui_agent.tui.widgets.approval_panel import ApprovalPanel
 
@@ -75,6 +92,8 @@ class Questions:
 
     def answer(self, request: ApprovalRequest, decision: ApprovalDecision) -> None:
         """Answer a question; one that was withdrawn or answered before takes none."""
+        if isinstance(decision, Denied) and decision.stop:
+            self.forget()
         for question in self._waiting:
             if question.request is request and not question.answer.done():
                 question.answer.set_result(decision)
@@ -94,19 +113,52 @@ class Questions:
         if self._panel is not None:
             self._panel.refocused()
 
-    async def review(self, layout: Literal["auto", "unified", "split"], symbols: Symbols) -> bool:
+    def forget(self) -> None:
+        """The turn is over: what was answered ahead, and decided in reviews, was about that."""
+        self._reviewed.clear()
+        self._ahead.clear()
+
+    def is_changed(self, request: ApprovalRequest, decision: ApprovalDecision) -> bool:
+        """True for a yes to a change of which something else was made in the review: it is given there."""
+        yes = isinstance(decision, AllowForSession) or (isinstance(decision, AllowOnce) and not decision.files)
+        made = [review for review in self._reviewed if review.request is request]
+        return yes and bool(made) and not made[-1].untouched
+
+    async def review(
+        self,
+        layout: Literal["auto", "unified", "split"],
+        symbols: Symbols,
+        *,
+        editing: bool = False,
+        directory: Path | None = None,
+    ) -> bool:
         """Open the diff of the change in front, and answer with what was decided there; False when there is none."""
         from tui_agent.tui.screens.review import ReviewScreen
 
         request = self.first
-        if request is None or not isinstance(request.access, WriteAccess):
-            return False
+        if request is None or not isinstance(request.access, WriteAccess) or self._review is not None:
+            return request is not None and self._review is not None
         known = self._panel.changes if self._panel is not None and self._panel.request is request else ()
-        self._review = ReviewScreen(known or request.access.plan, request=request, layout=layout, symbols=symbols)
-        decision = await self._screen.app.push_screen_wait(self._review)
-        self._review = None
-        if decision is not None:
-            self.answer(request, decision)
+        self._review = screen = ReviewScreen(
+            known or request.access.plan,
+            request=request,
+            earlier=tuple(self._reviewed),
+            editing=editing,
+            directory=directory,
+            layout=layout,
+            symbols=symbols,
+        )
+        try:
+            answers = await self._screen.app.push_screen_wait(screen)
+        finally:
+            self._review = None
+        if screen.review is not None and request is self.first:
+            self._reviewed.append(screen.review)
+        if answers is not None:
+            self._ahead.update((asks.call_id, (asks.digest, decision)) for asks, decision in answers.ahead)
+            self.answer(request, answers.decision)
+        elif self._panel is not None and request is self.first:
+            self._show()
         return True
 
     def _show(self) -> None:

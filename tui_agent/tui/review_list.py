@@ -43,7 +43,7 @@ class ReviewList:
     """The files under review, in order, and what is to be answered.
 
     `diffs` are those of `changes_of(request)`. `earlier` are reviews of this turn: one of the same change goes on, and
-    of one of another change at the same path the decisions about equal hunks are taken over.
+    of one of another change to the same file the decisions about equal hunks are taken over.
     """
 
     def __init__(
@@ -60,27 +60,30 @@ class ReviewList:
         """Texts that the user gave hunks which are no more."""
         self._changes: Final = changes_of(request)
         known = {
-            (asks.call_id, file.change.path): file
+            file.change.path: (asks.call_id, file)
             for one in earlier
             for (asks, _), file in zip(one._changes, one.files, strict=True)
         }
         self.files: list[FileReview] = []
         for index, ((asks, change), diff) in enumerate(zip(self._changes, diffs, strict=True)):
-            file = known.get((asks.call_id, change.path))
-            if file is None:
+            call, file = known.get(change.path, ("", None))
+            if file is None or (call != asks.call_id and file.untouched):
                 file = FileReview(change, diff)
-            elif file.change != change:
-                file = self._newer(index, FileReview(change, diff), file)
+            elif file.change != change or call != asks.call_id:
+                file = self._newer(index, FileReview(change, diff), file, same_call=call == asks.call_id)
             self.files.append(file)
         for one in earlier:
             if one.request.call_id == request.call_id:
                 self.comment = one.comment
 
-    def _newer(self, index: int, file: FileReview, earlier: FileReview) -> FileReview:
-        kept, self.lost[index] = file.take_over(earlier)
-        self.news[index] = "changed on disk since; this is the new diff"
-        if kept:
-            self.news[index] += f", with what you decided about {kept} equal hunk{'' if kept == 1 else 's'}"
+    def _newer(self, index: int, file: FileReview, earlier: FileReview, *, same_call: bool) -> FileReview:
+        kept, lost = file.take_over(earlier)
+        hunks = f"what you decided about {kept} equal hunk{'' if kept == 1 else 's'}"
+        if same_call:
+            self.lost[index] = lost
+            self.news[index] = "changed on disk since; this is the new diff" + (f", with {hunks}" if kept else "")
+        elif kept:
+            self.news[index] = f"proposed again: {hunks} was taken over"
         return file
 
     # ---- what is there ----
@@ -118,6 +121,11 @@ class ReviewList:
             written = sum(bool(file.accepted) for file in files)
             said += f" in {written} of {len(self.files)} files"
         return said
+
+    def decide(self, accepted: bool, index: int | None = None) -> None:
+        """Accept or reject all of one file, or of every file."""
+        for file in self.files if index is None else [self.files[index]]:
+            file.decide(accepted)
 
     # ---- answers ----
 

@@ -84,6 +84,7 @@ class Turns:
                 self.queued = tuple(text for text in self.queued if text != event.text)
             case TurnEnded():
                 self._stopped = event.reason in ("interrupted", "denied")
+                self._questions.forget()
                 self._face.call_back()
             case _:
                 pass

@@ -286,21 +286,26 @@ class ChatScreen(Screen[None]):
         self.changed()
 
     def on_answer_bar_answered(self, event: "AnswerBar.Answered") -> None:
-        """The user decided."""
-        self._questions.answer(event.request, event.decision)
+        """The user decided; a yes to what was changed in the review is given there, where it can be seen."""
+        if self._questions.is_changed(event.request, event.decision):
+            self.action_review()
+        else:
+            self._questions.answer(event.request, event.decision)
 
     def on_answer_bar_typed(self, event: "AnswerBar.Typed") -> None:
         """Typed at the panel, but no answer: it belongs to the prompt."""
         self._foot.type(event.text)
 
-    def on_answer_bar_review_wanted(self) -> None:
-        """The user wants to see the whole diff."""
-        self.action_review()
+    def on_answer_bar_review_wanted(self, event: "AnswerBar.ReviewWanted") -> None:
+        """The user wants to see the whole diff, or to change it."""
+        self.action_review(event.editing)
 
     @work(exit_on_error=False)
-    async def action_review(self) -> None:
-        """Open the diff of the change that waits for an answer."""
-        if not await self._questions.review(self._settings().ui.diff, self.symbols):
+    async def action_review(self, editing: bool = False) -> None:
+        """Open the diff of the change that waits for an answer; with `editing` its first hunk is opened for that."""
+        if not await self._questions.review(
+            self._settings().ui.diff, self.symbols, editing=editing, directory=self._launch.directory
+        ):
             self.say("info", "no change waits for an answer", "a made change unfolds in the transcript")
 
     def typed_elsewhere(self, key: str = "") -> None:

@@ -1,154 +1,61 @@
-"""The diff review: every changed line of a plan at full height, and, while a question is open, its keys."""
+"""The diff review: every changed line of a plan at full height, and, while a question is open, deciding by hunk."""
 
+import asyncio
+import os
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Event
+from typing import cast
 
-from textual import events, on
+from textual import events, on, work
 from textual.app import ComposeResult
-from textual.containers import Horizontal
 from textual.content import Content
-from textual.message import Message
-from textual.screen import Screen
-from textual.strip import Strip
-from textual.widget import Widget
+from textual.widgets import Static
 
-from tui_agent.permissions.approval import ApprovalDecision, ApprovalRequest
-from tui_agent.tui.arming import ArmingGuard
+from tui_agent.conversation.errors import TuiAgentError
+from tui_agent.permissions.approval import ApprovalRequest
 from tui_agent.tui.bindings import bindings_for
+from tui_agent.tui.file_review import FileReview
+from tui_agent.tui.review_list import ReviewList, plan_of
+from tui_agent.tui.screens.diffs import DiffsScreen
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.answer_bar import AnswerBar
 from tui_agent.tui.widgets.approval_panel import SCROLL
-from tui_agent.tui.widgets.diff_cells import Note
+from tui_agent.tui.widgets.diff_cells import Item, Mark, Marks, Note, notes
 from tui_agent.tui.widgets.diff_items import Laid, counts_text
-from tui_agent.tui.widgets.diff_outline import Outline, is_small, outlines, outlines_in_thread
-from tui_agent.tui.widgets.diff_text import cells, one_line, shortened
+from tui_agent.tui.widgets.diff_outline import Outline, is_small, outlines
+from tui_agent.tui.widgets.diff_text import one_line
 from tui_agent.tui.widgets.diff_view import DiffView, Layout
-from tui_agent.tui.widgets.key_footer import KeyFooter
-from tui_agent.tui.widgets.key_hints import ROOMY
+from tui_agent.tui.widgets.hunk_editor import CommentLine, HunkEditor
+from tui_agent.tui.widgets.review_bar import ReviewBar
 from tui_agent.workspace.changes import ChangePlan
 
-WIDE = 100
-"""From this many columns on, several files have a list at the left."""
+DECIDING = frozenset(
+    {"toggle_hunk", "edit_hunk", "editor", "comment", "comment_all", "accept_file", "reject_file"}
+    | {"accept_all", "reject_all"}
+)
+"""Actions for when a question is open. None of them answers it: that is left to the gate of the key line."""
+
+LOST_LINES = 500
+"""Lines shown of a text that fits no hunk any more."""
 
 
-class ReviewHead(Widget):
-    """One line: the file, its counts, where in it we are."""
+class ReviewScreen(DiffsScreen):
+    """Shows changes; ends with the answers when `request` was given and answered here, else with None.
 
-    DEFAULT_CSS = """
-    ReviewHead {
-        dock: top;
-        height: 1;
-        padding: 0 2;
-        background: $background;
-        color: $tui-muted;
-        .review--name { color: $foreground; text-style: bold; }
-    }
-    """
-    COMPONENT_CLASSES = {"review--name"}
-
-    def __init__(self, symbols: Symbols) -> None:
-        super().__init__()
-        self._ellipsis = symbols.ellipsis
-        self._parts = ("", "", "", "")
-
-    def show(self, name: str, counts: str, place: str, short: str) -> None:
-        """Set the parts; `short` is the place for when the long one leaves the name too little room."""
-        self._parts = (name, counts, place, short)
-        self.refresh()
-
-    def render_line(self, y: int) -> Strip:
-        """The line; a long name loses its beginning, which says least."""
-        width = self.content_size.width
-        name, counts, place, short = self._parts
-        if cells(f"{name}  {counts}   {place}") > width:
-            place = short
-        tail = f"  {counts}   {place}"
-        name = shortened(name, max(8, width - cells(tail)), self._ellipsis)
-        line = Content.assemble(
-            (name, self.get_visual_style("review--name", partial=True)),
-            f"  {counts}",
-            " " * max(3, width - cells(name) - cells(counts) - 2 - cells(place)),
-            place,
-        ).truncate(width, pad=True)
-        return Strip(line.render_segments(self.visual_style), line.cell_length)
-
-
-class FileList(Widget):
-    """The files of the plan, one a line; the present one is marked."""
-
-    DEFAULT_CSS = """
-    FileList {
-        width: 30;
-        padding: 0 1 0 2;
-        background: $background;
-        color: $tui-muted;
-        display: none;
-        .files--present { color: $accent; text-style: bold; }
-    }
-    """
-    COMPONENT_CLASSES = {"files--present"}
-
-    class Chosen(Message):
-        """A file was clicked."""
-
-        def __init__(self, index: int) -> None:
-            super().__init__()
-            self.index = index
-
-    def __init__(self, symbols: Symbols) -> None:
-        super().__init__()
-        self._symbols = symbols
-        self._rows: list[tuple[str, str]] = []
-        self._present = 0
-
-    def list_files(self, changes: Sequence[Outline]) -> None:
-        """Set the files."""
-        diffs = [change.diff for change in changes]
-        self._rows = [(one_line(diff.name), counts_text(diff, self._symbols)) for diff in diffs]
-
-    def show(self, index: int) -> None:
-        """Mark a file."""
-        self._present = index
-        self.refresh()
-
-    @property
-    def _first(self) -> int:
-        """The row at the top, so that the present one is in view."""
-        return max(0, min(self._present - self.size.height // 2, len(self._rows) - self.size.height))
-
-    def render_line(self, y: int) -> Strip:
-        """One file."""
-        width, index = self.content_size.width, y + self._first
-        if index >= len(self._rows):
-            return Strip.blank(width, self.rich_style)
-        name, counts = self._rows[index]
-        name = shortened(name, max(4, width - cells(counts) - 1), self._symbols.ellipsis)
-        style = self.get_visual_style("files--present", partial=True) if index == self._present else ""
-        gap = " " * max(1, width - cells(name) - cells(counts))
-        line = Content.assemble((name, style), gap, counts).truncate(width, pad=True)
-        return Strip(line.render_segments(self.visual_style), line.cell_length)
-
-    def on_click(self, event: events.Click) -> None:
-        """Choose the file under the pointer."""
-        index = event.y + self._first
-        if index < len(self._rows):
-            self.post_message(self.Chosen(index))
-
-
-class ReviewScreen(Screen[ApprovalDecision | None]):
-    """Shows changes; ends with the decision when `request` was given and answered here, else with None.
-
-    With a question open its keys come before those of the review: `n` denies, `j` goes to the next hunk.
+    With a question open its keys come before those of the review: `n` denies, `j` goes to the next hunk. `changes` are
+    then those of the question itself; what follows it is compared here. `earlier` are reviews that are gone on with.
+    With `editing` the first hunk is opened for editing at once. No editor is taken from `directory`, the project.
     """
 
     DEFAULT_CSS = """
     ReviewScreen {
-        background: $background;
-        layout: vertical;
-        Horizontal { height: 1fr; padding: 1 0 0 0; }
-        &.-low Horizontal { padding: 0; }
-        DiffView { width: 1fr; height: 1fr; padding: 0 0 0 2; overflow-y: scroll; }
-        &.-several.-wide FileList { display: block; }
+        #news { display: none; height: auto; max-height: 2; padding: 0 2; color: $warning; }
+        #news.-open { display: block; }
+        &.-writing ReviewBar { display: none; }
+        &.-low.-editing Horizontal { display: none; }
+        &.-low HunkEditor { height: 1fr; }
         AnswerBar {
             dock: bottom;
             margin: 0 0 1 0;
@@ -162,7 +69,6 @@ class ReviewScreen(Screen[ApprovalDecision | None]):
     }
     """
     BINDINGS = bindings_for("review")
-    AUTO_FOCUS = "DiffView"
 
     def __init__(
         self,
@@ -170,74 +76,92 @@ class ReviewScreen(Screen[ApprovalDecision | None]):
         title: str = "",
         *,
         request: ApprovalRequest | None = None,
+        earlier: Sequence[ReviewList] = (),
+        editing: bool = False,
+        directory: Path | None = None,
         layout: Layout = "auto",
         clock: Callable[[], float] = time.monotonic,
         symbols: Symbols = UNICODE,
     ) -> None:
-        super().__init__()
+        super().__init__(title, layout=layout, symbols=symbols)
         self._given = changes
-        self._changes: tuple[Outline, ...] = ()
-        self._known = False
-        self._title = one_line(title)
         self._request = request
-        self._symbols = symbols
-        self._index = 0
-        self._head = ReviewHead(symbols)
-        self._files = FileList(symbols)
-        self._view = DiffView(layout, symbols=symbols)
-        self._bar: AnswerBar | None = None
-        if request is not None:
-            self._bar = AnswerBar(ArmingGuard(), clock, beside="review")
+        self._earlier = earlier
+        self._begin_editing = editing
+        self._directory = directory
+        self._said = ""  # what came of the last thing that was tried
+        self._busy = False  # something is compared, an editor runs, or it is answered
+        self.review: ReviewList | None = None
+        """What was decided here, once it is known what there is to decide."""
+        self._news = Static(id="news", markup=False)
+        self._editor = HunkEditor()
+        self._comment = CommentLine()
+        self._bar = ReviewBar(clock) if request is not None else None
 
     def compose(self) -> ComposeResult:
-        """Head, files, diff, keys."""
-        yield self._head
-        with Horizontal():
-            yield self._files
-            yield self._view
-        yield KeyFooter()
+        """As for diffs; with what is written, and the keys of the question."""
+        yield from super().compose()
         if self._bar is not None:
+            self._news.styles.dock = "top"
+            yield self._editor
+            yield self._comment
             yield self._bar
+            yield self._news
 
     def on_mount(self) -> None:
         """Show the first file, and ask; a large plan is compared in a thread first."""
-        self.set_class(self._symbols.gutter.isascii(), "-ascii")
-        given = self._given
-        if not isinstance(given, ChangePlan):
-            self._present(tuple(given))
-        elif is_small(given):
-            self._present(outlines(given))
+        given, request = self._given, self._request
+        plan = plan_of(request) if request is not None else given if isinstance(given, ChangePlan) else None
+        if plan is None or is_small(plan):
+            self._begin(*self._compared())
         else:
-            self._tell()
             self._view.show(lambda width: Laid([[Note(f"comparing{self._symbols.ellipsis}")]]))
-            self.run_worker(self._compare(given), exit_on_error=False)
+            self.run_worker(self._compare(), exit_on_error=False)
 
-    async def _compare(self, plan: ChangePlan) -> None:
+    async def _compare(self) -> None:
+        stopped = Event()
         try:
-            changes = await outlines_in_thread(plan)
+            changes, review = await asyncio.to_thread(self._compared, stopped)
         except Exception as error:
             note = Note(f"this cannot be shown: {error}", "error")
             self._view.show(lambda width: Laid([[note]]))
             return
+        finally:
+            stopped.set()
+        self._begin(changes, review)
+
+    def _compared(self, stopped: Event | None = None) -> tuple[list[Outline], ReviewList | None]:
+        """What is shown, and for a question what is decided, with what was decided about it earlier."""
+        given, request = self._given, self._request
+        if request is None:
+            return list(outlines(given, stopped) if isinstance(given, ChangePlan) else given), None
+        known = () if isinstance(given, ChangePlan) else tuple(given)
+        made = [*known, *outlines(ChangePlan(plan_of(request).changes[len(known) :]), stopped)]
+        review = ReviewList(request, [outline.diff for outline in made], self._earlier)
+        shown = [
+            outline if file.shown is outline.diff else Outline.of(file.shown)
+            for outline, file in zip(made, review.files, strict=False)
+        ]
+        return shown, review
+
+    def _begin(self, changes: list[Outline], review: ReviewList | None) -> None:
+        self.review = review
         self._present(changes)
+        self._ask()
+        if self._begin_editing:
+            self.call_after_refresh(self.action_edit_hunk)
 
-    def _present(self, changes: tuple[Outline, ...]) -> None:
-        self._changes, self._known = changes, True
-        self.set_class(len(changes) > 1, "-several")
-        self._files.list_files(changes)
-        self._show(0)
-        self.refresh_bindings()
-        if self._bar is not None and self._request is not None:
-            self._bar.ask(self._request)
-
-    def on_resize(self, event: events.Resize) -> None:
-        """The list of files needs room."""
-        self.set_class(event.size.width >= WIDE, "-wide")
-        self.set_class(event.size.height < ROOMY, "-low")
+    def _ask(self) -> None:
+        """Let the keys answer, when what is shown now has been painted and the gate says so."""
+        if self._bar is not None and self._request is not None and self.review is not None:
+            self._bar.review = self.review
+            self._bar.ask_about(self._request)
 
     def on_key(self, event: events.Key) -> None:
         """Scroll from everywhere; before its time a key of the question does nothing, whatever else it means here."""
         bar = self._bar
+        if self._writing:
+            return
         if bar is not None and not bar.has_focus_within and event.key in bar.keys:
             event.stop()
             bar.prompt_key()
@@ -245,83 +169,234 @@ class ReviewScreen(Screen[ApprovalDecision | None]):
             event.stop()
             getattr(self._view, f"action_{SCROLL[event.key]}")()
 
-    def _show(self, index: int) -> None:
-        self._index = index
-        if index < len(self._changes):
-            self._view.show_diff(self._changes[index])
-        self._files.show(index)
-        self._tell()
+    # ---- what is shown ----
 
-    def _tell(self) -> None:
-        if not self._changes:
-            self._head.show(self._title or ("nothing changes" if self._known else ""), "", "", "")
+    @property
+    def _file(self) -> FileReview | None:
+        return self.review.files[self._index] if self.review is not None else None
+
+    def _show(self, index: int, *, stay: bool = False) -> None:
+        if self.review is not None:
+            self.review.seen.add(index)
+        super()._show(index, stay=stay)
+        self._tell_decided()
+
+    def _marks(self, index: int) -> Marks | None:
+        if self.review is None:
+            return None
+        file = self.review.files[index]
+        return lambda hunk: Mark(file.state(hunk), file.comment(hunk), hunk == self._view.hunk)
+
+    def _tail(self, index: int) -> Sequence[Item]:
+        """Texts that the user gave hunks which are no more."""
+        items: list[Item] = []
+        for text in self.review.lost.get(index, ()) if self.review is not None else ():
+            items += [Note(""), Note("what you wrote here fits no hunk any more; it was:", "warning")]
+            items += [item for line in text.split("\n")[:LOST_LINES] for item in notes(line, "muted")]
+        return items
+
+    def _counts(self, index: int) -> str:
+        """With a question: what is accepted."""
+        if self.review is None:
+            return super()._counts(index)
+        file = self.review.files[index]
+        counts = counts_text(self._changes[index].diff, self._symbols, file.lines())
+        return f"{counts}  {file.accepted:,} of {file.count:,} hunk{'' if file.count == 1 else 's'}"
+
+    def _row(self, index: int) -> tuple[str, str]:
+        if self.review is None:
+            return super()._row(index)
+        diff, file, signs = self._changes[index].diff, self.review.files[index], self._symbols
+        states = {file.state(hunk) for hunk in range(file.count)}
+        sign = {"accepted": signs.check, "rejected": signs.cross}.get(
+            states.pop() if len(states) == 1 else "", signs.pencil
+        )
+        if index not in self.review.seen and sign == signs.check:
+            sign = signs.pending
+        return one_line(diff.name), f"{counts_text(diff, signs, file.lines())} {sign}"
+
+    def _redecided(self) -> None:
+        """Something else was decided about what is shown."""
+        self._view.repaint()
+        self._files.list_files([self._row(index) for index in range(len(self._changes))])
+        self._tell()
+        self._tell_decided()
+
+    def _tell_decided(self) -> None:
+        if self.review is None or self._bar is None:
             return
-        diff = self._changes[self._index].diff
-        places: list[tuple[str, int, int]] = []
-        if len(self._changes) > 1:
-            places.append(("file", self._index + 1, len(self._changes)))
-        if diff.hunks:
-            places.append(("hunk", self._view.hunk + 1, len(diff.hunks)))
-        place = f" {self._symbols.separator} ".join(f"{what} {at} of {total}" for what, at, total in places)
-        short = " ".join(f"{at}/{total}" for _, at, total in places)
-        name = one_line(diff.name)
-        if self._title:
-            name = f"{self._title} {self._symbols.separator} {name}"
-        self._head.show(name, counts_text(diff, self._symbols), place, short)
-
-    @on(DiffView.Moved)
-    def _moved(self) -> None:
-        self._tell()
-
-    @on(FileList.Chosen)
-    def _file_chosen(self, event: FileList.Chosen) -> None:
-        self._show(event.index)
+        said = [text for text in (self._said, self.review.news.get(self._index)) if text]
+        said += [f'for the model: "{one_line(self.review.comment)}"'] if self.review.comment else []
+        self._news.update(Content(f" {self._symbols.separator} ".join(said)))
+        self._news.set_class(bool(said), "-open")
+        if self._bar.review is not None and not self._writing:
+            self._bar.relabel()
 
     # ---- answers ----
 
     @on(AnswerBar.Answered)
-    def _answered(self, event: AnswerBar.Answered) -> None:
-        self.dismiss(event.decision)
+    async def _answered(self, event: AnswerBar.Answered) -> None:
+        event.stop()
+        assert self.review is not None
+        self._busy = True
+        self.dismiss(await asyncio.to_thread(self.review.answers, event.decision))
+
+    # ---- deciding ----
+
+    @on(DiffView.Clicked)
+    def _hunk_clicked(self) -> None:
+        if not self._busy and not self._writing:
+            self.action_toggle_hunk()
+
+    def action_toggle_hunk(self) -> None:
+        """Accept the present hunk, or reject it."""
+        if (file := self._file) is not None:
+            self._said = ""
+            file.toggle(self._view.hunk)
+            self._redecided()
+
+    def action_accept_file(self) -> None:
+        """Accept all hunks of the file."""
+        self._decide(True)
+
+    def action_reject_file(self) -> None:
+        """Reject all hunks of the file."""
+        self._decide(False)
+
+    def action_accept_all(self) -> None:
+        """Accept all files."""
+        self._decide(True, every=True)
+
+    def action_reject_all(self) -> None:
+        """Reject all files."""
+        self._decide(False, every=True)
+
+    def _decide(self, accepted: bool, *, every: bool = False) -> None:
+        if self.review is not None:
+            self.review.decide(accepted, None if every else self._index)
+            self._redecided()
+
+    # ---- writing ----
+
+    @property
+    def _writing(self) -> bool:
+        return self.has_class("-writing")
+
+    def _open(self) -> None:
+        """No key answers while something is written."""
+        assert self._bar is not None
+        self._said = ""
+        self._bar.clear()
+        self.add_class("-writing")
+        self.refresh_bindings()
+
+    def _close(self) -> None:
+        self.remove_class("-writing", "-editing")
+        self.set_focus(self._view)
+        self._redecided()
+        self._ask()
+        self.refresh_bindings()
+
+    def action_edit_hunk(self) -> None:
+        """Edit the new text of the hunk below the diff."""
+        if (file := self._file) is None:
+            return
+        hunk = self._view.hunk
+        try:
+            text, like = file.text(hunk), file.old_text(hunk)
+        except TuiAgentError as error:
+            self._said = error.message
+            self._tell_decided()
+            return
+        self._open()
+        self.add_class("-editing")
+        self._editor.edit(hunk, text, like, f"hunk {hunk + 1} of {len(file.shown.hunks)}")
+
+    @on(HunkEditor.Done)
+    async def _edited(self, event: HunkEditor.Done) -> None:
+        file, text = self._file, event.text
+        if file is not None and text is not None:
+            try:
+                await self._rework(lambda: file.edit(event.hunk, text))
+            except TuiAgentError as error:
+                self._editor.tell(error.message)
+                return
+        self._editor.close()
+        self._close()
+
+    def action_comment(self) -> None:
+        """Say something about the hunk to the model."""
+        if (file := self._file) is not None:
+            self._open()
+            self._comment.write(self._view.hunk, file.comment(self._view.hunk))
+
+    def action_comment_all(self) -> None:
+        """Say something about the whole to the model."""
+        if self.review is not None:
+            self._open()
+            self._comment.write(-1, self.review.comment)
+
+    @on(CommentLine.Done)
+    def _commented(self, event: CommentLine.Done) -> None:
+        if event.text is not None and self.review is not None and (file := self._file) is not None:
+            if event.hunk < 0:
+                self.review.comment = event.text
+            else:
+                file.say(event.hunk, event.text)
+        self._comment.close()
+        self._close()
+
+    @work(exit_on_error=False)
+    async def action_editor(self) -> None:
+        """Edit the whole proposed file in the user's own editor."""
+        from tui_agent.tui.editor import Lender, edited, editor_command
+
+        if (file := self._file) is None:
+            return
+        self._open()
+        try:
+            command, data = editor_command(os.environ, self._directory), file.proposed_bytes()
+            made = await edited(cast("Lender", self.app), command, data, file.change.name)
+            if made == data:
+                self._said = "nothing was changed in the editor"
+            else:
+                await self._rework(lambda: file.replace(made))
+        except TuiAgentError as error:
+            self._said = f"{error.message}; {error.hint}" if error.hint else error.message
+        finally:
+            self._close()
+
+    async def _rework(self, change: Callable[[], None]) -> None:
+        """Change a file under review and show it anew; a large one is compared in a thread, and no key works then."""
+        file = self._file
+        assert file is not None
+
+        def remade() -> Outline:
+            change()
+            return Outline.of(file.shown)
+
+        if is_small(ChangePlan((file.change,))):
+            outline = remade()
+        else:
+            self._busy = True
+            try:
+                outline = await asyncio.to_thread(remade)
+            finally:
+                self._busy = False
+        self._changes[self._index] = outline
+        self._show(self._index, stay=True)
 
     # ---- actions ----
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keys that have nowhere to go are not offered."""
-        if action in ("next_file", "previous_file"):
+        """None while something is written, and of those that decide only what there is to decide."""
+        if action in DECIDING and self.review is None:
+            return False
+        if (self._writing or self._busy) and f"action_{action}" in _OWN:
+            return False
+        if action in ("accept_all", "reject_all"):
             return len(self._changes) > 1
-        if action in ("next_hunk", "previous_hunk"):
-            return sum(len(change.hunks) for change in self._changes) > 1
-        return True
+        return super().check_action(action, parameters)
 
-    def action_next_hunk(self) -> None:
-        """Go to the next hunk, and after the last one to the next file."""
-        if self._changes and self._view.hunk + 1 < len(self._changes[self._index].hunks):
-            self._view.next_hunk()
-        else:
-            self.action_next_file()
 
-    def action_previous_hunk(self) -> None:
-        """Go to the hunk before, and from the first one to the end of the file before."""
-        if self._view.hunk > 0:
-            self._view.previous_hunk()
-        elif self._index > 0:
-            self._show(self._index - 1)
-            self._view.go_to_hunk(len(self._changes[self._index].hunks) - 1)
-
-    def action_next_file(self) -> None:
-        """Go to the next file."""
-        if self._index + 1 < len(self._changes):
-            self._show(self._index + 1)
-
-    def action_previous_file(self) -> None:
-        """Go to the file before."""
-        if self._index > 0:
-            self._show(self._index - 1)
-
-    def action_toggle_layout(self) -> None:
-        """Change between unified and side by side."""
-        self._view.toggle_layout()
-
-    def action_close(self) -> None:
-        """Back, without an answer."""
-        self.dismiss(None)
+_OWN = frozenset({*ReviewScreen.__dict__, *DiffsScreen.__dict__})

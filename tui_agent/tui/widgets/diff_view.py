@@ -29,11 +29,7 @@ class DiffView(LineView):
         """Another hunk is at the top, or the layout is another."""
 
     class Clicked(Message):
-        """The head of a hunk that shows what was decided was clicked."""
-
-        def __init__(self, hunk: int) -> None:
-            super().__init__()
-            self.hunk = hunk
+        """The head of a hunk that shows what was decided was clicked, which made it the present one."""
 
     def __init__(self, layout: Layout = "auto", *, symbols: Symbols = UNICODE, id: str | None = None) -> None:
         super().__init__(symbols=symbols, id=id)
@@ -120,7 +116,7 @@ class DiffView(LineView):
         if self._marks is not None and found and found[0][0] in self.items.heads:
             hunk = self.items.heads.index(found[0][0])
             self._move_to(hunk)
-            self.post_message(self.Clicked(hunk))
+            self.post_message(self.Clicked())
 
     def _dressed(self, index: int, item: Item, strip: Strip, paint: Paint) -> Strip:
         """The lines of a rejected hunk are faint and lose their colours."""
