@@ -115,6 +115,13 @@ def test_it_goes_over_another_file_only_when_that_is_said(tmp_path: Path) -> Non
 # ---- on the screen ----
 
 
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys answer sooner; how long they wait is tested with a clock that stands still."""
+    assert ArmingGuard.__init__.__defaults__ == (0.4,)
+    monkeypatch.setattr(ArmingGuard.__init__, "__defaults__", (0.08,))
+
+
 def planning(tmp_path: Path, server: ChatServer) -> Machine:
     return Machine.under(tmp_path, {"alpha": server.url}, mode="plan")
 
@@ -271,7 +278,7 @@ async def test_keys_that_were_typed_before_it_was_there_begin_nothing(
             screen = app.screen
             assert isinstance(screen, PlanScreen)
             await until(pilot, lambda: screen._gate.opens_at != float("inf"), "its paint")
-            screen._gate._clock, screen._gate._guard = clock, ArmingGuard()
+            screen._gate._clock, screen._gate._guard = clock, ArmingGuard(0.4)
             screen._gate.painted()
             for keys in (*"yes, m", "enter", "y"):
                 await pilot.press(keys)
