@@ -34,6 +34,7 @@ SUBJECTS = (
     "transcript",
     "diff",
     "permissions",
+    "snapshots",
     "request_size",
 )
 SLOW = ("search", "transcript", "diff")

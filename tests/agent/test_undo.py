@@ -263,7 +263,7 @@ EVENTS: st.SearchStrategy[LoggedEvent] = st.one_of(
     st.just(TurnEnded("done")),
     st.integers(1, 12).map(Rewound),
     st.builds(
-        lambda kind, calls, count: FilesRestored(kind, tuple(calls), (), (), count, "s"),
+        lambda kind, calls, count: FilesRestored(kind, tuple(calls), (), (), count, 0, "s"),
         st.sampled_from(("undo", "redo", "rewind")),
         st.lists(st.sampled_from("abc"), unique=True),
         st.integers(0, 2),

@@ -150,7 +150,9 @@ def drawn(*events: FilesRestored | Rewound | TurnEnded, width: int = 80) -> list
 
 def test_what_was_left_alone_is_named_with_its_reason() -> None:
     delta = FileDelta("a.py", 1, 2, "")
-    rows = drawn(FilesRestored("undo", ("x",), (delta,), (("b\x07.py", "it was changed since"),), 1, "s", 2), width=100)
+    rows = drawn(
+        FilesRestored("undo", ("x",), (delta,), (("b\x07.py", "it was changed since"),), 1, 1, "s", 2), width=100
+    )
     assert rows[0] == "undo  1 path is as it was before · 1 path left alone"
     assert "a.py  +1 −2" in rows and "  b␇.py: it was changed since" in rows
     assert rows[-1] == "2 earlier calls can no longer be undone: there was no room"
@@ -161,8 +163,8 @@ def test_what_was_left_alone_is_named_with_its_reason() -> None:
 def test_many_paths_are_bounded_and_a_summary_without_counts_has_none() -> None:
     deltas = tuple(FileDelta(f"f{number}", 0, 0, "") for number in range(100))
     left = tuple((f"g{number}", "gone") for number in range(100))
-    rows = drawn(FilesRestored("undo", ("x",), deltas, left, 20_000, "s"))
-    assert len(rows) < 130 and "… and 19,900 more" in rows and "  … and 80 more" in rows
+    rows = drawn(FilesRestored("undo", ("x",), deltas, left, 20_000, 150, "s"))
+    assert len(rows) < 130 and "… and 19,900 more" in rows and "  … and 130 more" in rows
     assert drawn(TurnEnded("done", "", 20_000)) == ["20,000 files changed   ctrl+g review   /undo"]
     assert drawn(TurnEnded("done")) == []
     assert drawn(TurnEnded("done", "", 1, 5, 1), width=24) != []

@@ -22,6 +22,7 @@ from tests.workspace.trees import Dump, change, changes, dump
 from tui_agent.workspace.changes import ChangePlan, FileChange
 from tui_agent.workspace.paths import Workspace
 from tui_agent.workspace.snapshots.compare import compare
+from tui_agent.workspace.snapshots.ignoring import read_index
 from tui_agent.workspace.snapshots.index import Limits, Stopped
 from tui_agent.workspace.snapshots.restore import Restored
 from tui_agent.workspace.snapshots.snapshots import Snapshots, changed_over, new_name
@@ -660,3 +661,45 @@ def test_nothing_changes_while_nothing_happens(bench: Bench) -> None:
     first, second = bench.snapshots.look(), bench.snapshots.look()
     assert compare(first.tree, second.tree) == Record(())
     assert changed_over([]) == []
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "mkfifo .git/index",
+        "mkfifo .gitignore .git/info/exclude",
+        "rm -r .git; printf 'gitdir: a\\0b' > .git",
+        "rm -r .git; echo 'gitdir: .git' > .git",
+        "rm -r .git; mkfifo .git",
+        "rm -r .git; ln -s / .git",
+        "ln -s /dev/zero .gitignore",
+        "head -c 200000 /dev/urandom | base64 -w 40 > .gitignore",
+        "yes '**/*[a-z]*/**/x' | head -c 70000 > .gitignore",
+    ],
+)
+def test_a_hostile_repository_holds_nothing_up_and_hides_nothing_it_says_nothing_of(bench: Bench, hostile: str) -> None:
+    git(bench, "init")
+    (bench.root / ".git" / "info" / "exclude").unlink(missing_ok=True)
+    subprocess.run(["bash", "-c", hostile], cwd=bench.root, check=True, capture_output=True)
+    start = time.process_time()
+    assert len(bench.shell("date +%N > f").changes) == 1
+    assert time.process_time() - start < 3
+
+
+def test_shared_indexes_that_name_each_other_end(bench: Bench) -> None:
+    git(bench, "init")
+    (bench.root / "f").write_text("1")
+    git(bench, "add", "f")
+    git(bench, "update-index", "--split-index")
+    (shared,) = (bench.root / ".git").glob("sharedindex.*")
+    assert list(read_index(bench.root / ".git" / "index")) == ["f"]
+    shared.write_bytes((bench.root / ".git" / "index").read_bytes())
+    assert set(read_index(bench.root / ".git" / "index")) <= {"f"}
+
+
+def test_a_folder_with_too_many_files_is_named(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, limits=Limits(entries=50))
+    (bench.root / "many").mkdir()
+    for number in range(100):
+        (bench.root / "many" / f"f{number}").touch()
+    assert bench.snapshots.look().tree.gaps == ((str(bench.root / "many"), "more than 50 files"),)

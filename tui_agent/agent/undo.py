@@ -27,6 +27,8 @@ Scope = Literal["turn", "call"]
 
 MOST_LOGGED = 100
 """Files and paths left alone that the log names of one restoring."""
+MOST_COUNTED = 2_000_000
+"""Bytes, before and after, in which lines are counted."""
 TITLE = 200
 
 
@@ -133,8 +135,8 @@ class Undoing:
         """
         self._idle()
         done = past(self._session.records).done
-        known = await self._known([name for turn in done for name in turn])
         for turn in reversed(done):
+            known = await self._known(turn)
             if changing := [name for name in turn if name in known]:
                 return await self._restore("undo", changing[-1:] if scope == "call" else changing, known)
         raise NothingToUndo("nothing to undo: no call of this session changed a file that is not undone")
@@ -181,8 +183,8 @@ class Undoing:
         Also how many files there are in all; raises as `undo` does.
         """
         done = past(self._session.records).done
-        known = await self._known([name for turn in done for name in turn])
         for turn in reversed(done):
+            known = await self._known(turn)
             if changing := [known[name] for name in turn if name in known]:
                 assert self._snapshots is not None
                 return await asyncio.to_thread(self._snapshots.plan, changed_over(changing))
@@ -220,7 +222,7 @@ class Undoing:
 def _event(
     snapshots: Snapshots, kind: RestoreKind, calls: tuple[str, ...], restored: Restored, snapshot: str
 ) -> FilesRestored:
-    plan, _ = snapshots.plan(restored.changes)
+    plan, _ = snapshots.plan(restored.changes, MOST_COUNTED)
     counted = {change.path: diff_change(change) for change in plan.changes[:MOST_LOGGED]}
     files = []
     for change in restored.changes[:MOST_LOGGED]:
@@ -229,14 +231,15 @@ def _event(
         created = change.before.kind == "absent"
         files.append(FileDelta(_shown(name), diff.added if diff else 0, diff.removed if diff else 0, "", created))
     left = tuple((_shown(snapshots.name_of(item.path)), item.reason) for item in restored.left[:MOST_LOGGED])
-    return FilesRestored(kind, calls, tuple(files), left, len(restored.changes), snapshot, snapshots.pruned)
+    counts = (len(restored.changes), len(restored.left))
+    return FilesRestored(kind, calls, tuple(files), left, *counts, snapshot, snapshots.pruned)
 
 
 def _counts(snapshots: Snapshots, names: Sequence[str]) -> tuple[int, int, int]:
     try:
         known = snapshots.records(names)
         changes = changed_over([known[name] for name in names if name in known])
-        plan, total = snapshots.plan(changes)
+        plan, total = snapshots.plan(changes, MOST_COUNTED)
     except TuiAgentError:
         return 0, 0, 0
     if total > len(plan.changes) + _not_text(changes):

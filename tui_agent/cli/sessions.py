@@ -120,7 +120,7 @@ def _lines(records: "list[Record]") -> list[str]:
             case Noticed() as event:
                 lines.append(f"\n{event.level}: {sanitize(event.text)}")
             case FilesRestored() as event:
-                lines.append(f"\n{event.kind}: {event.count:,} put back, {len(event.left):,} left alone")
+                lines.append(f"\n{event.kind}: {event.count:,} put back, {event.alone:,} left alone")
             case Rewound() as event:
                 lines.append(f"\nrewound to before: {sanitize(event.prompt)}")
             case _:

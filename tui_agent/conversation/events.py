@@ -155,9 +155,9 @@ RestoreKind = Literal["undo", "redo", "rewind"]
 class FilesRestored(Struct, frozen=True, tag="files_restored"):
     """The user put files back to what they were before calls, or after them again.
 
-    `calls` are the snapshots of those calls. `files` are the first paths (without diffs) of `count` in all; `left` are
-    paths that were left alone, and why. `snapshot` is what the restoring itself is kept under; `pruned` the number of
-    calls that can no longer be undone, for want of room.
+    `calls` are the snapshots of those calls. `files` are the first paths (without diffs) of `count` in all; `left` the
+    first of `alone` that were left as they are, and why. `snapshot` is what the restoring itself is kept under;
+    `pruned` the number of calls that can no longer be undone, for want of room.
     """
 
     kind: RestoreKind
@@ -165,6 +165,7 @@ class FilesRestored(Struct, frozen=True, tag="files_restored"):
     files: tuple[FileDelta, ...]
     left: tuple[tuple[str, str], ...] = ()
     count: int = 0
+    alone: int = 0
     snapshot: str = ""
     pruned: int = 0
 

@@ -1,6 +1,7 @@
 """Keeping what calls change: the file of a write, and for a command all that it may change."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from threading import Event
 from typing import Final
@@ -80,6 +81,9 @@ class Recording:
         except TuiAgentError as error:
             await self._tell(say, f"what is written now cannot be undone: {error.message}", error.hint)
             return await perform()
+        except Exception:
+            await self._fault(say)
+            return await perform()
         try:
             return await perform()
         finally:
@@ -87,6 +91,8 @@ class Recording:
                 await in_thread(self.snapshots.finish_write, name, plan, before)
             except TuiAgentError as error:
                 await self._tell(say, f"what was written cannot be undone: {error.message}", error.hint)
+            except Exception:
+                await self._fault(say)
 
     async def _before(self, say: Say) -> Before | None:
         try:
@@ -95,6 +101,9 @@ class Recording:
             before = await self._look()
         except TuiAgentError as error:
             await self._tell(say, f"what runs now cannot be undone: {error.message}", error.hint)
+            return None
+        except Exception:
+            await self._fault(say)
             return None
         if partly := _partly(before.tree.gaps):
             await self._tell(say, partly, "")
@@ -107,12 +116,14 @@ class Recording:
             await in_thread(self.snapshots.finish, name, before, seconds)
         except TuiAgentError as error:
             await self._tell(say, f"what ran cannot be undone: {error.message}", error.hint)
+        except Exception:
+            await self._fault(say)
 
     async def _look_ahead(self) -> None:
         try:
             await self._look()
-        except TuiAgentError:
-            pass  # the look before the command says so
+        except Exception:  # the look before the command says so
+            logging.getLogger(__name__).info("look ahead failed", exc_info=True)
 
     async def _look(self) -> Before:
         """In a thread, which ends soon when nobody waits for it any more."""
@@ -125,6 +136,11 @@ class Recording:
             await asyncio.wait([work])
             work.exception()  # nobody asks for it any more
             raise
+
+    async def _fault(self, say: Say) -> None:
+        """A fault in keeping costs the undo, never the call."""
+        logging.getLogger(__name__).exception("snapshot failed")
+        await self._tell(say, "this cannot be undone: an internal error, which the log has", "")
 
     async def _tell(self, say: Say, text: str, hint: str) -> None:
         """Once each."""

@@ -68,10 +68,14 @@ class Folder(NamedTuple):
 
 
 class Tree(NamedTuple):
-    """All folders that were looked at, by their absolute path; `gaps` are what was not, and why."""
+    """All folders that were looked at, by their absolute path; `gaps` are what was not, and why.
+
+    It is `short` when there was no time or room for all.
+    """
 
     folders: dict[str, Folder]
     gaps: tuple[tuple[str, str], ...] = ()
+    short: bool = False
 
 
 def encoded(folder: Folder) -> bytes:

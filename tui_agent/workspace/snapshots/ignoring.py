@@ -12,7 +12,7 @@ from tui_agent.text.globs import IgnoreRule, judge, parse_gitignore
 
 MOST_RULES: Final = 60_000
 """Bytes of one .gitignore that count; what is behind them is kept."""
-MOST_INDEX: Final = 100_000_000
+MOST_INDEX: Final = 50_000_000
 """Bytes of a Git index that is read."""
 
 _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -49,12 +49,22 @@ def ignored(path: str, is_folder: bool, chain: Chain) -> bool:
 
 def read_rules(name: str, directory: int | None) -> str:
     """The text of a rules file; empty when there is none that can be read."""
-    with suppress(OSError):
-        descriptor = os.open(name, _FILE, dir_fd=directory)
-        with os.fdopen(descriptor, "rb") as file:
-            if stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return file.read(MOST_RULES).decode("utf-8", "surrogateescape").removeprefix("\ufeff")
+    with suppress(OSError, ValueError):
+        return _read(name, directory, MOST_RULES).decode("utf-8", "surrogateescape").removeprefix("\ufeff")
     return ""
+
+
+def _read(name: str, directory: int | None, most: int) -> bytes:
+    """The beginning of a file; a pipe in its place is not waited for.
+
+    Raises:
+        OSError, ValueError: it cannot be read, or is no file.
+    """
+    descriptor = os.open(name, _FILE, dir_fd=directory)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ValueError(f"{name} is no file")
+        return file.read(most)
 
 
 def rules_above(root: str) -> Chain:
@@ -115,23 +125,23 @@ def head(top: str) -> str:
     return line.removeprefix("ref: refs/heads/") if line.startswith("ref: ") else line[:8]
 
 
-def read_index(path: Path) -> Sequence[str]:
-    """The paths in a Git index, gitformat-index(5) versions 2 to 4; those of a shared one too, deleted or not.
+def read_index(path: Path, *, shared: bool = True) -> Sequence[str]:
+    """The paths in a Git index, gitformat-index(5) versions 2 to 4; with those of its shared one, deleted or not.
 
     Raises:
         OSError: it cannot be read.
         ValueError: it is no such file.
     """
-    if path.stat().st_size > MOST_INDEX:
+    data = _read(str(path), None, MOST_INDEX + 1)
+    if len(data) > MOST_INDEX:
         raise ValueError("too large")
-    data = path.read_bytes()
     if data[:4] != b"DIRC" or (version := int.from_bytes(data[4:8], "big")) not in (2, 3, 4):
         raise ValueError("not an index")
     count = int.from_bytes(data[8:12], "big")
     for size in (20, 32):  # of the hashes
         with suppress(ValueError, IndexError):
             names, end = _names(data, version, count, size)
-            return [os.fsdecode(name) for name in names if name] + _shared(path, data, end, size)
+            return [os.fsdecode(name) for name in names if name] + (_shared(path, data, end, size) if shared else [])
     raise ValueError("damaged")
 
 
@@ -166,6 +176,6 @@ def _shared(path: Path, data: bytes, at: int, size: int) -> list[str]:
         name, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "big")
         if name == b"link":
             base = path.with_name(f"sharedindex.{data[at + 8 : at + 8 + size].hex()}")
-            return list(read_index(base)) if base.exists() and base != path else []
+            return list(read_index(base, shared=False)) if base.exists() else []
         at += 8 + length
     return []

@@ -1,5 +1,6 @@
 """Looking at all that a command may change: the first time everything is read and kept, then only what is new."""
 
+import errno
 import hashlib
 import os
 import stat
@@ -35,7 +36,7 @@ class Limits(NamedTuple):
     file: int = 20_000_000
     new: int = 500_000_000
     entries: int = 200_000
-    seconds: float = 20.0
+    seconds: float = 10.0
 
 
 class Stopped(Exception):
@@ -144,7 +145,7 @@ class _Look:
     def done(self) -> Tree:
         """What was seen, once its content is in the store."""
         self._flush()
-        return Tree(self._folders, tuple(self._gaps))
+        return Tree(self._folders, tuple(self._gaps), self.short)
 
     def below(self, root: Root) -> None:
         """Look at a root and all folders in it."""
@@ -169,7 +170,8 @@ class _Look:
                         self._gaps.append((path, (error.strerror or str(error)).lower()))
                     continue
                 try:
-                    seen = self._folder(path, folder, root.device, chain, forced_only)
+                    found = _stats(folder, self._limits.entries)
+                    seen = self._folder(path, folder, found, root.device, chain, forced_only)
                 except OSError as error:
                     self._gaps.append((path, (error.strerror or str(error)).lower()))
                     continue
@@ -184,10 +186,15 @@ class _Look:
         return "there was no time left to look at it" if time.monotonic() > self._deadline else ""
 
     def _folder(
-        self, path: str, descriptor: int, device: int, above: Chain, forced_only: bool
+        self,
+        path: str,
+        descriptor: int,
+        found: list[tuple[str, os.stat_result]],
+        device: int,
+        above: Chain,
+        forced_only: bool,
     ) -> tuple[list[tuple[str, bool]], Chain]:
         """Look at one folder; the folders in it to look at (and whether only for what is forced), and their rules."""
-        found = _stats(descriptor)
         names = {name for name, _ in found}
         if ".git" in names:
             if path not in self._forced:
@@ -263,6 +270,9 @@ class _Look:
         """Read a file and keep its content."""
         if self._stopped():
             raise Stopped
+        if time.monotonic() > self._deadline:
+            self.short = True
+            return _entry(status, b"", True, "there was no time left to read it")
         settled = False
         lost = "it changed while it was read"
         for _ in range(_READS):
@@ -348,10 +358,12 @@ class _Look:
         return chain
 
 
-def _stats(descriptor: int) -> list[tuple[str, os.stat_result]]:
+def _stats(descriptor: int, most: int) -> list[tuple[str, os.stat_result]]:
     with os.scandir(descriptor) as entries:
-        found = []
+        found: list[tuple[str, os.stat_result]] = []
         for entry in entries:
+            if len(found) > most:
+                raise OSError(errno.E2BIG, f"more than {most:,} files")
             try:
                 found.append((entry.name, entry.stat(follow_symlinks=False)))
             except OSError:

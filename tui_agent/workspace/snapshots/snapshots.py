@@ -21,6 +21,8 @@ from tui_agent.workspace.snapshots.store import MOST_BYTES, SnapshotError, Snaps
 MOST_SHOWN_FILES: Final = 200
 MOST_SHOWN_BYTES: Final = 8_000_000
 """What of many changes is compared line by line."""
+SHORT_SECONDS: Final = 2.0
+"""For looking at what a command did, when there was no time before it to look at everything."""
 
 
 class Before(NamedTuple):
@@ -81,13 +83,14 @@ class Snapshots:
         """
         with self._lock:
             heads = tuple((top, head(top)) for root in self._roots if (top := top_of(str(root.path))))
-            tree = self._index.look(self._touched, stopped, seconds)
+            tree = self._index.look(self._touched.copy(), stopped, seconds)
             self.gaps = tree.gaps
             return Before(tree, heads)
 
     def finish(self, name: str, before: Before, seconds: float = 0.0) -> Record:
         """See what a command changed since `before`, and keep it under a name; raises as `look` does."""
-        after = self.look(seconds)
+        # Where there was no time to look at all of it before, looking further now would tell nothing.
+        after = self.look(seconds or (SHORT_SECONDS if before.tree.short else 0.0))
         record = compare(before.tree, after.tree)
         left = tuple(
             Left(os.fsencode(f"{top}/.git"), f"Git's own files are not kept; {was} was checked out before")
@@ -179,7 +182,7 @@ class Snapshots:
                 name = ""
             return Restored(restored.changes, tuple(Left(*item) for item in sorted(left.items()))), name
 
-    def plan(self, changes: Iterable[Change]) -> tuple[ChangePlan, int]:
+    def plan(self, changes: Iterable[Change], most_bytes: int = MOST_SHOWN_BYTES) -> tuple[ChangePlan, int]:
         """The changes as files before and after, as far as they are not too many; and how many files there are in all.
 
         A file that was removed has no bytes after; links stand for themselves as text. Contents that are not kept any
@@ -191,13 +194,15 @@ class Snapshots:
             if "folder" in (change.before.kind, change.after.kind) and _is_folder_only(change):
                 continue
             total += 1
-            if len(shown) >= MOST_SHOWN_FILES or size > MOST_SHOWN_BYTES:
+            if len(shown) >= MOST_SHOWN_FILES or size > most_bytes:
                 continue
             try:
                 before, after = self._bytes(change.before), self._bytes(change.after)
             except SnapshotError:
                 continue
             size += len(before or b"") + len(after or b"")
+            if size > most_bytes:
+                continue
             if before != after:
                 shown.append(
                     FileChange(os.fsdecode(change.path), self.name_of(change.path), before, after or b"", None)

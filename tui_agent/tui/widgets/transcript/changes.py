@@ -25,16 +25,16 @@ def restored_block(event: FilesRestored) -> ToolBlock:
         words.append(f"{_counted(event.count, 'path')} {are} {_DONE[event.kind]}")
     else:
         words.append("nothing was put back")
-    if event.left:
-        words.append(f"{_counted(len(event.left), 'path')} left alone")
+    if event.alone:
+        words.append(f"{_counted(event.alone, 'path')} left alone")
     lines = [_line(file.path, file.added, file.removed) for file in event.files]
     if event.count > len(event.files):
         lines.append(f"… and {event.count - len(event.files):,} more")
     if event.left:
         lines.append("left alone:")
         lines += [f"  {path}: {reason}" for path, reason in event.left[:_MOST_LEFT]]
-        if len(event.left) > _MOST_LEFT:
-            lines.append(f"  … and {len(event.left) - _MOST_LEFT:,} more")
+        if event.alone > _MOST_LEFT:
+            lines.append(f"  … and {event.alone - _MOST_LEFT:,} more")
     if event.pruned:
         lines.append(f"{_counted(event.pruned, 'earlier call')} can no longer be undone: there was no room")
     return ToolBlock(
