@@ -59,7 +59,7 @@ class PlanScreen(Screen[PlanAnswer | None]):
         background: $background;
         #title { height: 1; padding: 0 1 0 2; background: $surface; }
         TranscriptPane { height: 1fr; }
-        TextArea { height: 1fr; border: none; padding: 0 0 0 1; background: $surface; color: $text; }
+        TextArea, TextArea:focus { height: 1fr; border: none; padding: 0 0 0 1; background: $surface; color: $text; }
         #way { height: auto; max-height: 3; padding: 0 1 0 2; background: $surface; }
         #said { height: auto; max-height: 3; padding: 0 1 0 2; color: $warning; display: none; }
         Input, Input:focus { height: 1; border: none; padding: 0 1 0 2; background: $tui-raised; }
