@@ -72,7 +72,7 @@ async def test_a_changed_event_is_found_by_verify(tmp_path: Path) -> None:
     with sqlite3.connect(log.path) as db:
         db.execute("UPDATE events SET payload = CAST(replace(payload, 'pay 1', 'pay 9') AS BLOB) WHERE seq = 2")
     again = SqliteLog(log.path)
-    assert "event 2 does not fit" in await again.verify("s1")
+    assert "event 2 (prompt_submitted, 1970-" in await again.verify("s1")
     await again.aclose()
 
 
@@ -83,7 +83,7 @@ async def test_a_removed_event_is_found_by_verify(tmp_path: Path) -> None:
     with sqlite3.connect(log.path) as db:
         db.execute("DELETE FROM events WHERE seq = 2")
     again = SqliteLog(log.path)
-    assert await again.verify("s1") == "event 2 is missing"
+    assert (await again.verify("s1")).startswith("event 2 is missing: event 3 (turn_ended, ")
     await again.aclose()
 
 

@@ -1,43 +1,25 @@
 """The session log in SQLite: WAL, one writer thread, migrations as numbered SQL files."""
 
 import asyncio
-import shutil
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib import resources
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TypeVar
 
 from tui_agent.conversation.errors import StoreError
-from tui_agent.conversation.events import (
-    LoggedEvent,
-    ModelSwitched,
-    Noticed,
-    PromptSubmitted,
-    Record,
-    SessionStarted,
-    TurnEnded,
-)
-from tui_agent.store.log import (
-    GENESIS,
-    SessionSummary,
-    StoreConflictError,
-    decode_event,
-    link,
-    seal,
-)
+from tui_agent.conversation.events import LoggedEvent, Record, SessionStarted
+from tui_agent.store import rows
+from tui_agent.store.database import MALFORMED, backups, open_database, told
+from tui_agent.store.locks import SessionLocks
+from tui_agent.store.log import Found, SessionHeldError, SessionSummary
+from tui_agent.store.search import SearchIndex
 
 T = TypeVar("T")
 
-BUSY_TIMEOUT = 5.0
-"""Seconds to wait for another process that is writing."""
-
-TITLE_LENGTH = 120
-
-_SUMMARY = "id, title, working_directory, provider, model, started, updated, turns, events"
-_EVENTS = "SELECT seq, time, payload, hash FROM events WHERE session = ? ORDER BY seq"
+_WORTH = 8 * 1024 * 1024
+"""Bytes of free room in the file that are worth giving back."""
 
 
 class SqliteLog:
@@ -48,34 +30,102 @@ class SqliteLog:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="session-log")
         self._connection: sqlite3.Connection | None = None
         self._closed = False
+        self._locks = SessionLocks(path.parent / "locks")
+        self._index = SearchIndex(path)
+        self._searches = 0
 
     async def create(self, session: str, started: SessionStarted, at: float) -> Record:
         """See `SessionLog.create`."""
-        return await self._run(lambda db: _create(db, session, started, at))
+
+        def create(db: sqlite3.Connection) -> Record:
+            record = rows.create(db, session, started, at)
+            self._locks.take(session)
+            return record
+
+        return await self._run(create)
 
     async def append(self, previous: Record, event: LoggedEvent, at: float) -> Record:
         """See `SessionLog.append`."""
-        return await self._run(lambda db: _append(db, previous, event, at))
+        return await self._run(lambda db: rows.append(db, previous, event, at))
 
     async def read(self, session: str) -> list[Record]:
         """See `SessionLog.read`."""
-        return await self._run(lambda db: _read(db, session))
+        return await self._run(lambda db: rows.read(db, session))
 
     async def end(self, session: str, least: int) -> list[Record]:
         """See `SessionLog.end`."""
-        return await self._run(lambda db: _end(db, session, least))
+        return await self._run(lambda db: rows.end(db, session, least))
 
     async def sessions(self, working_directory: str | None = None, limit: int = 500) -> list[SessionSummary]:
         """See `SessionLog.sessions`."""
-        return await self._run(lambda db: _sessions(db, working_directory, limit))
+        return await self._run(lambda db: rows.sessions(db, working_directory, limit))
 
     async def find(self, beginning: str) -> list[str]:
         """See `SessionLog.find`."""
-        return await self._run(lambda db: _find(db, beginning))
+        return await self._run(lambda db: rows.find(db, beginning))
 
     async def verify(self, session: str) -> str:
         """See `SessionLog.verify`."""
-        return await self._run(lambda db: _verify(db, session))
+        return await self._run(lambda db: rows.verify(db, session))
+
+    @property
+    def unguarded(self) -> str:
+        """See `SessionLog.unguarded`."""
+        return self._locks.missing
+
+    async def hold(self, session: str) -> None:
+        """See `SessionLog.hold`."""
+        await self._run(lambda db: self._hold(session))
+
+    def _hold(self, session: str) -> None:
+        if (holder := self._locks.take(session)) is not None:
+            raise SessionHeldError(session, holder)
+
+    async def release(self, session: str) -> None:
+        """See `SessionLog.release`."""
+        await self._run(lambda db: self._locks.release(session))
+
+    async def rename(self, session: str, title: str) -> None:
+        """See `SessionLog.rename`."""
+        await self._run(lambda db: rows.rename(db, session, title))
+
+    async def salvage(self, session: str) -> list[Record]:
+        """See `SessionLog.salvage`."""
+        return await self._run(lambda db: rows.salvage(db, session))
+
+    async def put(self, session: str, records: Sequence[Record], title: str = "") -> list[Record]:
+        """See `SessionLog.put`."""
+        return await self._run(lambda db: rows.put(db, session, records, title))
+
+    async def delete(self, session: str) -> None:
+        """See `SessionLog.delete`."""
+        await self._run(lambda db: self._delete(db, session))
+
+    def _delete(self, db: sqlite3.Connection, session: str) -> None:
+        if session not in rows.find(db, session):
+            raise rows.no_session(session)
+        self._hold(session)
+        try:
+            self._index.forgetting(lambda: rows.payloads(db, session), lambda: rows.delete(db, session))
+            for backup in backups(self.path):
+                _delete_from_backup(backup, session)
+            # What was deleted is still in the write-ahead log, and its room in the file is empty but not given back.
+            (free,), (page,) = (db.execute(f"PRAGMA {name}").fetchone() for name in ("freelist_count", "page_size"))
+            if free * page > _WORTH:
+                with suppress(sqlite3.OperationalError):  # another window reads
+                    db.execute("VACUUM")
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            self._locks.release(session)
+
+    async def search(self, words: str, working_directory: str | None = None) -> Found:
+        """See `SessionLog.search`; what was searched for before and is not found yet comes back as far as it is."""
+        self._searches += 1
+        mine = self._searches
+        # Not in the thread that writes: a turn may be running.
+        return await asyncio.to_thread(
+            self._guarded, lambda: self._index.search(words, working_directory, lambda: mine != self._searches)
+        )
 
     async def aclose(self) -> None:
         """Close the file; safe to call twice."""
@@ -86,6 +136,7 @@ class SqliteLog:
         self._thread.shutdown(wait=False)
 
     def _disconnect(self) -> None:
+        self._locks.release_all()
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -97,235 +148,40 @@ class SqliteLog:
         return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, self._call, work))
 
     def _call(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        try:
+        def call() -> T:
             if self._connection is None:
                 self._connection = open_database(self.path)
             return work(self._connection)
+
+        return self._guarded(call)
+
+    def _guarded(self, work: Callable[[], T]) -> T:
+        try:
+            return work()
         except sqlite3.Error as error:
-            raise StoreError(f"session log {self.path}: {error}", _hint(error)) from None
+            raise StoreError(f"session log {self.path}: {told(error)}", _hint(error)) from None
         except OSError as error:
             raise StoreError(f"session log {self.path}: {error.strerror or error}") from None
 
 
+def _delete_from_backup(backup: Path, session: str) -> None:
+    with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(backup, isolation_level=None)) as db:
+        db.execute("PRAGMA secure_delete = ON")
+        rows.delete(db, session)
+
+
 def _hint(error: sqlite3.Error) -> str:
-    text = str(error)
-    if "malformed" in text or "not a database" in text:
+    text = told(error)
+    if text == MALFORMED:
+        return (
+            "`tui-agent sessions fork ID` copies what can be read of a session; `tui-agent doctor` says what is wrong"
+        )
+    if "not a database" in text:
         return "move the file away; a new one is made at the next start"
+    if "readonly" in text or "unable to open" in text:
+        return "its folder cannot be written; sessions can be read, but not kept"
     if "full" in text:
         return "free some disk space"
     if "locked" in text:
         return "another tui-agent is writing to it"
-    return ""
-
-
-def open_database(path: Path) -> sqlite3.Connection:
-    """Open (and make or migrate) the database file, readable by its owner only.
-
-    Raises:
-        StoreError: the file was made by a newer version.
-        sqlite3.Error, OSError: it cannot be used.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not path.exists():
-        path.touch(mode=0o600)
-    db = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
-    try:
-        scripts = _migrations()
-        version = _version(db, path, len(scripts))  # first, so that a file we do not know is not touched
-        _use_wal(db)
-        db.execute("PRAGMA synchronous = NORMAL")
-        db.execute("PRAGMA foreign_keys = ON")
-        if version < len(scripts):
-            _migrate(db, path, scripts)
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-def _use_wal(db: sqlite3.Connection) -> None:
-    # The switch ignores the busy timeout when two programs make it at once; the loser only has to look again.
-    deadline = time.monotonic() + BUSY_TIMEOUT
-    while True:
-        try:
-            db.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-
-
-def _migrations() -> list[str]:
-    folder = resources.files("tui_agent.store").joinpath("migrations")
-    files = sorted((item for item in folder.iterdir() if item.name.endswith(".sql")), key=lambda item: item.name)
-    return [file.read_text(encoding="utf-8") for file in files]
-
-
-def _migrate(db: sqlite3.Connection, path: Path, scripts: list[str]) -> None:
-    # One transaction for all of it, entered before the version is read again: two programs may start at once.
-    with _transaction(db):
-        version = _version(db, path, len(scripts))
-        if 0 < version < len(scripts):
-            shutil.copy2(path, path.with_suffix(f".v{version}.backup"))
-        for script in scripts[version:]:
-            for statement in _statements(script):
-                db.execute(statement)
-        db.execute(f"PRAGMA user_version = {len(scripts)}")
-
-
-def _version(db: sqlite3.Connection, path: Path, known: int) -> int:
-    version: int = db.execute("PRAGMA user_version").fetchone()[0]
-    if version > known:
-        raise StoreError(
-            f"session log {path} was written by a newer tui-agent (schema {version}, this one knows {known})",
-            "update tui-agent, or set TUI_AGENT_DATA_DIR to another folder",
-        )
-    return version
-
-
-def _statements(script: str) -> Iterator[str]:
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
-
-
-def _create(db: sqlite3.Connection, session: str, started: SessionStarted, at: float) -> Record:
-    record, payload = seal(session, 1, at, started, GENESIS)
-    with _transaction(db):
-        db.execute(
-            "INSERT INTO sessions (id, working_directory, provider, model, started, updated, events)"
-            " VALUES (?, ?, ?, ?, ?, ?, 1)",
-            (session, *map(_storable, (started.working_directory, started.provider, started.model)), at, at),
-        )
-        _insert(db, record, payload)
-    return record
-
-
-def _append(db: sqlite3.Connection, previous: Record, event: LoggedEvent, at: float) -> Record:
-    record, payload = seal(previous.session, previous.seq + 1, at, event, previous.hash)
-    with _transaction(db):
-        last = db.execute(
-            "SELECT seq, hash FROM events WHERE session = ? ORDER BY seq DESC LIMIT 1", (previous.session,)
-        ).fetchone()
-        if last != (previous.seq, previous.hash):
-            raise StoreConflictError("another window has continued this session", "open it again to see what it added")
-        _insert(db, record, payload)
-        db.execute("UPDATE sessions SET updated = ?, events = ? WHERE id = ?", (at, record.seq, record.session))
-        if isinstance(event, PromptSubmitted):
-            title = _storable(" ".join(event.text.split())[:TITLE_LENGTH])
-            db.execute(
-                "UPDATE sessions SET turns = turns + 1, title = CASE title WHEN '' THEN ? ELSE title END WHERE id = ?",
-                (title, record.session),
-            )
-        elif isinstance(event, ModelSwitched):
-            db.execute(
-                "UPDATE sessions SET provider = ?, model = ? WHERE id = ?",
-                (_storable(event.provider), _storable(event.model), record.session),
-            )
-    return record
-
-
-def _storable(text: str) -> str:
-    """Text that SQLite can hold: a byte of a folder's name that is not UTF-8, and lone surrogates, become escapes."""
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
-def _insert(db: sqlite3.Connection, record: Record, payload: bytes) -> None:
-    db.execute(
-        "INSERT INTO events (session, seq, time, payload, hash) VALUES (?, ?, ?, ?, ?)",
-        (record.session, record.seq, record.time, payload, record.hash),
-    )
-
-
-class _transaction:
-    """BEGIN IMMEDIATE … COMMIT, or ROLLBACK when the block raises."""
-
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
-
-    def __enter__(self) -> None:
-        self._db.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if kind is None:
-            try:
-                self._db.execute("COMMIT")
-                return
-            except sqlite3.Error:
-                self._rollback()
-                raise
-        self._rollback()
-
-    def _rollback(self) -> None:
-        if self._db.in_transaction:
-            self._db.execute("ROLLBACK")
-
-
-def _read(db: sqlite3.Connection, session: str) -> list[Record]:
-    # Row by row: the payloads of a long session must not be in memory beside their events.
-    rows = db.execute(_EVENTS, (session,))
-    records = [Record(session, seq, at, _readable(payload), digest) for seq, at, payload, digest in rows]
-    if not records:
-        raise _no_session(session)
-    return records
-
-
-def _end(db: sqlite3.Connection, session: str, least: int) -> list[Record]:
-    records: list[Record] = []
-    for seq, at, payload, digest in db.execute(f"{_EVENTS} DESC", (session,)):
-        event = _readable(payload)
-        if len(records) >= least and isinstance(event, TurnEnded):
-            break
-        records.append(Record(session, seq, at, event, digest))
-    if not records:
-        raise _no_session(session)
-    records.reverse()
-    return records
-
-
-def _no_session(session: str) -> StoreError:
-    return StoreError(f"no session {session!r}", "`tui-agent sessions list` shows the ones there are")
-
-
-def _readable(payload: bytes) -> LoggedEvent:
-    """The event, or a notice in its place: the records around it stay usable and the chain whole."""
-    try:
-        return decode_event(payload)
-    except StoreError as error:
-        return Noticed("warning", f"an event of this session cannot be read ({error.message})")
-
-
-def _sessions(db: sqlite3.Connection, working_directory: str | None, limit: int) -> list[SessionSummary]:
-    where, values = "", tuple[str, ...]()
-    if working_directory is not None:
-        where, values = "WHERE working_directory = ?", (_storable(working_directory),)
-    rows = db.execute(
-        f"SELECT {_SUMMARY} FROM sessions {where} ORDER BY updated DESC, id DESC LIMIT ?", (*values, limit)
-    )
-    return [SessionSummary(*row) for row in rows]
-
-
-def _find(db: sqlite3.Connection, beginning: str) -> list[str]:
-    rows = db.execute("SELECT id FROM sessions WHERE substr(id, 1, ?) = ? ORDER BY id", (len(beginning), beginning))
-    return [row[0] for row in rows]
-
-
-def _verify(db: sqlite3.Connection, session: str) -> str:
-    previous = GENESIS
-    for place, (seq, at, payload, digest) in enumerate(db.execute(_EVENTS, (session,)), start=1):
-        if seq != place:
-            return f"event {place} is missing"
-        if digest != link(previous, session, seq, at, payload):
-            return f"event {seq} does not fit the one before it: it was changed after it was written"
-        try:
-            decode_event(payload)
-        except StoreError as error:
-            return f"event {seq}: {error.message}"
-        previous = digest
-    if previous == GENESIS:
-        raise _no_session(session)
     return ""
