@@ -23,6 +23,7 @@ if str(ROOT) not in sys.path:  # run as a script, the folder of the script is th
 
 import pytest  # noqa: E402
 from textual.pilot import Pilot  # noqa: E402
+from textual.widgets import Input  # noqa: E402
 
 from tests.fakes.chat_server import ChatServer, Reply, reply_calls, reply_text  # noqa: E402
 from tests.project import Machine  # noqa: E402
@@ -65,7 +66,9 @@ BETTER = CART.replace(
 """,
     """        return round(sum(item.price * item.count for item in self.items), 2)
 """,
-)
+).replace("A cart of a shop.", "A cart of a shop, with what is in it.")
+CLEAR = "def clear(self) -> None:\n        self.items = []\n"
+CLEARED = CLEAR.replace("= []", "").replace("items ", "items.clear()")
 PLAN = """\
 ## Count items in the total
 
@@ -129,7 +132,47 @@ async def plan(stage: Stage) -> None:
     await stage.shows("y carry it out")
 
 
+async def review(stage: Stage) -> None:
+    """A change decided hunk by hunk: the first one is refused."""
+    await write(stage)
+    await stage.pilot.press("d")
+    await stage.shows("hunk 1 of 2")
+    await stage.pilot.press("space")
+    await stage.pilot.pause(0.6)
+
+
+async def rule(stage: Stage) -> None:
+    """The rule that would be saved."""
+    await stage.asked("are the tests all right?")
+    await stage.pilot.press("r")
+    await stage.shows("enter save and allow")
+
+
+async def turn(stage: Stage) -> None:
+    """A turn that changed a file, and what can be done about it."""
+    await write(stage)
+    await stage.pilot.press("y")
+    await stage.shows("Items count now")
+    await stage.shows("1 file changed")
+
+
+async def rewind(stage: Stage) -> None:
+    """Going back to before an earlier prompt."""
+    await turn(stage)
+    await submit(stage.pilot, "and empty it in place")
+    await until(stage.pilot, lambda: stage.app.chat._questions.armed, "the question")
+    await stage.pilot.press("y")
+    await stage.shows("Emptied in place")
+    await stage.pilot.press("alt+g")
+    await stage.shows("esc back")
+
+
 RULES = {"allow": ["pytest", "network(npm install)"], "ask": ["git push"], "deny": ["rm -rf"]}
+CHANGING = [
+    reply_calls([("read_file", {"file_path": "shop/cart.py"})]),
+    reply_calls([("write_file", {"file_path": "shop/cart.py", "content": BETTER})], first=2),
+    reply_text("Items count now: `Cart.total` in `shop/cart.py` multiplies each price with `count`."),
+]
 SCENES: dict[str, Scene] = {
     "command": Scene(
         [reply_calls([("run_command", {"command": "pytest -q && git push origin main"})])],
@@ -137,13 +180,20 @@ SCENES: dict[str, Scene] = {
         "allow: pytest",
         {"permissions": RULES},
     ),
-    "write": Scene(
+    "write": Scene(CHANGING, write, "wants to change shop/cart.py"),
+    "review": Scene(CHANGING, review, "hunk 1 of 2", size=(100, 34)),
+    "rule": Scene([reply_calls([("run_command", {"command": "pytest -q tests"})])], rule, "enter save and allow"),
+    "turn": Scene(CHANGING, turn, "/undo"),
+    "rewind": Scene(
         [
-            reply_calls([("read_file", {"file_path": "shop/cart.py"})]),
-            reply_calls([("write_file", {"file_path": "shop/cart.py", "content": BETTER})], first=2),
+            *CHANGING,
+            reply_calls(
+                [("edit_file", {"file_path": "shop/cart.py", "old_string": CLEAR, "new_string": CLEARED})], first=3
+            ),
+            reply_text("Emptied in place."),
         ],
-        write,
-        "wants to change shop/cart.py",
+        rewind,
+        "and empty it in place",
     ),
     "modes": Scene([], modes, "accept-edits, here and now", {"permissions": RULES}, (100, 32)),
     "plan": Scene([reply_text(PLAN)], plan, "Count items in the total", {"mode": "plan"}),
@@ -171,6 +221,8 @@ async def picture(scene: Scene) -> str:
                 await scene.act(stage)
                 await until(pilot, lambda: not app._notifications, "quiet")
                 await stage.shows(scene.seen)
+                for line in app.screen.query(Input):
+                    line.cursor_blink = False
                 await pilot.pause(0.1)
                 return plain(app.export_screenshot(title="tui-agent"), str(root))
     finally:
