@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,17 +77,26 @@ class Stage:
         return text
 
     def leaks(self) -> list[str]:
-        """Every file that holds a key, the settings and the project's own file aside."""
+        """Every file that holds a key, the settings and the project's own file aside, of which a snapshot is a copy."""
         found = []
         known = {self.machine.project / "keys.txt", self.machine.home / "config" / "config.yaml"}
+        own = {(self.machine.project / "keys.txt").read_bytes()}
         for path in self.root.rglob("*"):
+            if path.name.startswith("snapshots.db-"):
+                continue
             if not path.is_file() or path in known:
                 continue
             contents = [path.read_bytes()]
             if zipfile.is_zipfile(path):
                 with zipfile.ZipFile(path) as archive:
                     contents += [archive.read(name) for name in archive.namelist()]
-            if path.suffix == ".db":
+            if path.name == "snapshots.db":  # copies of files of the project, and of nothing else
+                with sqlite3.connect(path) as db:
+                    blobs = list(db.execute("SELECT packed, data FROM blobs"))
+                    noted = [row[0] for row in db.execute("SELECT record FROM records")]
+                kept = [zlib.decompress(data) if packed else data for packed, data in blobs]
+                contents = [data for data in (*noted, *kept) if data not in own]
+            elif path.suffix == ".db":
                 with sqlite3.connect(path) as db:
                     contents += [row[0] for row in db.execute("SELECT payload FROM events")]
             forms = [form for key in KEYS.values() for form in (key.encode(), json.dumps(key)[1:-1].encode())]
