@@ -404,6 +404,7 @@ class Engine:
         import asyncio
 
         from tui_agent.agent.session import standing
+        from tui_agent.tools.leftovers import tidy
 
         log = self._saved()
         records = await log.read(await full_session_id(log, beginning))
@@ -415,6 +416,7 @@ class Engine:
         session = self._session(provider, model, min(stand.mode, self.session.mode, key=MODES.index))
         session.continue_from(records, stand)
         await self._take(session)
+        await asyncio.to_thread(tidy, records, session.executor.workspace)
         return records
 
     async def end_of(self, beginning: str) -> "Sequence[Record]":

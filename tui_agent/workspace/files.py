@@ -4,7 +4,6 @@ import codecs
 import errno
 import hashlib
 import os
-import secrets
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from tui_agent.conversation.errors import WorkspaceError
 from tui_agent.workspace.changes import FileIdentity
 from tui_agent.workspace.matching import changed_stretches
 from tui_agent.workspace.paths import Location, open_beneath, open_parent
+from tui_agent.workspace.putting import kind_of, put
 
 MAX_FILE_BYTES: Final = 10_000_000
 BINARY_SHARE: Final = 0.05
@@ -23,8 +23,6 @@ Encoding = Literal["utf-8", "utf-8-sig", "utf-16-le", "utf-16-be", "latin-1"]
 Newline = Literal["\n", "\r\n", "mixed", ""]
 
 _CONTROLS: Final = bytes(code for code in range(32) if code not in b"\b\t\n\f\r\x1b") + b"\x7f"
-_NO_LINKS: Final = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
-"""How file systems answer that have no hard links."""
 _BOMS: Final[tuple[tuple[bytes, Encoding], ...]] = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
@@ -173,22 +171,9 @@ def write_atomically(location: Location, data: bytes, check: Callable[[int], Non
     """
     try:
         with open_parent(location, create=True) as directory:
-            _replace(directory, location.path.name, data, check)
+            put(directory, location.path.name, data, check)
     except OSError as error:
         raise WorkspaceError(f"cannot write {location.name}: {reason(error)}", _write_hint(error)) from error
-
-
-def kind_of(mode: int) -> str:
-    """What a file mode says the thing is, with its article."""
-    kinds = {
-        stat.S_IFDIR: "a directory",
-        stat.S_IFIFO: "a pipe",
-        stat.S_IFSOCK: "a socket",
-        stat.S_IFCHR: "a device",
-        stat.S_IFBLK: "a device",
-        stat.S_IFLNK: "a link",
-    }
-    return kinds.get(stat.S_IFMT(mode), "a special file")
 
 
 def reason(error: OSError) -> str:
@@ -203,72 +188,6 @@ def _too_large(location: Location, size: int) -> WorkspaceError:
         f"{location.name} is too large: {size:,} bytes; the limit is {MAX_FILE_BYTES:,}",
         "Use grep_search to find what matters in it.",
     )
-
-
-def _replace(directory: int, name: str, data: bytes, check: Callable[[int], None]) -> None:
-    temporary = f".{name[:40]}.{secrets.token_hex(6)}.tmp"
-    old = _replaceable(directory, name)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(temporary, flags, 0o666 if old is None else 0o600, dir_fd=directory)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            if old is not None:
-                _keep_owner_and_mode(descriptor, old)
-            os.fsync(descriptor)
-        check(directory)
-        if _owner_and_mode(_replaceable(directory, name)) != _owner_and_mode(old):
-            raise OSError(errno.EAGAIN, "its mode or owner was changed meanwhile")
-        if old is None:
-            _put_new(directory, temporary, name)
-        else:
-            os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
-    except BaseException:
-        try:
-            os.unlink(temporary, dir_fd=directory)
-        except FileNotFoundError:
-            pass
-        raise
-    os.fsync(directory)
-
-
-def _put_new(directory: int, temporary: str, name: str) -> None:
-    """Give a file a name that nothing has; FileExistsError when something has it by now."""
-    try:
-        os.link(temporary, name, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False)
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
-    else:
-        os.unlink(temporary, dir_fd=directory)
-
-
-def _replaceable(directory: int, name: str) -> os.stat_result | None:
-    """What is to be replaced; None when there is nothing."""
-    try:
-        status = os.stat(name, dir_fd=directory, follow_symlinks=False)
-    except FileNotFoundError:
-        return None
-    if not stat.S_ISREG(status.st_mode):
-        raise OSError(errno.EINVAL, f"it is {kind_of(status.st_mode)}, not a file")
-    if not status.st_mode & 0o222:
-        raise PermissionError(errno.EACCES, "it is marked read-only")
-    return status
-
-
-def _owner_and_mode(status: os.stat_result | None) -> tuple[int, int, int] | None:
-    return None if status is None else (status.st_uid, status.st_gid, status.st_mode)
-
-
-def _keep_owner_and_mode(descriptor: int, old: os.stat_result) -> None:
-    if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
-        try:
-            os.fchown(descriptor, old.st_uid, old.st_gid)
-        except PermissionError:
-            pass  # only root may give a file away; then it becomes ours, as with any editor
-    os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
 
 
 def _codec(encoding: Encoding) -> str:

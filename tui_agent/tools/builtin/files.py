@@ -12,8 +12,9 @@ from tui_agent.tools.builtin.desk import Desk, in_thread
 from tui_agent.tools.builtin.nearby import missing
 from tui_agent.tools.protocol import Prepared, ToolContext, ToolResult
 from tui_agent.tools.repair import Fit
-from tui_agent.workspace.files import MissingFile, kind_of, read_file, reason
+from tui_agent.workspace.files import MissingFile, read_file, reason
 from tui_agent.workspace.paths import Location, mode_beneath, open_beneath, quoted
+from tui_agent.workspace.putting import kind_of
 
 READ_LINES: Final = 2_000
 READ_BYTES: Final = 60_000

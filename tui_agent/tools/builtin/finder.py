@@ -23,8 +23,9 @@ from tui_agent.sandbox.environment import command_environment
 from tui_agent.sandbox.programs import find_program
 from tui_agent.text.globs import fixed_start, name_globs
 from tui_agent.tools.builtin.python_search import Request
-from tui_agent.workspace.files import MAX_FILE_BYTES, kind_of, reason
+from tui_agent.workspace.files import MAX_FILE_BYTES, reason
 from tui_agent.workspace.paths import Location, open_beneath
+from tui_agent.workspace.putting import kind_of
 
 SEARCH_SECONDS: Final = 60.0
 LINE_CHARACTERS: Final = 500

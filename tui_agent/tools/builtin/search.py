@@ -20,8 +20,9 @@ from tui_agent.tools.builtin.first import Found, first_in_order
 from tui_agent.tools.builtin.nearby import missing
 from tui_agent.tools.protocol import Prepared, ToolContext, ToolResult
 from tui_agent.tools.repair import Fit, whole_number_as_text
-from tui_agent.workspace.files import kind_of, reason
+from tui_agent.workspace.files import reason
 from tui_agent.workspace.paths import Location, Workspace, mode_beneath, quoted
+from tui_agent.workspace.putting import kind_of
 
 GLOB_FILES: Final = 500
 GREP_MATCHES: Final = 200
