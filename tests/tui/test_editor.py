@@ -1,5 +1,6 @@
 """The user's own editor: found as named, run on a private file, and whatever it does nothing is lost."""
 
+import asyncio
 import contextlib
 import os
 import stat
@@ -20,11 +21,13 @@ class Screen:
     """What is used of the app."""
 
     lent = False
+    back = False
 
     @contextlib.contextmanager
     def suspend(self) -> Iterator[None]:
         assert self.lent
-        yield
+        yield  # as in Textual: what comes after it is not done when an exception passes
+        self.back = True
 
     def batch_update(self) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
@@ -38,7 +41,11 @@ def program(tmp_path: Path, body: str) -> list[str]:
 
 
 async def edit(command: list[str], data: bytes = b"old\n", name: str = "src/a.py") -> bytes:
-    return await edited(Screen(), command, data, name)
+    screen = Screen()
+    try:
+        return await edited(screen, command, data, name)
+    finally:
+        assert screen.back and not screen.lent, "the terminal was not taken back"
 
 
 @pytest.fixture(autouse=True)
@@ -161,3 +168,18 @@ async def test_a_program_that_cannot_be_run_is_told(tmp_path: Path) -> None:
     broken.chmod(0o755)
     with pytest.raises(EditorError, match="cannot be run: No such file"):
         await edit([str(broken)])
+
+
+async def test_being_stopped_ends_the_editor_and_takes_the_terminal_back(tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    body = f"pathlib.Path({str(started)!r}).write_text(str(os.getpid()))\nimport time; time.sleep(60)"
+    work = asyncio.ensure_future(edit(program(tmp_path, body)))
+    for _ in range(500):
+        if started.exists() and started.read_text():
+            break
+        await asyncio.sleep(0.01)
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(started.read_text()), 0)

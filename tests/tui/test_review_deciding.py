@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
 from textual.widgets import Input, TextArea
 
 from tests.tui.questions import AFTER, BEFORE, PLAN, WRITE, change, request, screen_text
@@ -175,6 +176,25 @@ async def test_comments_go_with_a_no_too() -> None:
         await app.arm(pilot)
         await pilot.press("n")
         assert await app.answer(pilot) == Denied("on hunk 1 (@@ -1,6 +1,5 @@) of src/shop/cart.py: why")
+
+
+@pytest.mark.parametrize("armed", [False, True])
+@pytest.mark.parametrize(("key", "rest"), [("m", "no way xax"), ("e", "n x y")])
+async def test_what_is_typed_right_behind_a_key_that_opens_a_line_goes_into_the_line(
+    armed: bool, key: str, rest: str
+) -> None:
+    app = ReviewApp(question=WRITE)
+    async with app.run_test(size=(100, 30)) as pilot:
+        if armed:
+            await app.arm(pilot)
+        for each in (key, *rest):  # all of them are there before the first is read
+            app.post_message(events.Key("space" if each == " " else each, each))
+        await until(pilot, lambda: isinstance(app.review.focused, Input | TextArea))
+        await pilot.pause(0.1)
+        line = app.review.focused
+        assert isinstance(line, Input | TextArea)
+        assert (line.value if isinstance(line, Input) else line.text).startswith(rest)
+        assert app.results == []
 
 
 async def test_several_files_are_answered_together_but_none_that_was_not_shown() -> None:

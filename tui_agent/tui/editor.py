@@ -1,5 +1,6 @@
 """The user's own editor in place of the screen."""
 
+import asyncio
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -36,8 +37,24 @@ async def edited(app: Lender, command: list[str], data: bytes, name: str) -> byt
         app.lent = True
         # `batch_update`: suspended, the app would go on painting, over the editor.
         with app.suspend(), app.batch_update():
-            return await editor.edited(command, data, name)
+            # No exception may pass here: Textual 8.2.8 would not take the terminal back.
+            work = asyncio.ensure_future(editor.edited(command, data, name))
+            stopped = await _ended(work)
+        if stopped is not None:
+            raise stopped
+        return work.result()
     except SuspendNotSupported as error:
         raise EditorError("no editor can be run in this terminal") from error
     finally:
         app.lent = False
+
+
+async def _ended(work: asyncio.Future[bytes]) -> asyncio.CancelledError | None:
+    """Wait for the work, which is cancelled when this is; then the error to raise."""
+    try:
+        await asyncio.wait([work])
+    except asyncio.CancelledError as error:
+        work.cancel()
+        await asyncio.wait([work])
+        return error
+    return None

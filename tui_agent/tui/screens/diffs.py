@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
+from textual.content import Content
 from textual.screen import Screen
+from textual.widgets import Static
 
 from tui_agent.tui.review_list import Answers
 from tui_agent.tui.theming import UNICODE, Symbols
@@ -29,6 +31,8 @@ class DiffsScreen(Screen[Answers | None]):
     DiffsScreen {
         background: $background;
         layout: vertical;
+        #news { display: none; height: auto; max-height: 2; padding: 0 2; color: $warning; }
+        #news.-open { display: block; }
         Horizontal { height: 1fr; padding: 1 0 0 0; }
         &.-low Horizontal { padding: 0; }
         DiffView { width: 1fr; height: 1fr; padding: 0 0 0 2; overflow-y: scroll; }
@@ -45,12 +49,14 @@ class DiffsScreen(Screen[Answers | None]):
         self._known = False
         self._index = 0
         self._head = ReviewHead(symbols)
+        self._news = Static(id="news", markup=False)
         self._files = FileList(symbols)
         self._view = DiffView(layout, symbols=symbols)
 
     def compose(self) -> ComposeResult:
         """Head, files, diff, keys."""
         yield self._head
+        yield self._news
         with Horizontal():
             yield self._files
             yield self._view
@@ -115,6 +121,12 @@ class DiffsScreen(Screen[Answers | None]):
         if self._title:
             name = f"{self._title} {self._symbols.separator} {name}"
         self._head.show(name, self._counts(self._index), place, short)
+
+    def _tell_news(self, *texts: str) -> None:
+        """Say something about what is shown, below the head; nothing takes no room."""
+        said = [text for text in texts if text]
+        self._news.update(Content(f" {self._symbols.separator} ".join(said)))
+        self._news.set_class(bool(said), "-open")
 
     @on(DiffView.Moved)
     def _moved(self) -> None:

@@ -10,12 +10,10 @@ from typing import cast
 
 from textual import events, on, work
 from textual.app import ComposeResult
-from textual.content import Content
-from textual.widgets import Static
 
 from tui_agent.conversation.errors import TuiAgentError
 from tui_agent.permissions.approval import ApprovalRequest
-from tui_agent.tui.bindings import bindings_for
+from tui_agent.tui.bindings import bindings_for, passed_on
 from tui_agent.tui.file_review import FileReview
 from tui_agent.tui.review_list import ReviewList, plan_of
 from tui_agent.tui.screens.diffs import DiffsScreen
@@ -27,7 +25,7 @@ from tui_agent.tui.widgets.diff_items import Laid, counts_text
 from tui_agent.tui.widgets.diff_outline import Outline, is_small, outlines
 from tui_agent.tui.widgets.diff_text import one_line
 from tui_agent.tui.widgets.diff_view import DiffView, Layout
-from tui_agent.tui.widgets.hunk_editor import CommentLine, HunkEditor
+from tui_agent.tui.widgets.hunk_editor import CommentLine, HunkEditor, HunkText
 from tui_agent.tui.widgets.review_bar import ReviewBar
 from tui_agent.workspace.changes import ChangePlan
 
@@ -51,8 +49,6 @@ class ReviewScreen(DiffsScreen):
 
     DEFAULT_CSS = """
     ReviewScreen {
-        #news { display: none; height: auto; max-height: 2; padding: 0 2; color: $warning; }
-        #news.-open { display: block; }
         &.-writing ReviewBar { display: none; }
         &.-low.-editing Horizontal { display: none; }
         &.-low HunkEditor { height: 1fr; }
@@ -93,20 +89,17 @@ class ReviewScreen(DiffsScreen):
         self._busy = False  # something is compared, an editor runs, or it is answered
         self.review: ReviewList | None = None
         """What was decided here, once it is known what there is to decide."""
-        self._news = Static(id="news", markup=False)
         self._editor = HunkEditor()
         self._comment = CommentLine()
-        self._bar = ReviewBar(clock) if request is not None else None
+        self._bar = ReviewBar(self._take_key, clock) if request is not None else None
 
     def compose(self) -> ComposeResult:
         """As for diffs; with what is written, and the keys of the question."""
         yield from super().compose()
         if self._bar is not None:
-            self._news.styles.dock = "top"
             yield self._editor
             yield self._comment
             yield self._bar
-            yield self._news
 
     def on_mount(self) -> None:
         """Show the first file, and ask; a large plan is compared in a thread first."""
@@ -157,17 +150,28 @@ class ReviewScreen(DiffsScreen):
             self._bar.review = self.review
             self._bar.ask_about(self._request)
 
-    def on_key(self, event: events.Key) -> None:
+    async def on_key(self, event: events.Key) -> None:
         """Scroll from everywhere; before its time a key of the question does nothing, whatever else it means here."""
-        bar = self._bar
-        if self._writing:
-            return
-        if bar is not None and not bar.has_focus_within and event.key in bar.keys:
+        bar, line = self._bar, self.focused
+        if isinstance(line, HunkText | CommentLine):
+            if event is not line.last_key:  # it was typed behind the key that opened the line
+                passed_on(event, self)
+        elif bar is not None and not bar.has_focus_within and event.key in bar.keys:
             event.stop()
             bar.prompt_key()
-        elif event.key in SCROLL and self.focused is not self._view:
+        elif event.key in SCROLL and line is not self._view:
             event.stop()
             getattr(self._view, f"action_{SCROLL[event.key]}")()
+        elif await self._take_key(event):
+            event.stop()
+
+    async def _take_key(self, event: events.Key) -> bool:
+        """Do what a key of the review does, before the next one is read; whether it is one."""
+        active = self.active_bindings.get(event.key)
+        if active is None or active.node is not self or not active.enabled:
+            return False
+        await self.app.run_action(active.binding.action, self)
+        return True
 
     # ---- what is shown ----
 
@@ -225,10 +229,8 @@ class ReviewScreen(DiffsScreen):
     def _tell_decided(self) -> None:
         if self.review is None or self._bar is None:
             return
-        said = [text for text in (self._said, self.review.news.get(self._index)) if text]
-        said += [f'for the model: "{one_line(self.review.comment)}"'] if self.review.comment else []
-        self._news.update(Content(f" {self._symbols.separator} ".join(said)))
-        self._news.set_class(bool(said), "-open")
+        comment = f'for the model: "{one_line(self.review.comment)}"' if self.review.comment else ""
+        self._tell_news(self._said, self.review.news.get(self._index, ""), comment)
         if self._bar.review is not None and not self._writing:
             self._bar.relabel()
 

@@ -25,8 +25,10 @@ class HunkText(TextArea):
         )
         self.cursor_blink = False
         self.add_class(KEEPS_KEYS)
+        self.last_key: events.Key | None = None
 
     async def _on_key(self, event: events.Key) -> None:
+        self.last_key = event
         editor = self.parent
         assert isinstance(editor, HunkEditor)
         if event.key != "escape":
@@ -168,6 +170,7 @@ class CommentLine(Input):
         self._hunk = 0
         self.cursor_blink = False
         self.add_class(KEEPS_KEYS)
+        self.last_key: events.Key | None = None
 
     def write(self, hunk: int, text: str) -> None:
         """Open for a hunk, or for the whole (-1), with what was said so far."""
@@ -189,6 +192,7 @@ class CommentLine(Input):
 
     def on_key(self, event: events.Key) -> None:
         """Escape leaves it."""
+        self.last_key = event
         if event.key == "escape":
             event.stop()
             self.post_message(self.Done(self._hunk, None))

@@ -1,13 +1,14 @@
 """The keys of a question in the diff review: a yes there is one to what was accepted, and says so."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from textual import events
 
 from tui_agent.permissions.approval import ApprovalRequest
 from tui_agent.tui.arming import ArmingGuard
+from tui_agent.tui.bindings import passed_on
 from tui_agent.tui.review_list import ReviewList
 from tui_agent.tui.widgets.answer_bar import AnswerBar
 from tui_agent.tui.widgets.key_hints import Hint
@@ -19,8 +20,11 @@ _ANSWERS: Final = frozenset({"allow", "allow_session", "deny", "deny_comment"})
 class ReviewBar(AnswerBar):
     """The `AnswerBar` of a review; `review` is what is reviewed, once it is known."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, take_key: Callable[[events.Key], Awaitable[bool]], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         super().__init__(ArmingGuard(), clock, beside="review")
+        self._take_key = take_key  # does what a key of the review does; whether it is one
         self.review: ReviewList | None = None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -29,12 +33,21 @@ class ReviewBar(AnswerBar):
             return False
         return action in _ANSWERS and super().check_action(action, parameters)
 
-    def on_key(self, event: events.Key) -> None:
-        """A key of the review right behind one that answers makes them a word: what it would answer must not change."""
-        if (self._admitted or self._held is not None) and event.key in self._keys_of("review"):
-            event.stop()
-            event.prevent_default()
+    async def _on_key(self, event: events.Key) -> None:
+        """Keys of the review do what they do before the next key is read: it may be meant for a line that they open.
+
+        Right behind a key that answers they make a word with it: what it would answer must not change.
+        """
+        if passed_on(event, self) or event.key in self.keys:
+            return
+        if event.key not in self._keys_of("review"):
+            return
+        if self._admitted or self._held is not None:
             self.prompt_key(event.key)
+        elif not await self._take_key(event):
+            return
+        event.stop()
+        event.prevent_default()
 
     def ask_about(self, request: ApprovalRequest) -> None:
         """As `ask`, and say what a yes would do."""
