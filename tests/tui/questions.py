@@ -1,5 +1,8 @@
 """A stage with a prompt, an approval panel and a clock that stands still, and the questions asked on it."""
 
+from collections.abc import Sequence
+
+from msgspec.structs import replace
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -8,17 +11,21 @@ from textual.pilot import Pilot
 from textual.widgets import Static, TextArea
 
 from tests.tui.stage import THEMES, Stage
+from tui_agent.conversation.errors import ConfigError
 from tui_agent.permissions.approval import (
     Access,
     ApprovalDecision,
     ApprovalRequest,
     Ask,
     CommandAccess,
+    Verdict,
     WriteAccess,
 )
 from tui_agent.permissions.decision import Scene
 from tui_agent.permissions.policy import RulePolicy, grant_text
 from tui_agent.permissions.rules import Rules, parse_rules
+from tui_agent.tui.counsel import Counsel
+from tui_agent.tui.fatigue import Asked
 from tui_agent.tui.theming import Palette
 from tui_agent.tui.widgets.answer_bar import AnswerBar
 from tui_agent.tui.widgets.approval_panel import ApprovalPanel
@@ -117,6 +124,29 @@ class Clock:
         return self.now
 
 
+class Advice:
+    """A counsel with the policy of the questions here, that keeps what is saved; `trouble` keeps it from saving."""
+
+    where = "~/.config/tui-agent/config.yaml"
+
+    def __init__(self, *earlier: ApprovalRequest, deny: tuple[str, ...] = ()) -> None:
+        self.questions = [Asked(request) for request in earlier]
+        self.saved: list[str] = []
+        self.trouble: ConfigError | None = None
+        self._deny = parse_rules(deny)
+
+    async def judged(self, request: ApprovalRequest, command: str) -> Verdict:
+        assert isinstance(request.access, CommandAccess)
+        scene = Scene("/project", ("/project",), resolve=lambda path: path)
+        rules = Rules(parse_rules(self.saved), deny=self._deny)
+        return RulePolicy("ask", rules, scene).decide("run_command", replace(request.access, command=command))
+
+    async def save(self, rules: Sequence[str]) -> None:
+        if self.trouble is not None:
+            raise self.trouble
+        self.saved += rules
+
+
 class Prompt(TextArea):
     """Tells the panel of each key, as the chat's prompt does."""
 
@@ -135,11 +165,11 @@ class QuestionApp(Stage):
     Prompt { height: 3; border: none; background: $background; }
     """
 
-    def __init__(self, theme: str = "slate") -> None:
+    def __init__(self, theme: str = "slate", counsel: Counsel | None = None) -> None:
         super().__init__(theme)
         self.palette = Palette(THEMES[theme])
         self.clock = Clock()
-        self.panel = ApprovalPanel(clock=self.clock)
+        self.panel = ApprovalPanel(clock=self.clock, counsel=counsel)
         self.prompt = Prompt()
         self.answers: list[tuple[ApprovalRequest, ApprovalDecision]] = []
         self.reviews: list[ApprovalRequest] = []

@@ -123,6 +123,8 @@ def test_a_call_is_followed_from_its_first_character_to_its_result():
         ("user", {"network": True}, "approved, with network"),
         ("session", {"network": True}, "allowed for this session, with network"),
         ("policy", {"network": True}, "with network"),
+        ("user", {"edited": True}, "approved, edited by you"),
+        ("user", {"rule": "npm test", "edited": True}, "approved, always: npm test, edited by you"),
         ("user", {"reading": True}, "approved, commands that only read run unasked from now on"),
     ],
 )
@@ -130,6 +132,12 @@ def test_what_was_allowed_with_a_call_is_said(by, more, note):
     decision = DecisionMade("c1", "run_command", "allowed", by, **more)
     document = projected([CallStarted(CALL, "npm ci"), decision, FINISHED])
     assert document.blocks[0].note == note
+
+
+def test_an_edited_command_is_the_title_of_its_row_as_it_happens_and_from_the_log():
+    decision = DecisionMade("c1", "run_command", "allowed", "user", edited=True, command="\nnpm ci --quiet\nls")
+    assert projected([CallStarted(CALL, "npm ci"), decision]).blocks[0].title == "npm ci --quiet"
+    assert projected([replied(calls=[CALL]), decision]).blocks[0].title == "npm ci --quiet"
 
 
 def test_a_denied_call_says_denied_and_why():

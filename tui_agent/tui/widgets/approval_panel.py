@@ -329,8 +329,11 @@ class ApprovalPanel(Widget):
         if self._request is None:
             return
         below = self._body.lines - self._body.scroll_offset.y - self._body.size.height
-        more = f"{self._symbols.down} {below:,} more" if below > 0 else ""
-        self._head.show(one_line(self._request.tool), *self._wants, more, self._place)
+        more = f"{self._symbols.down} {below:,} more" if below > 0 and not self.has_class("-editing") else ""
+        if self._work is not None and self.has_class("-ruling"):
+            self._head.show("always allow", "", one_line(self._work.offer.about), self._work.place, more, "")
+        else:
+            self._head.show(one_line(self._request.tool), *self._wants, more, self._place)
 
     @on(DiffView.Scrolled)
     def _scrolled(self, event: DiffView.Scrolled) -> None:
@@ -406,7 +409,6 @@ class ApprovalPanel(Widget):
         work = self._work
         assert work is not None
         self._rule.open(work.draft, "save and allow")
-        self._head.show("always", work.place, one_line(work.offer.about), "", "", self._place)
         self._tell_rule()
         self.refresh(layout=True)
 
@@ -415,6 +417,7 @@ class ApprovalPanel(Widget):
         assert work is not None and counsel is not None
         items = rule_items(work, self._rule.text, self._earlier(), counsel.where, self._trouble)
         self._body.show(lambda width: Laid([items]))
+        self._tell_head()
         self.refresh(layout=True)
 
     @on(RuleEntry.Changed)
@@ -472,7 +475,7 @@ class ApprovalPanel(Widget):
         assert self._shown is not None and isinstance(self._shown.access, CommandAccess)
         self.add_class("-editing")
         self._editor.open(self._draft or self._shown.access.command)
-        self._wants = ("wants to run a command", "you edit it", "")
+        self._wants = ("edit the command", "", "")
         self._tell_head()
         self._bar.lend_focus(self._editor.area)
         self.refresh(layout=True)
@@ -498,7 +501,7 @@ class ApprovalPanel(Widget):
         if request is None or not self.has_class("-editing"):
             return
         if not command.strip():
-            self._wants = ("wants to run a command", "there is nothing to run; esc goes back", "")
+            self._wants = ("edit the command", "there is nothing to run; esc goes back", "")
             self._tell_head()
             return
         assert isinstance(request.access, CommandAccess)

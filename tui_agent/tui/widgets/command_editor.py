@@ -10,10 +10,17 @@ from textual.widgets import TextArea
 from tui_agent.text.sanitize import read_back, spell_out
 from tui_agent.tui.bindings import KEEPS_KEYS
 from tui_agent.tui.widgets.diff_text import cells
-from tui_agent.tui.widgets.key_hints import Hint, KeyHints
+from tui_agent.tui.widgets.key_hints import ROOMY, Hint, KeyHints
 
 _NEW_LINE = frozenset({"shift+enter", "ctrl+j", "alt+enter"})
 _DONE = frozenset({"enter", "ctrl+s"})
+
+
+_HINTS = (
+    Hint("done", "enter", "look at it again"),
+    Hint("line", "shift+enter", "new line"),
+    Hint("leave", "esc", "back"),
+)
 
 
 class CommandArea(TextArea):
@@ -27,8 +34,11 @@ class CommandArea(TextArea):
             event.stop()
             event.prevent_default()
             self.insert("\n")
-            return
-        await super()._on_key(event)
+
+    async def _on_paste(self, event: events.Paste) -> None:
+        event.stop()
+        event.prevent_default()
+        self.insert(spell_out(event.text.replace("\r\n", "\n").replace("\r", "\n")))
 
 
 class CommandEditor(Widget):
@@ -39,7 +49,7 @@ class CommandEditor(Widget):
         height: auto;
         display: none;
         &.-open { display: block; }
-        CommandArea { height: auto; border: none; padding: 0; background: $tui-raised; }
+        CommandArea, CommandArea:focus { height: auto; border: none; padding: 0; background: $tui-raised; }
     }
     """
 
@@ -69,12 +79,6 @@ class CommandEditor(Widget):
         """Begin with a command."""
         self.area.text = spell_out(command)
         self.area.move_cursor(self.area.document.end)
-        self.hints.hints = (
-            Hint("done", "enter", "look at it again"),
-            Hint("line", "shift+enter", "new line"),
-            Hint("leave", "esc", "back"),
-        )
-        self.hints.short = tuple(hint for hint in self.hints.hints if hint.action != "line")
         self.hints.add_class("-armed")
         self.hints.refresh(layout=True)
         self.add_class("-open")
@@ -85,6 +89,8 @@ class CommandEditor(Widget):
 
     def lines_at(self, container: Size, viewport: Size, width: int, most: int) -> int:
         """How many lines it takes, of which the text gets what its keys leave of `most`."""
+        roomy = viewport.height >= ROOMY
+        self.hints.hints = self.hints.short = tuple(hint for hint in _HINTS if roomy or hint.action != "line")
         keys = self.hints.get_content_height(container, viewport, width)
         rows = sum(1 + cells(line) // max(1, width - 1) for line in self.area.text.split("\n"))
         height = max(1, min(rows + 1, most - keys))
@@ -108,4 +114,7 @@ class CommandEditor(Widget):
     @on(KeyHints.Pressed)
     def _clicked(self, event: KeyHints.Pressed) -> None:
         event.stop()
-        self.post_message(self.Left() if event.action == "leave" else self.Done())
+        if event.action == "line":
+            self.area.insert("\n")
+        else:
+            self.post_message(self.Left() if event.action == "leave" else self.Done())

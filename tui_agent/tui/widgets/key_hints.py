@@ -55,7 +55,7 @@ class KeyHints(Widget):
         &.-armed { color: $tui-muted; }
         .hints--key { color: $tui-faint; }
         .hints--armed { color: $accent; text-style: bold; }
-        .hints--marked { color: $accent; text-style: bold reverse; }
+        .hints--marked { color: $tui-on-accent; background: $accent; text-style: bold; }
     }
     """
     COMPONENT_CLASSES = {"hints--key", "hints--armed", "hints--marked"}
@@ -106,7 +106,7 @@ class KeyHints(Widget):
         y -= self._above
         armed = self.has_class("-armed")
         style = self.get_visual_style("hints--armed" if armed else "hints--key", partial=True)
-        marked = self.get_visual_style("hints--marked", partial=True)
+        marked = self.get_visual_style("hints--marked")
         parts: list[Content] = []
         column = 0
         for start, hint in lines[y] if 0 <= y < len(lines) else ():

@@ -25,6 +25,15 @@ _SHOWN: Final = 20
 """Earlier commands that are listed; more are counted."""
 
 
+class RuleInput(Input):
+    """What nobody sees is spelled out in what is pasted too."""
+
+    def _on_paste(self, event: events.Paste) -> None:
+        event.stop()
+        event.prevent_default()
+        self.insert_text_at_cursor(spell_out(" ".join(event.text.split("\n")).rstrip()))
+
+
 class RuleEntry(Widget):
     """An input for one rule, with its two keys; whoever mounts it says what enter does."""
 
@@ -52,7 +61,9 @@ class RuleEntry(Widget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.input = Input(compact=True, placeholder="a rule, such as: npm test", classes=KEEPS_KEYS)
+        self.input = RuleInput(
+            select_on_focus=False, compact=True, placeholder="a rule, such as: npm test", classes=KEEPS_KEYS
+        )
         self.hints = KeyHints()
 
     def compose(self) -> ComposeResult:
@@ -213,7 +224,7 @@ def _told(work: RuleWork, text: str, earlier: Sequence[ApprovalRequest], where: 
         yield Note(problem, "error")
         return
     rule = parse_rule(text)
-    yield Note(f"covers what begins with these words: {one_line(offer.about)}" if rule.words else "covers this call")
+    yield Note("covers this, and what else begins with these words" if rule.words else "covers this call")
     if wide := too_wide(rule):
         yield Note(f"wide: {wide}", "warning")
     if rule.kind == "write" and "/" not in rule.pattern:

@@ -247,6 +247,7 @@ class Projector:
             return
         if event.outcome == "allowed":
             block.note = _allowed(event)
+            block.title = event.command.strip().split("\n", 1)[0][:200] or block.title
             self._running(block)
         else:
             block.status = "denied"
@@ -290,6 +291,8 @@ class Projector:
 def _allowed(event: DecisionMade) -> str:
     """How it came to be allowed, and what was allowed with it."""
     more = [
+        f"always: {event.rule}" if event.rule else "",
+        "edited by you" if event.edited else "",
         "with network" if event.network else "",
         "commands that only read run unasked from now on" if event.reading else "",
     ]
