@@ -214,6 +214,25 @@ def test_the_users_editor_gets_the_terminal_and_ctrl_c(tmp_path: Path) -> None:
             terminal.send("y\n")
             assert terminal.wait_exit() == 0
     assert (made.project / "new.txt").read_text() == "mine\n"
+    assert "0 applied as proposed, 1 changed by the user, 0 refused" in server.bodies[1]["messages"][-1]["content"]
+
+
+def test_an_edited_command_runs_and_is_told_as_that(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with ChatServer([reply_calls([("run_command", {"command": "touch a"})]), reply_text("Well.")]) as server:
+        made = machine(tmp_path, server)
+        with on_terminal(made, out, "--output-format", "stream-json") as terminal:
+            wait(terminal, "q (stop): ")
+            terminal.send("e\n")
+            wait(terminal, "the command in one line: ")
+            terminal.send("touch b\n")
+            wait(terminal, "q (stop): ", 2)
+            terminal.send("y\n")
+            terminal.wait_for("ended with 0")
+    (row,) = (row for line in out.read_text().splitlines() if (row := json.loads(line))["type"] == "approval")
+    assert (row["edited"], row["command"], row["outcome"], row["by"]) == (True, "touch b", "allowed", "user")
+    assert (made.project / "b").exists() and not (made.project / "a").exists()
+    assert "what ran is:\ntouch b" in server.bodies[1]["messages"][-1]["content"]
 
 
 def test_with_a_pipe_on_stdin_it_asks_on_the_terminal_of_the_program(tmp_path: Path) -> None:

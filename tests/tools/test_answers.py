@@ -109,6 +109,28 @@ async def test_what_was_reviewed_and_left_as_proposed_is_no_change_of_the_users(
     assert "replaced all of n.txt" in outcome.result.content
 
 
+async def test_a_face_without_hunks_says_only_the_bytes_and_the_model_hears_what_became_of_each(tmp_path: Path) -> None:
+    mine = BEFORE.replace("\n29\n", "\nnearly thirty\n", 1)
+    text, outcome = await written(tmp_path, Reviewed(mine.encode()))
+    assert text == mine
+    told = outcome.result.content
+    assert "0 applied as proposed, 1 changed by the user, 1 refused" in told
+    assert "-twenty-nine\n+nearly thirty\n" in told and "hunk 1 @@ -1,5 +1,5 @@\n-2\n+two" in told
+
+
+async def test_what_the_user_changed_elsewhere_in_the_file_is_told(tmp_path: Path) -> None:
+    text, outcome = await written(tmp_path, Reviewed(AFTER.replace("\n15\n", "\nfifteen\n").encode()))
+    assert "fifteen" in text and "twenty-nine" in text
+    assert "2 applied as proposed, 0 changed by the user" in outcome.result.content
+    assert "-15\n+fifteen\n" in outcome.result.content
+
+
+async def test_an_answer_about_hunks_that_are_not_there_writes_nothing(tmp_path: Path) -> None:
+    for wrong in (Reviewed(b"x\n", (3,)), Reviewed(b"x\n", (), (0,))):
+        text, outcome = await written(tmp_path, wrong)
+        assert text == BEFORE and "hunks that the proposal does not have" in outcome.result.content
+
+
 async def test_refusing_every_file_is_a_denial(tmp_path: Path) -> None:
     for nothing in (Reviewed(None, comments=((0, "not this file"),)), Reviewed(BEFORE.encode(), (1, 2))):
         text, outcome = await written(tmp_path, nothing, comment="no")

@@ -185,6 +185,8 @@ def stream_shape(event: Event) -> tuple[str, dict[str, Any]] | None:
                 "by": event.by,
                 "reasons": list(event.reasons),
                 "comment": event.comment,
+                "edited": event.edited,
+                "command": event.command,
             }
         case ToolOutput():
             return "tool_output", {"id": event.call_id, "text": event.text}

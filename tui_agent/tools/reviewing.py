@@ -9,7 +9,7 @@ from tui_agent.conversation.errors import ToolError
 from tui_agent.permissions.approval import Reviewed
 from tui_agent.workspace.changes import ChangePlan, FileChange
 from tui_agent.workspace.diff import FileDiff, diff_change, unified
-from tui_agent.workspace.hunks import ACCEPTED, REJECTED, assemble, is_one_unit, to_bytes
+from tui_agent.workspace.hunks import ACCEPTED, REJECTED, assemble, is_one_unit, to_bytes, what_became
 
 MAX_LINES: Final = 200
 """Lines of what the user changed, and again of what was refused, that a model is told of one file."""
@@ -75,6 +75,7 @@ def _of_file(change: FileChange, file: Reviewed) -> Iterator[str]:
         yield f"{change.name}: written as proposed"
         return
     diff = diff_change(change)
+    file = _by_hunks(diff, file)
     numbers = range(1, len(diff.hunks) + 1)
     applied = [number for number in numbers if number not in {*file.refused, *file.edited}]
     counts = f"{len(applied)} applied as proposed, {len(file.edited)} changed by the user, {len(file.refused)} refused"
@@ -84,12 +85,30 @@ def _of_file(change: FileChange, file: Reviewed) -> Iterator[str]:
         yield f"applied as proposed: {_headers(diff, applied)}"
     if file.edited:
         yield f"changed by the user: {_headers(diff, file.edited)}"
+    kept = _kept(change, diff, file)
+    if kept != file.after:
         yield "from what you proposed (-) to what was written (+):"
-        made = replace(change, before=_kept(change, diff, file), after=file.after, match="")
+        made = replace(change, before=kept, after=file.after, match="")
         yield unified(diff_change(made), MAX_LINES, MAX_COLUMNS)
     if file.refused:
         yield "refused by the user, so the lines with - are still there and those with + are not:"
         yield from _refused(diff, file.refused)
+
+
+def _by_hunks(diff: FileDiff, file: Reviewed) -> Reviewed:
+    """What became of each hunk; a face that has no hunks says nothing but the bytes, and then it is seen from them.
+
+    Raises:
+        ToolError: the answer is about hunks that are not there.
+    """
+    if not all(0 < number <= len(diff.hunks) for number in (*file.refused, *file.edited)):
+        raise ToolError("the answer is about hunks that the proposal does not have")
+    if file.after is None or file.refused or file.edited:
+        return file
+    if diff.encoding == "binary":
+        return replace(file, edited=tuple(range(1, len(diff.hunks) + 1)))
+    refused, edited = what_became(diff, file.after.decode(diff.encoding, "surrogateescape"))
+    return replace(file, refused=refused, edited=edited)
 
 
 def _kept(change: FileChange, diff: FileDiff, file: Reviewed) -> bytes:

@@ -84,7 +84,7 @@ class Modes:
 def _surroundings(host: Host) -> list[str]:
     """Where commands run and where tools work, for people."""
     executor = host.session.executor
-    roots = [str(root.path) for root in executor.workspace.roots]
+    roots = [f"{root.path}{'' if root.writable else ' (only reading)'}" for root in executor.workspace.roots]
     if not executor.allows_commands:
         said = "no command runs: --no-commands"
     elif executor.sandbox.on:
@@ -92,4 +92,4 @@ def _surroundings(host: Host) -> list[str]:
     else:
         why = f" ({executor.sandbox.reason})" if executor.sandbox.reason else ""
         said = f"no sandbox{why}: a command that runs can do what you can"
-    return [said, f"tools read and write in {', '.join(roots)} and nowhere else"]
+    return [said, f"files are read and written in {', '.join(roots)}, and nowhere else"]
