@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import secrets
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from tui_agent.config.model import SECRET_KEYS
 from tui_agent.config.problems import shown
 from tui_agent.config.providers import key_variable
 from tui_agent.conversation.errors import StoreError, TuiAgentError, UsageError
+from tui_agent.store.new_file import write_new
 from tui_agent.text.redaction import redact_tree
 from tui_agent.text.sanitize import sanitize
 
@@ -79,7 +79,7 @@ def write_bundle(path: Path, members: list[Member]) -> int:
             archive.writestr(zipfile.ZipInfo(member.name), member.data, zipfile.ZIP_DEFLATED)
     data = buffer.getvalue()
     try:
-        _write_new(path, data)
+        write_new(path, data)
     except FileExistsError:
         refuse_existing(path)
         raise
@@ -87,25 +87,6 @@ def write_bundle(path: Path, members: list[Member]) -> int:
         reason = (error.strerror or str(error)).lower()
         raise TuiAgentError(f"cannot write {path}: {reason}", "name a file in a folder that can be written") from error
     return len(data)
-
-
-def _write_new(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(6)}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(descriptor)
-        try:
-            os.link(temporary, path)  # unlike a rename, it never replaces what somebody put there meanwhile
-        except FileExistsError:
-            raise
-        except OSError:  # a file system without links
-            refuse_existing(path)
-            temporary.rename(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _safe(redact: Callable[[str], str]) -> Callable[[str], str]:
