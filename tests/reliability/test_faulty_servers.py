@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.fakes.chat_server import (
@@ -310,3 +311,35 @@ async def test_a_clock_that_jumps_by_a_day_changes_neither_order_nor_waits(tmp_p
             assert [event.text for event in logged(session, AssistantReplied)] == [
                 *("I will write it.", "One.", "Two.", "Three.")
             ]
+
+
+FLOODS = {
+    "one line of 50 MB": "head -c 50000000 /dev/zero | tr '\\0' x",
+    "binary": "head -c 20000000 /dev/urandom",
+    "without end": "timeout 1 yes",
+}
+
+
+@pytest.mark.promise("P24")
+@pytest.mark.parametrize("command", FLOODS.values(), ids=FLOODS)
+async def test_a_flood_of_output_is_cut_and_nobody_waits_for_it(tmp_path: Path, command: str) -> None:
+    longest = 0.0
+
+    async def beat() -> None:
+        nonlocal longest
+        while True:
+            begun = time.monotonic()
+            await asyncio.sleep(0.01)
+            longest = max(longest, time.monotonic() - begun - 0.01)
+
+    with ChatServer([reply_calls([("run_command", {"command": command})]), reply_text("Much.")]) as server:
+        async with session_at(server, tmp_path) as session:
+            before = psutil.Process().memory_info().rss
+            beating = asyncio.create_task(beat())
+            await collect(session, "go")
+            beating.cancel()
+            assert psutil.Process().memory_info().rss - before < 200_000_000
+            (finished,) = logged(session, ToolFinished)
+            assert len(finished.content) < 100_000 and "cut" in finished.content
+            assert longest < 0.5
+        assert server.requests[1].size < 200_000
