@@ -47,6 +47,7 @@ def test_what_would_be_written_is_what_is_shown(before: str, after: str, steps: 
             review.edit(hunk, text)
         elif step == "editor":
             review.replace(text.encode())
+            assert (before.encode() if review.after() is None else review.after()) == text.encode()
         else:
             review.decide(step == "accept")
         made = review.after()
@@ -92,15 +93,36 @@ def test_what_comes_from_an_editor_keeps_the_decisions_about_equal_hunks() -> No
     review = of()
     review.toggle(2)
     review.say(2, "not this")
-    made = review.proposed_bytes()
-    assert made == AFTER.encode()  # the rejected hunk is in it
+    made = review.for_editor()
+    assert made == review.after()  # without the rejected hunk
     review.replace(made.replace(b"twenty", b"a score").replace(b"\n30\n", b"\nthirty\n"))
     assert [review.state(hunk) for hunk in range(4)] == ["accepted", "edited", "edited", "rejected"]
     answer = review.reviewed()
     wanted = BEFORE.replace("\n5\n", "\nfive\n").replace("\n20\n", "\na score\n").replace("\n30\n", "\nthirty\n")
     assert answer == Reviewed(wanted.encode(), (3,), (2,), ((3, "not this"),))
+    assert review.after() == wanted.encode()
     review.replace(AFTER.encode())
-    assert review.shown is review.proposal and review.state(2) == "rejected"
+    assert review.shown is review.proposal and review.as_proposed
+
+
+def test_an_editor_may_join_hunks_and_what_was_rejected_stays_out() -> None:
+    review = of()
+    review.toggle(1)
+    joined = review.for_editor().replace(b"\n13\n", b"\nXIII\n").replace(b"\n27\n", b"\nXXVII\n")
+    review.replace(joined)
+    assert review.after() == joined
+    review.replace(joined.replace(b"\n17\n", b"\nXVII\n"))  # beside the rejected lines: they would be one hunk
+    assert review.after() == joined.replace(b"\n17\n", b"\nXVII\n")
+    assert "twenty" not in review.shown.after
+    assert review.reviewed().refused == () and 2 in review.reviewed().edited
+
+
+def test_with_all_rejected_an_editor_gets_the_whole_proposal() -> None:
+    review = of()
+    review.decide(False)
+    assert review.for_editor() == AFTER.encode()
+    review.replace(AFTER.replace("five", "5five").encode())
+    assert [review.state(hunk) for hunk in range(3)] == ["edited", "accepted", "accepted"]
 
 
 def test_bytes_that_are_no_text_may_come_from_an_editor_and_are_shown_as_such() -> None:

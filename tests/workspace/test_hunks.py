@@ -21,6 +21,7 @@ from tui_agent.workspace.hunks import (
     same_hunks,
     to_bytes,
     what_became,
+    with_rejected,
 )
 from tui_agent.workspace.matching import changed_stretches
 
@@ -126,6 +127,17 @@ def test_hunks_are_known_again_where_the_lines_around_them_moved(before: str, af
     above = "new\n" * 9
     moved = diff_texts(above + before, above + after, context=0)
     assert len(list(same_hunks(diff_texts(before, after, context=0), moved))) == len(moved)
+
+
+@given(TEXT, TEXT, TEXT, st.sets(st.integers(0, 5)))
+def test_rejected_hunks_stay_in_view_beside_another_text_and_never_change_it(
+    before: str, after: str, text: str, chosen: set[int]
+) -> None:
+    rejected = [hunk for index, hunk in enumerate(diff_texts(before, after)) if index in chosen]
+    shown = with_rejected(before, text, rejected)
+    found = diff_texts(before, shown)
+    again = {index for index, _ in same_hunks(found, rejected)} if shown != text else set()
+    assert assemble(before, found, [REJECTED if index in again else ACCEPTED for index in range(len(found))]) == text
 
 
 @pytest.mark.parametrize(

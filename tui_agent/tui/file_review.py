@@ -20,6 +20,7 @@ from tui_agent.workspace.hunks import (
     same_hunks,
     to_bytes,
     what_became,
+    with_rejected,
 )
 
 State = Literal["accepted", "rejected", "edited"]
@@ -191,37 +192,45 @@ class FileReview:
             unit.accepted, unit.text = True, None if text == new_text(base) else text
         self._show()
 
-    def proposed_bytes(self) -> bytes:
-        """All of the file as it is shown, for an editor; hunks that were rejected are in it.
+    def for_editor(self) -> bytes:
+        """The file as it would be written now, for an editor; all of the proposal when everything is rejected.
 
         Raises:
             WorkspaceError: it is no text.
         """
         if self._base.encoding == "binary":
             raise WorkspaceError("not text: accept or reject it whole")
-        return to_bytes(self.shown.after, self.shown.encoding)
+        after = self.after()
+        return to_bytes(self.shown.after, self.shown.encoding) if after is None else after
 
     def replace(self, after: bytes) -> None:
-        """Take other bytes for the proposal; hunks that are the same as before stay what was decided about them.
+        """Let exactly these bytes be what would be written; what was rejected and is not in them stays in view.
 
         It takes as long as a comparison does.
         """
-        was, units = self.shown, self._units
+        was, units, whole = self.shown, self._units, self.whole
         change = replace(self.change, after=after, match="")
-        base = self.proposal if after == self.change.after else diff_change(change)
-        whole = is_one_unit(change, base)
-        made = [_Unit(own=True) for _ in range(1 if whole else len(base.hunks))]
-        if after == self.change.after:
-            made = [_Unit() for _ in made]
-        elif not whole:
+        base = diff_change(change)
+        rejected = [hunk for unit, hunk in zip(units, was.hunks, strict=False) if not unit.accepted and not whole]
+        if len(rejected) < len(units) and base.encoding == was.encoding != "binary":
+            text = with_rejected(base.before, base.after, rejected)
+            if text != base.after:
+                change = replace(change, after=to_bytes(text, base.encoding))
+        else:
+            rejected = []
+        base = self.proposal if change.after == self.change.after else diff_change(change)
+        self.whole = is_one_unit(change, base)
+        self._units = made = [_Unit(own=base is not self.proposal) for _ in range(1 if self.whole else len(base.hunks))]
+        if not self.whole:
             for index, _ in same_hunks(base.hunks, self.proposal.hunks):
                 made[index].own = False
-        if not whole and not self.whole:
+            if base.after != after.decode(base.encoding, "surrogateescape"):  # what was rejected is in view again
+                for index, _ in same_hunks(base.hunks, rejected):
+                    made[index].accepted = False
+        if self.whole == whole:
             for index, earlier in same_hunks(base.hunks, was.hunks):
-                made[index].accepted, made[index].comment = units[earlier].accepted, units[earlier].comment
-        elif whole and self.whole:
-            made[0].comment = units[0].comment
-        self._based_on, self._base, self.whole, self._units = change, base, whole, made
+                made[0 if whole else index].comment = units[0 if whole else earlier].comment
+        self._based_on, self._base = change, base
         self._show()
 
     def take_over(self, earlier: "FileReview") -> tuple[int, list[str]]:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from tui_agent.conversation.errors import WorkspaceError
 from tui_agent.workspace.changes import FileChange
 from tui_agent.workspace.diff import FileDiff, Hunk, Row, count_sides, diff_texts, split_lines, text_notes
-from tui_agent.workspace.matching import changed_stretches
+from tui_agent.workspace.matching import Stretch, changed_stretches
 
 
 class Choice(Struct, frozen=True):
@@ -116,6 +116,33 @@ def same_hunks(some: Iterable[Hunk], others: Iterable[Hunk]) -> Iterator[tuple[i
             yield index, found.pop(0)
 
 
+def with_rejected(before: str, text: str, rejected: Sequence[Hunk]) -> str:
+    """`text` with those of the rejected hunks of `before` that its own changes leave alone, so that they stay in view.
+
+    They are hunks again in the difference to `before`; what joins another change is left out.
+    """
+    old, new = split_lines(before), split_lines(text)
+    changes = changed_stretches(old, new)
+    hunks = [hunk for hunk in rejected if not _touching(changes, hunk)]
+    while hunks:
+        steps = [(i0, i1, new[j0:j1]) for i0, i1, j0, j1 in changes]
+        steps += [(_first(hunk), _first(hunk) + hunk.old_lines, split_lines(new_text(hunk))) for hunk in hunks]
+        lines, done = [], 0
+        for start, end, come in sorted(steps):
+            lines += [*old[done:start], *come]
+            done = end
+        made = "".join([*lines, *old[done:]])
+        found = diff_texts(before, made)
+        same = {index for _, index in same_hunks(found, hunks)}
+        choices = [ACCEPTED] * len(found)
+        for index, _ in same_hunks(found, hunks):
+            choices[index] = REJECTED
+        if len(same) == len(hunks):
+            return made if assemble(before, found, choices) == text else text
+        hunks = [hunk for index, hunk in enumerate(hunks) if index in same]
+    return text
+
+
 def what_became(diff: FileDiff, result: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Which hunks of a proposal are not in a text at all, and which are there in another way; counted from 1."""
     old, new = diff.old_lines, split_lines(result)
@@ -124,7 +151,7 @@ def what_became(diff: FileDiff, result: str) -> tuple[tuple[int, ...], tuple[int
     for number, hunk in enumerate(diff.hunks, start=1):
         start = _first(hunk)
         end = start + hunk.old_lines
-        touching = [change for change in changes if change[0] <= end and change[1] >= start]
+        touching = _touching(changes, hunk)
         if not touching:
             refused.append(number)
             continue
@@ -138,6 +165,13 @@ def what_became(diff: FileDiff, result: str) -> tuple[tuple[int, ...], tuple[int
 def _first(hunk: Hunk) -> int:
     """The index of the first old line of a hunk."""
     return hunk.old_start - bool(hunk.old_lines)
+
+
+def _touching(changes: Iterable[Stretch], hunk: Hunk) -> list[Stretch]:
+    """The changes of old lines in the range of a hunk, or right beside it."""
+    start = _first(hunk)
+    end = start + hunk.old_lines
+    return [change for change in changes if change[0] <= end and change[1] >= start]
 
 
 def _closed(text: str, *, followed: bool) -> str:

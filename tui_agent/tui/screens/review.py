@@ -357,7 +357,7 @@ class ReviewScreen(DiffsScreen):
             return
         self._open()
         try:
-            command, data = editor_command(os.environ, self._directory), file.proposed_bytes()
+            command, data = editor_command(os.environ, self._directory), file.for_editor()
             made = await edited(cast("Lender", self.app), command, data, file.change.name)
             if made == data:
                 self._said = "nothing was changed in the editor"
