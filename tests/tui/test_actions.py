@@ -31,6 +31,7 @@ OWNERS = {
     "trust": "tui_agent.tui.screens.trust",
     "plan": "tui_agent.tui.screens.plan",
     "modes": "tui_agent.tui.screens.modes",
+    "questions": "tui_agent.tui.screens.questions",
     "background": "tui_agent.tui.screens.background",
     "help": "tui_agent.tui.screens.help",
 }

@@ -18,6 +18,7 @@ Place = Literal[
     "trust",
     "modes",
     "plan",
+    "questions",
     "background",
     "help",
 ]
@@ -38,6 +39,7 @@ PLACES: tuple[tuple[Place, str], ...] = (
     ("trust", "trust"),
     ("modes", "modes"),
     ("plan", "plan"),
+    ("questions", "questions"),
     ("background", "in the background"),
     ("help", "help"),
 )
@@ -123,6 +125,7 @@ ACTIONS: tuple[Action, ...] = (
         footer=True,
         palette=True,
     ),
+    Action("chat.questions", "alt+q", "questions", "questions", "See what was asked; save rules.", palette=True),
     Action("chat.profile", "f8", "cycle_profile", "profile", "Give the model more, or less.", palette=True),
     Action("chat.thoughts", "ctrl+t", "toggle_thoughts", "thoughts", "Fold or unfold all thoughts.", palette=True),
     Action("chat.details", "ctrl+o", "toggle_details", "details", "Fold or unfold all tool calls.", palette=True),
@@ -289,6 +292,14 @@ ACTIONS: tuple[Action, ...] = (
     Action("plan.page_up", "pageup", "page_up", "page up", "Scroll a page up."),
     Action("plan.page_down", "pagedown,space", "page_down", "page down", "Scroll a page down."),
     Action("plan.close", "escape,ctrl+n", "close", "back", "Back; edits are kept, nothing is done.", footer=True),
+    Action(
+        "questions.rule", "r,enter", "rule", "rule", "Save the rule for this question; it is shown first.", footer=True
+    ),
+    Action("questions.up", "up,k", "up", "up", "Go to the question after this one."),
+    Action("questions.down", "down,j", "down", "down", "Go to the question before this one."),
+    Action("questions.page_up", "pageup", "page_up", "page up", "Go a page of questions up."),
+    Action("questions.page_down", "pagedown,space", "page_down", "page down", "Go a page of questions down."),
+    Action("questions.close", "escape,q,alt+q", "close", "back", "Back to the chat.", footer=True),
     Action("background.stop", "x,delete", "stop", "stop it", "Stop this command and all it started.", footer=True),
     Action("background.up", "up,k", "up", "up", "Go to the command before this one."),
     Action("background.down", "down,j", "down", "down", "Go to the command after this one."),

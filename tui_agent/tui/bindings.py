@@ -42,6 +42,7 @@ _ABOVE: Mapping[str, tuple[str, ...]] = {
     "trust": ("app",),
     "modes": ("app",),
     "plan": ("app",),
+    "questions": ("app",),
     "background": ("app",),
     "help": ("app",),
 }

@@ -29,6 +29,7 @@ SLASH_COMMANDS: tuple[SlashCommand, ...] = (
     SlashCommand("/model", "chat.providers", "provider or provider/model"),
     SlashCommand("/mode", "chat.mode", "plan, ask, accept-edits or auto"),
     SlashCommand("/modes", "chat.modes"),
+    SlashCommand("/questions", "chat.questions"),
     SlashCommand("/plan", "chat.plan"),
     SlashCommand("/profile", "chat.profile", "auto, small or full"),
     SlashCommand("/download", "chat.fetch"),

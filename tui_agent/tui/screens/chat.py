@@ -409,6 +409,15 @@ class ChatScreen(Screen[None]):
         """See what each mode permits here; choose one."""
         await self._modes.show()
 
+    def action_questions(self) -> None:
+        """See what was asked in this session; save rules."""
+        if not self._counsel.questions:
+            self.say("info", "nothing was asked in this session yet", "f12 shows what asks in each mode")
+            return
+        from tui_agent.tui.screens.questions import QuestionsScreen
+
+        self.app.push_screen(QuestionsScreen(self._counsel, symbols=self.symbols))
+
     @work(exit_on_error=False)
     async def action_plan(self) -> None:
         """Review the plan that the last turn ended with."""
