@@ -23,7 +23,7 @@ from tui_agent.workspace.changes import ChangePlan, FileChange
 from tui_agent.workspace.paths import Workspace
 from tui_agent.workspace.snapshots.compare import compare
 from tui_agent.workspace.snapshots.ignoring import read_index
-from tui_agent.workspace.snapshots.index import Limits, Stopped
+from tui_agent.workspace.snapshots.index import Limits, Stopped, _Look
 from tui_agent.workspace.snapshots.restore import Restored
 from tui_agent.workspace.snapshots.snapshots import Snapshots, changed_over, new_name
 from tui_agent.workspace.snapshots.states import Record
@@ -208,6 +208,14 @@ def test_a_change_between_two_calls_is_what_is_gone_back_to(bench: Bench) -> Non
     assert "something else in between" in bench.reasons(restored)["f"]
 
 
+def test_what_is_behind_somebodys_change_is_not_gone_back_to(bench: Bench) -> None:
+    records = [bench.shell("echo x > f"), bench.shell("echo a > f"), bench.shell("echo b > f")]
+    (bench.root / "f").write_text("a\n")
+    records.append(bench.shell("echo d > f"))
+    assert "something else in between" in bench.reasons(bench.undo(*records))["f"]
+    assert (bench.root / "f").read_text() == "a\n"
+
+
 def test_nothing_is_written_through_a_link_to_outside(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "outside").mkdir()
     record = bench.shell("mkdir d; echo 1 > d/f; echo 1 > g")
@@ -353,15 +361,25 @@ def test_too_many_files_are_named_and_what_was_not_looked_at_is_never_taken_for_
     assert there["d29/f"][3] == b"new\n" and all(f"d{number:02}/f" in there for number in range(3, 30))
 
 
+def test_what_was_not_looked_at_before_is_not_new_however_deep(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, limits=Limits(entries=45))
+    for number in range(30):
+        (bench.root / f"d{number:02}" / "n").mkdir(parents=True)
+        (bench.root / f"d{number:02}" / "n" / "f").write_text("1")
+    record = bench.shell("rm -r d0* d10 d11 d12 d13 d14")
+    there = dump(bench.root)
+    bench.undo(record)
+    assert dump(bench.root).items() >= there.items() and len(there) == 45
+
+
 def test_no_time_left_is_named_and_nothing_known_is_forgotten(bench: Bench) -> None:
     bench.shell("mkdir d; echo 1 > d/f")
+    time.sleep(0.12)  # until what was written is settled
+    bench.snapshots.look()
     assert bench.snapshots.look(seconds=1e-9).tree.gaps
-    calls: list[int] = []
-    put = SnapshotStore.put
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(SnapshotStore, "put", lambda self, blobs: (calls.append(len(blobs)), put(self, blobs)))
+        patch.setattr(_Look, "_file", lambda *given: pytest.fail("a file is read again"))
         bench.snapshots.look()
-    assert not calls
 
 
 def test_a_look_that_nobody_waits_for_ends(bench: Bench) -> None:
@@ -380,6 +398,15 @@ def test_a_file_that_is_written_again_within_a_tick_is_noticed(bench: Bench) -> 
         path.write_text(f"{number:03}x")
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
         assert len(bench.snapshots.finish(f"n{number}", before).changes) == 1
+
+
+def test_a_file_that_was_just_written_is_read_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    (bench.root / "f").write_text("1")
+    folder = str(bench.root)
+    assert not bench.snapshots.look().tree.folders[folder].entries["f"].settled
+    now = time.time_ns
+    monkeypatch.setattr("time.time_ns", lambda: now() + 10**9)
+    assert bench.snapshots.look().tree.folders[folder].entries["f"].settled
 
 
 def test_a_file_that_grows_all_the_time_is_named(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -488,13 +515,13 @@ def test_the_oldest_go_first_and_others_before_ours(tmp_path: Path) -> None:
     in_use = size_of(tmp_path / "snapshots")
     assert in_use > 12_000_000
     names = []
-    for number in range(4):
+    for number in range(8):
         name = f"call{number}"
         bench.run(lambda: (bench.root / "f").write_bytes(os.urandom(4_000_000)), name)
         names.append(name)
     assert len(list(bench.store.iterdir())) == 2  # in use
     other.snapshots.close()
-    for number in range(4, 16):
+    for number in range(8, 16):
         name = f"call{number}"
         bench.run(lambda: (bench.root / "f").write_bytes(os.urandom(4_000_000)), name)
         names.append(name)

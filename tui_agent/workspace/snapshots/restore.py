@@ -169,8 +169,8 @@ class _Restoring:
             return None
         if not now.same(step.expected):
             raise _Unfit(_moved_on(now, step.expected))
-        if step.target.kind == "file":
-            self._store.get(step.target.content)  # before anything is taken away for it
+        if step.target.kind == "file" and _swaps(step):
+            self._store.get(step.target.content)  # before a folder is taken away for it
         return now
 
     # ---- the work ----
@@ -248,13 +248,12 @@ class _Restoring:
     @contextmanager
     def _directory(self, path: bytes) -> Iterator[tuple[int, str]]:
         """The folder that holds a path, which stays open for the next one in it."""
-        above = path.rpartition(b"/")[0]
-        location = location_of(path, self._roots)
+        above, _, name = path.rpartition(b"/")
         if self._parent is None or self._parent[0] != above:
             self._close()
-            with open_parent(location) as directory:
+            with open_parent(location_of(path, self._roots)) as directory:
                 self._parent = (above, os.dup(directory))
-        yield self._parent[1], location.path.name
+        yield self._parent[1], os.fsdecode(name)
 
     def _close(self) -> None:
         if self._parent is not None:
