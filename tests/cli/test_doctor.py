@@ -212,8 +212,10 @@ def test_a_writer_that_hangs_is_a_warning(made: Machine) -> None:
 def test_errors_of_the_log_are_counted_and_not_repeated(made: Machine) -> None:
     folder = made.home / "data" / "state" / "log"
     folder.mkdir(parents=True)
-    line = "2026-11-21 09:4{}:00,123 ERROR 12 tui_agent.cli: something private\n  ERROR in a traceback\n"
-    (folder / "tui-agent.log").write_text("".join(line.format(number) for number in range(3)))
+    rest = '"process": 12, "logger": "x", "text": "something private, \\"level\\": \\"ERROR\\""}'
+    lines = [f'{{"time": "2026-11-21T09:4{number}:00.123+0000", "level": "ERROR", {rest}' for number in range(3)]
+    info = f'{{"time": "2026-11-21T09:49:00.123+0000", "level": "INFO", {rest}'
+    (folder / "tui-agent.log").write_text("\n".join([*lines, info, ""]))
     rows, _ = examine(made)
     assert failed(rows) == []
     (row,) = rows["log"]["log"]

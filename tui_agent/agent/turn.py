@@ -188,7 +188,8 @@ class Turn:
         except _TurnDenied:
             reason = "denied"
         except ProviderError as error:
-            logger.warning("provider %s: %s", self._session.provider.name, error.message)
+            # Without its message: a server may quote what it was sent.
+            logger.warning("provider %s: %s, status %s", self._session.provider.name, error.kind, error.status)
             await self._say(Noticed("error", error.message, error.hint))
             reason, cause = "error", error.kind
         except TuiAgentError as error:
@@ -302,7 +303,7 @@ class Turn:
                         finished = event
                     case _:
                         self._emit(event)
-        logger.info("reply: %s, %d calls, %s", finished.finish, len(finished.calls), finished.error or "whole")
+        logger.info("reply: %s, %d calls, %s", finished.finish, len(finished.calls), "cut" if finished.error else "whole")
         logged = reply.logged(finished.finish, finished.calls, finished.usage)
         # From here on the calls are open: if the turn is stopped before they ran, each still gets a result.
         self._reply, self._open_calls = None, list(finished.calls)

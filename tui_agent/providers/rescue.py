@@ -75,7 +75,7 @@ class TextCalls:
             except NoTools as error:
                 if not request.tools:
                     raise
-                logger.info("%s: %s", self.name, error.message)
+                logger.info("%s takes no tools (%s)", self.name, error.status)
                 self._without_tools.add(request.model)
         async with aclosing(self._taken(request, as_text(request))) as events:
             async for event in events:

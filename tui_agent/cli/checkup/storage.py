@@ -23,7 +23,9 @@ CHECK_SECONDS = 0.8
 """For looking for damage in the session log."""
 TAIL_BYTES = 200_000
 
-_ERROR_LINE = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d):\S* (?:ERROR|CRITICAL) ", re.MULTILINE)
+_ERROR_LINE = re.compile(
+    r'^\{"time": "(\d{4}-\d\d-\d\d)T(\d\d:\d\d)[^"]*", "level": "(?:ERROR|CRITICAL)"', re.MULTILINE
+)
 
 
 def folders(where: Locations) -> Section:
@@ -163,7 +165,8 @@ def log_file(folder: Path) -> Section:
         found = _ERROR_LINE.findall(text)
         if found:
             count = f"{len(found)} error{'' if len(found) == 1 else 's'}"
-            rows.append(Row("log", "warning", f"{count}, the last one at {found[-1]}: {path}", "look at its end"))
+            last = " ".join(found[-1])
+            rows.append(Row("log", "warning", f"{count}, the last one at {last}: {path}", "look at its end"))
         else:
             rows.append(Row("log", "ok", f"no errors in {path}"))
     for path in sorted(folder.glob("engine-*.log")):
@@ -173,7 +176,8 @@ def log_file(folder: Path) -> Section:
             continue  # gone meanwhile
         written = time.strftime("%Y-%m-%d %H:%M", time.localtime(status.st_mtime))
         rows.append(Row("engine log", "info", f"{path}, {size(status.st_size)}, written {written}"))
-    return Section("log", tuple(rows) or (Row("log", "ok", "nothing was logged yet"),))
+    nothing = Row("log", "ok", f"nothing was logged yet; it will be in {folder / 'tui-agent.log'}")
+    return Section("log", tuple(rows) or (nothing,))
 
 
 def log_files(folder: Path) -> list[Path]:
