@@ -184,6 +184,7 @@ def test_ctrl_z_stops_the_program_and_the_question_is_asked_again(tmp_path: Path
             (child,) = psutil.Process(terminal.process.pid).children()
             assert child.status() == psutil.STATUS_STOPPED
             terminal.send("fg\n")
+            wait(terminal, "wants to create new.txt", 2)
             wait(terminal, "q (stop): ", 2)
             terminal.settle(0.1)
             assert not (made.project / "new.txt").exists()

@@ -73,8 +73,9 @@ class Terminal:
                 loop.remove_signal_handler(signal.SIGTSTP)
             self._give_back()
 
-    async def answer(self, question: str) -> str:
-        """Write a short question and read the line that answers it, without its end.
+    async def answer(self, question: str) -> str | None:
+        """Write a short question and read the line that answers it, without its end; None when the program was stopped
+        meanwhile, and what it asked about may be out of sight.
 
         What was typed before the question was there, or before it was silent for `SILENCE`, answers nothing; nor does
         a paste of several lines.
@@ -85,13 +86,12 @@ class Terminal:
         while True:
             with _gone_is_closed():
                 if not await self._silent():
-                    continue
+                    return None
                 self._use(_LINE_KEYS, flush=True)
                 self.write(question)
                 line = await self._line()
-                if line is None:  # the program was stopped, and goes on
-                    self.write("\n")
-                    continue
+                if line is None:
+                    return None
                 if await self._more_comes():
                     self.write("\n(that was a paste, and answers nothing)\n")
                     continue

@@ -70,6 +70,9 @@ class TerminalApprover:
             try:
                 with self._terminal.opened():
                     return await self._decided(_Asked(request))
+            except asyncio.CancelledError:
+                self._terminal.write("\n")
+                raise
             except Closed:
                 return Denied("the terminal was closed", stop=True, by="policy")
 
@@ -77,6 +80,9 @@ class TerminalApprover:
         self._show(asked)
         while True:
             line = await self._terminal.answer(self._choices(asked))
+            if line is None:
+                self._show(asked)
+                continue
             word, _, rest = line.strip().partition(" ")
             if (decision := await self._answered(asked, word.casefold(), rest.strip())) is not None:
                 return decision
@@ -160,7 +166,7 @@ class TerminalApprover:
         if isinstance(access, CommandAccess | WriteAccess):
             words.append("e(dit)")
         words += ["d(iff)" if isinstance(access, WriteAccess) else "d (all of it)", "q (stop)"]
-        return f"{'  '.join(words)}: "
+        return f"{_in_lines(words, self._terminal.size[0] - 3)}: "
 
     def _offers_session(self, asked: _Asked) -> bool:
         return bool(asked.request.session_grant) and not asked.edited
@@ -215,3 +221,13 @@ class TerminalApprover:
                 yield
         finally:
             self.editing = False
+
+
+def _in_lines(words: list[str], width: int) -> str:
+    """The words, none of them broken."""
+    lines = [""]
+    for word in words:
+        if lines[-1] and len(lines[-1]) + 2 + len(word) > width:
+            lines.append("")
+        lines[-1] += f"  {word}" if lines[-1] else word
+    return "\n".join(lines)
