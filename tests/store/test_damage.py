@@ -106,7 +106,7 @@ async def test_the_readable_part_of_a_damaged_session_can_be_copied(path: Path) 
     assert 100 < len(records) < 200
     (notice,) = [record.event for record in records if isinstance(record.event, Noticed)]
     assert "cannot be read: database disk image is malformed" in notice.text
-    await log.put("copy", records)
+    await log.put("copy", records, "", 2e9)
     assert await log.verify("copy") == "" and len(await log.read("copy")) == len(records)
     await log.aclose()
 
@@ -212,7 +212,7 @@ async def main(folder):
             written += 1
     except StoreError as error:
         print(error.message, "|", error.hint)
-    for work in (log.put("copy", await log.read("s0")), log.search("cart"), log.hold("s0")):
+    for work in (log.put("copy", await log.read("s0"), "", 2e9), log.search("cart"), log.hold("s0")):
         try:
             print(type(await work).__name__)
         except StoreError as error:

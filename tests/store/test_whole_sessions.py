@@ -146,15 +146,16 @@ async def test_a_copy_is_sealed_anew_and_goes_on_by_itself(tmp_path: Path) -> No
     log = SqliteLog(tmp_path / "s.db")
     await fill(log, "s1", "one", "two")
     records = await log.read("s1")
-    copied = await log.put("s2", records[:3], "copy")
+    copied = await log.put("s2", records[:3], "copy", 20.0)
     assert [record.event for record in copied] == [record.event for record in records[:3]]
     assert await log.verify("s2") == "" and copied[0].hash != records[0].hash
     await log.append(copied[-1], PromptSubmitted("other"), 9.0)
     rows = {row.id: row for row in await log.sessions()}
     assert (rows["s2"].title, rows["s2"].turns, rows["s2"].events) == ("copy", 2, 4)
+    assert rows["s2"].updated == 9.0
     assert rows["s1"].events == 5 and rows["s1"].size > rows["s2"].size > 0
     with pytest.raises(StoreError, match="this one does not"):
-        await log.put("s3", records[1:])
+        await log.put("s3", records[1:], "", 20.0)
     assert len(await log.sessions()) == 2
     await log.aclose()
 

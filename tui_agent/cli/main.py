@@ -16,7 +16,7 @@ COMMANDS = {
     "invoke": "answer one prompt without a screen",
     "providers": "list, test, and show the models of providers",
     "models": "list, fetch and remove models that run here, without a server",
-    "sessions": "list and show earlier sessions",
+    "sessions": "find, read, copy, move and delete earlier sessions",
     "tools": "list, show and call tools",
     "permissions": "say what would happen with a command, and why",
     "config": "show and check the configuration",

@@ -22,6 +22,7 @@ from tui_agent.text.own_keys import own_keys
 if TYPE_CHECKING:
     from tui_agent.agent.session import Session
     from tui_agent.agent.turn import TurnOptions
+    from tui_agent.cli.archive import Archive
     from tui_agent.conversation.events import Mode, Record
     from tui_agent.permissions.approval import ApprovalRequest, Approver, Verdict
     from tui_agent.permissions.permitted import Permit
@@ -186,13 +187,20 @@ async def latest_session(log: "SessionLog", directory: Path) -> str:
     return rows[0].id
 
 
-async def session_end(log: "SessionLog", beginning: str) -> "Sequence[Record]":
-    """The last turns of the session whose id begins so, enough to fill a screen.
+async def session_end(log: "SessionLog", beginning: str, present: str = "") -> "Sequence[Record]":
+    """The last turns of the session whose id begins so, enough to fill a screen; `present` is the one that is open.
 
     Raises:
+        SessionHeldError: another window has it open: that is said before it is shown.
         StoreError: there is none, or it cannot be read.
     """
-    return await log.end(await full_session_id(log, beginning), SESSION_END)
+    named = await full_session_id(log, beginning)
+    await log.hold(named)
+    try:
+        return await log.end(named, SESSION_END)
+    finally:
+        if named != present:
+            await log.release(named)
 
 
 def build_executor(
@@ -389,8 +397,10 @@ class Engine:
         return self.session
 
     async def _take(self, session: "Session") -> None:
-        await self.session.executor.aclose()
-        self.session = session
+        before, self.session = self.session, session
+        await before.executor.aclose()
+        if self._log is not None and before.id not in ("", session.id):
+            await self._log.release(before.id)
 
     async def resume(self, beginning: str) -> "Sequence[Record]":
         """Continue the session whose id begins so, in place of the present one.
@@ -423,9 +433,10 @@ class Engine:
         """The last turns of the session whose id begins so.
 
         Raises:
+            SessionHeldError: another window has it open.
             StoreError: there is none, or it cannot be read.
         """
-        return await session_end(self._saved(), beginning)
+        return await session_end(self._saved(), beginning, present=self.session.id)
 
     async def check_log(self) -> str:
         """What is wrong with the log of the present session; empty when its chain is whole.
@@ -443,6 +454,17 @@ class Engine:
     async def sessions(self, limit: int = 10_000) -> "list[SessionSummary]":
         """The sessions of this folder, latest first."""
         return [] if self._log is None else await self._log.sessions(str(self.directory), limit)
+
+    @property
+    def archive(self) -> "Archive":
+        """All sessions.
+
+        Raises:
+            StoreError: none are saved in this run.
+        """
+        from tui_agent.cli.archive import Archive
+
+        return Archive(self._saved(), self.directory, self.session.id)
 
     def probe(self, names: Collection[str]) -> "AsyncIterator[ProbeResult]":
         """The live state of configured providers, as the answers come in."""

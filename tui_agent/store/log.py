@@ -153,6 +153,14 @@ class SessionLog(Protocol):
         """Sessions, latest first, of one directory or of all."""
         ...
 
+    async def summary(self, session: str) -> SessionSummary:
+        """One of them.
+
+        Raises:
+            StoreError: no such session.
+        """
+        ...
+
     async def find(self, beginning: str) -> list[str]:
         """The ids that begin so."""
         ...
@@ -194,8 +202,8 @@ class SessionLog(Protocol):
         """
         ...
 
-    async def put(self, session: str, records: Sequence[Record], title: str = "") -> list[Record]:
-        """Write a new session with the events and times of these records, sealed anew.
+    async def put(self, session: str, records: Sequence[Record], title: str, at: float) -> list[Record]:
+        """Write a new session with the events and times of these records, sealed anew; in lists it is one of `at`.
 
         Raises:
             StoreError: it could not be written, or they do not begin as a session; nothing was written.

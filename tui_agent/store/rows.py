@@ -66,7 +66,7 @@ def append(db: sqlite3.Connection, previous: Record, event: LoggedEvent, at: flo
     return record
 
 
-def put(db: sqlite3.Connection, session: str, records: Sequence[Record], title: str) -> list[Record]:
+def put(db: sqlite3.Connection, session: str, records: Sequence[Record], title: str, at: float) -> list[Record]:
     """Write a whole session, sealed anew.
 
     Raises:
@@ -83,6 +83,7 @@ def put(db: sqlite3.Connection, session: str, records: Sequence[Record], title: 
             written.append(record)
         if title:
             rename(db, session, title)
+        db.execute("UPDATE sessions SET updated = ? WHERE id = ?", (at, session))
     return written
 
 
@@ -219,6 +220,14 @@ def sessions(db: sqlite3.Connection, working_directory: str | None, limit: int) 
             raise
         rows = [row for row in found if working_directory in (None, row.working_directory)]
         return sorted(rows, key=lambda row: (row.updated, row.id), reverse=True)[:limit]
+
+
+def summary(db: sqlite3.Connection, session: str) -> SessionSummary:
+    """One session."""
+    row = db.execute(f"SELECT {_SUMMARY} FROM sessions WHERE id = ?", (session,)).fetchone()
+    if row is None:
+        raise no_session(session)
+    return SessionSummary(*row)
 
 
 def _readable_sessions(db: sqlite3.Connection) -> Iterator[SessionSummary]:

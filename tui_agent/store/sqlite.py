@@ -60,6 +60,10 @@ class SqliteLog:
         """See `SessionLog.sessions`."""
         return await self._run(lambda db: rows.sessions(db, working_directory, limit))
 
+    async def summary(self, session: str) -> SessionSummary:
+        """See `SessionLog.summary`."""
+        return await self._run(lambda db: rows.summary(db, session))
+
     async def find(self, beginning: str) -> list[str]:
         """See `SessionLog.find`."""
         return await self._run(lambda db: rows.find(db, beginning))
@@ -93,9 +97,9 @@ class SqliteLog:
         """See `SessionLog.salvage`."""
         return await self._run(lambda db: rows.salvage(db, session))
 
-    async def put(self, session: str, records: Sequence[Record], title: str = "") -> list[Record]:
+    async def put(self, session: str, records: Sequence[Record], title: str, at: float) -> list[Record]:
         """See `SessionLog.put`."""
-        return await self._run(lambda db: rows.put(db, session, records, title))
+        return await self._run(lambda db: rows.put(db, session, records, title, at))
 
     async def delete(self, session: str) -> None:
         """See `SessionLog.delete`."""

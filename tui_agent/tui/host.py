@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from msgspec import Struct
 
@@ -16,7 +16,25 @@ if TYPE_CHECKING:  # the engine is imported after the first paint
     from tui_agent.providers.discovery import NothingToStart, StartChoice
     from tui_agent.providers.embedded.download import PullProgress
     from tui_agent.providers.protocol import LLMProvider, ProbeResult
-    from tui_agent.store.log import SessionSummary
+    from tui_agent.store.log import Found, SessionSummary
+
+
+Form = Literal["markdown", "html", "json"]
+"""What a session can be written as."""
+
+
+class Copy(Protocol):
+    """A copied session, and the prompt that it ends before."""
+
+    @property
+    def session(self) -> str:
+        """Its id."""
+        ...
+
+    @property
+    def prompt(self) -> str:
+        """What was asked there; empty for a copy of all."""
+        ...
 
 
 class Offer(Struct, frozen=True):
@@ -38,6 +56,43 @@ class Offer(Struct, frozen=True):
     here: int = 0
     problem: str = ""
     remedy: str = ""
+
+
+class Archive(Protocol):
+    """All sessions; its methods raise a `StoreError` that says what is wrong."""
+
+    async def sessions(self, *, everywhere: bool) -> "list[SessionSummary]":
+        """Those of this folder or of all, latest first."""
+        ...
+
+    async def search(self, words: str, *, everywhere: bool) -> "Found":
+        """Those with these words in their text; ask again while events are unread."""
+        ...
+
+    async def read(self, session: str) -> Sequence[Record]:
+        """All of one that can be read, whoever has it open."""
+        ...
+
+    async def rename(self, session: str, title: str) -> None:
+        """Call it so; with an empty title by its first prompt."""
+        ...
+
+    async def delete(self, session: str) -> None:
+        """Take it away for good."""
+        ...
+
+    async def fork(self, session: str, before: int = 0) -> "Copy":
+        """A copy that ends before the event of that number; 0: a copy of all."""
+        ...
+
+    async def export(self, session: str, form: Form) -> Path:
+        """Write it without keys to a new file in the folder; where it is."""
+        ...
+
+    @property
+    def unguarded(self) -> str:
+        """Why other windows are not told what is open here; empty when they are."""
+        ...
 
 
 class Host(Protocol):
@@ -84,7 +139,7 @@ class Host(Protocol):
         ...
 
     async def resume(self, beginning: str) -> Sequence[Record]:
-        """Continue an earlier session."""
+        """Continue an earlier session; raises a `SessionHeldError` when another window has it open."""
         ...
 
     async def end_of(self, beginning: str) -> Sequence[Record]:
@@ -97,6 +152,11 @@ class Host(Protocol):
 
     async def sessions(self, limit: int = 10_000) -> "list[SessionSummary]":
         """The sessions of this folder, latest first."""
+        ...
+
+    @property
+    def archive(self) -> Archive:
+        """All sessions; raises a `StoreError` where none are saved."""
         ...
 
     def probe(self, names: Collection[str]) -> "AsyncIterator[ProbeResult]":
