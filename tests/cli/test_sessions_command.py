@@ -188,6 +188,7 @@ def test_an_import_brings_no_key_of_ours_in(run: Run, machine: Machine, tmp_path
     assert KEY not in shown and "take [secret]" in shown and str(machine.project) in shown
 
 
+@pytest.mark.promise("P35")
 def test_verify_names_the_first_bad_event(run: Run, machine: Machine) -> None:
     assert run("verify")[:2] == (0, f"{C}  whole\n{B}  whole\n{A}  whole\n")
     with sqlite3.connect(machine.home / "data" / "sessions.db") as db:

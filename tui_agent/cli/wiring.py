@@ -409,15 +409,24 @@ class Engine:
         force where it is stricter than the present one; a wider one has to be chosen again.
 
         Raises:
+            SessionHeldError: another window has it open.
             StoreError: there is none, or it cannot be read.
         """
+        log = self._saved()
+        named = await full_session_id(log, beginning)
+        await log.hold(named)
+        try:
+            return await self._resume(await log.read(named))
+        finally:
+            if self.session.id != named:
+                await log.release(named)
+
+    async def _resume(self, records: "Sequence[Record]") -> "Sequence[Record]":
         import asyncio
 
         from tui_agent.agent.session import standing
         from tui_agent.tools.leftovers import tidy
 
-        log = self._saved()
-        records = await log.read(await full_session_id(log, beginning))
         stand = await asyncio.to_thread(standing, records)
         provider, model = self.session.provider, self.session.model
         named = {self.loaded.origins.get(key) for key in ("provider", "model")}
