@@ -224,7 +224,9 @@ async def picture(scene: Scene) -> str:
                 for line in app.screen.query(Input):
                     line.cursor_blink = False
                 await pilot.pause(0.1)
-                return plain(app.export_screenshot(title="tui-agent"), str(root))
+                shown = app.export_screenshot(title="tui-agent")
+                await app.chat.close_host()
+                return plain(shown, str(root))
     finally:
         patch.undo()
         shutil.rmtree(root, ignore_errors=True)
