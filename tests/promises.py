@@ -9,7 +9,7 @@ import ast
 import subprocess
 import sys
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -162,24 +162,34 @@ def marked() -> dict[str, list[str]]:
         source = file.read_text(encoding="utf-8")
         if "mark.promise(" not in source:
             continue
-        for node in ast.parse(source).body:
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                for name in _promised(node):
+        body = ast.parse(source).body
+        of_all = {name for node in body if _is_pytestmark(node) for name in _promised(node)}
+        for node in body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+                own = {name for mark in node.decorator_list for name in _promised(mark)}
+                for name in own | of_all:
                     proofs[name].append(f"{file.relative_to(ROOT)}::{node.name}")
     return dict(proofs)
 
 
-def _promised(test: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
-    for mark in test.decorator_list:
-        if isinstance(mark, ast.Call) and isinstance(mark.func, ast.Attribute) and mark.func.attr == "promise":
-            yield from (argument.value for argument in mark.args if isinstance(argument, ast.Constant))
+def _is_pytestmark(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Assign) and any(
+        isinstance(target, ast.Name) and target.id == "pytestmark" for target in node.targets
+    )
+
+
+def _promised(tree: ast.AST) -> Iterator[str]:
+    """The promises that marks in this part of the source name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "promise":
+            yield from (argument.value for argument in node.args if isinstance(argument, ast.Constant))
 
 
 @dataclass
 class Results:
     """A pytest plugin: how often each test, whatever its parameters, ended in which way."""
 
-    counts: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
+    counts: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """A test ends with its call, or where it fails or is skipped before or after."""

@@ -125,6 +125,7 @@ def test_a_folder_that_is_not_there_and_a_file_that_is_not_there(made: Machine, 
     assert "no.yaml: no such file" in rows["configuration"]["mistake"][0]["text"]
 
 
+@pytest.mark.promise("P38")
 def test_a_current_folder_that_is_gone(made: Machine, tmp_path: Path) -> None:
     command = 'mkdir gone && cd gone && rmdir ../gone && exec "$@"'
     done = subprocess.run(
@@ -140,6 +141,7 @@ def test_a_current_folder_that_is_gone(made: Machine, tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr and (tmp_path / "b.zip").exists()
 
 
+@pytest.mark.promise("P31")
 def test_without_a_home_folder(made: Machine, tmp_path: Path) -> None:
     # As for a user that the system does not know.
     code = (
@@ -160,6 +162,7 @@ def test_without_a_home_folder(made: Machine, tmp_path: Path) -> None:
     assert (tmp_path / "b.zip").exists()
 
 
+@pytest.mark.promise("P37")
 @pytest.mark.parametrize("environ", [{"LC_ALL": "C"}, {"LC_ALL": "POSIX", "TERM": "dumb"}, {"TERM": ""}])
 def test_plain_locales_and_terminals(made: Machine, environ: dict[str, str]) -> None:
     rows, _ = examine(made, **environ)

@@ -35,6 +35,7 @@ def test_the_shipped_themes_are_right_and_cover_dark_light_and_high_contrast() -
     assert {theme.dark for theme in SHIPPED.values()} == {True, False}
 
 
+@pytest.mark.promise("P35")
 def test_bad_colours_and_unknown_keys_are_named_with_line_and_nearest_key(tmp_path: Path) -> None:
     text = SLATE.replace("name: slate", "name: mine")
     lines = text.splitlines()

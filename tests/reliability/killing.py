@@ -194,6 +194,7 @@ def check_after_kill(machine: Machine, server: ChatServer, asked: int, runner: Z
     assert not missing, f"shown and not in the log: {missing}"
     assert runner.run(machine, "sessions", "list", "--json") == 0
     assert [row["id"] for row in json.loads((machine.home / "out").read_text())] == [session]
+    assert runner.run(machine, "sessions", "verify", session) == 0, (machine.home / "out").read_text()
 
     assert runner.run(machine, "invoke", "-m", "and?", "--resume", session, "--approve", "all") == 0, (
         machine.home / "err"

@@ -5,6 +5,7 @@
 
 import argparse
 import asyncio
+import ctypes
 import gc
 import json
 import logging
@@ -55,10 +56,15 @@ SESSION_TURNS = 100
 
 @dataclass
 class Outcome:
-    """What a run came to; `faults` counts what the server did, `ends` how turns ended."""
+    """What a run came to; `faults` counts what the server did, `ends` how turns ended.
+
+    `baseline` is the memory after the first `WARM` turns, `growth` the most by which it was larger between two sessions
+    after that, in bytes.
+    """
 
     turns: int = 0
     seconds: float = 0.0
+    baseline: int = 0
     growth: int = 0
     requests: int = 0
     faults: Counter[str] = field(default_factory=Counter)
@@ -190,8 +196,6 @@ async def soak(root: Path, turns: int, seed: int) -> Outcome:
     rng = random.Random(seed)
     outcome = Outcome()
     begun = time.monotonic()
-    process = psutil.Process()
-    baseline = 0
     known: dict[str, int] = {}
     with FaultyServer(rng, outcome) as server:
         while outcome.turns < turns:
@@ -199,15 +203,23 @@ async def soak(root: Path, turns: int, seed: int) -> Outcome:
                 for _ in range(min(SESSION_TURNS, turns - outcome.turns)):
                     outcome.turns += 1
                     await _turn(session, outcome, rng)
-                    if outcome.turns == min(WARM, turns // 2):
-                        gc.collect()
-                        baseline = process.memory_info().rss
                 known[session.id] = len(session.records)
+            if outcome.turns >= WARM:
+                used = _memory()
+                outcome.baseline = outcome.baseline or used
+                outcome.growth = max(outcome.growth, used - outcome.baseline)
         await _check_logs(root / "sessions.db", known, outcome)
-    gc.collect()
-    outcome.growth = process.memory_info().rss - baseline
     outcome.seconds = time.monotonic() - begun
     return outcome
+
+
+def _memory() -> int:
+    """Bytes of this process, without what the allocator of the system has kept for later."""
+    gc.collect()
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "malloc_trim"):
+        libc.malloc_trim(0)
+    return psutil.Process().memory_info().rss
 
 
 async def _turn(session: Any, outcome: Outcome, rng: random.Random) -> None:
@@ -258,7 +270,7 @@ def main() -> int:
         outcome = asyncio.run(soak(Path(folder), words.turns, words.seed))
     print(
         f"{outcome.turns} turns, {outcome.requests} requests in {outcome.seconds:.0f} s; "
-        f"memory after the first {min(WARM, outcome.turns // 2)} turns: {outcome.growth / 1e6:+.1f} MB"
+        f"{outcome.baseline / 1e6:.1f} MB after the first {WARM} turns, {outcome.growth / 1e6:.1f} MB more at most after that"
     )
     print("the server:", json.dumps(outcome.faults))
     print("the turns:", json.dumps(outcome.ends))

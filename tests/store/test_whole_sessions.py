@@ -87,6 +87,7 @@ def _take_and_release(folder: Path, times: int, counter: Path) -> None:
         locks.release("s1")
 
 
+@pytest.mark.promise("P34")
 def test_never_two_have_it_while_locks_come_and_go(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     counter = tmp_path / "inside"

@@ -40,6 +40,7 @@ def test_our_own_keys_are_not_in_the_file(tmp_path: Path) -> None:
     assert history.entries[-1] == "use [secret], please"
 
 
+@pytest.mark.promise("P35")
 def test_broken_lines_are_skipped(tmp_path: Path) -> None:
     path = tmp_path / "history.jsonl"
     saved(path, "good")
@@ -65,6 +66,7 @@ def test_the_newest_thousand_are_kept_and_a_long_file_is_cut(tmp_path: Path) -> 
     assert len(history.entries) == KEPT and history.entries[-1] == "newer"
 
 
+@pytest.mark.promise("P31")
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
 def test_a_read_only_folder_means_memory_only(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
@@ -75,6 +77,7 @@ def test_a_read_only_folder_means_memory_only(tmp_path: Path) -> None:
     assert history.entries == ("kept in memory",)
 
 
+@pytest.mark.promise("P31")
 def test_a_path_that_cannot_be_a_file_means_memory_only(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     history = PromptHistory(tmp_path / "file" / "history.jsonl")
