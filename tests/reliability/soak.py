@@ -270,7 +270,7 @@ def main() -> int:
         outcome = asyncio.run(soak(Path(folder), words.turns, words.seed))
     print(
         f"{outcome.turns} turns, {outcome.requests} requests in {outcome.seconds:.0f} s; "
-        f"{outcome.baseline / 1e6:.1f} MB after the first {WARM} turns, {outcome.growth / 1e6:.1f} MB more at most after that"
+        f"{outcome.baseline / 1e6:.1f} MB after the first {WARM} turns, then at most {outcome.growth / 1e6:.1f} MB more"
     )
     print("the server:", json.dumps(outcome.faults))
     print("the turns:", json.dumps(outcome.ends))

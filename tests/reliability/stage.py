@@ -1,6 +1,6 @@
 """A session on the real engine, store and tools, against a server that may misbehave."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -35,10 +35,12 @@ async def no_nap(seconds: float) -> None:
     """Stands in for waiting between retries."""
 
 
-def provider_for(server: ChatServer, **settings: Any) -> OpenAIChatProvider:
-    """A client of the server that does not wait between retries."""
+def provider_for(
+    server: ChatServer, sleep: Callable[[float], Awaitable[None]] = no_nap, **settings: Any
+) -> OpenAIChatProvider:
+    """A client of the server; it does not wait between retries unless `sleep` does."""
     wanted = ProviderSettings(**{"base_url": server.url, "requires_api_key": False, "timeout": 20.0, **settings})
-    return OpenAIChatProvider("fake", wanted, server.url, lambda: "not-needed", sleep=no_nap, jitter=lambda: 0.0)
+    return OpenAIChatProvider("fake", wanted, server.url, lambda: "not-needed", sleep=sleep, jitter=lambda: 0.0)
 
 
 @asynccontextmanager

@@ -313,6 +313,26 @@ async def test_a_clock_that_jumps_by_a_day_changes_neither_order_nor_waits(tmp_p
             ]
 
 
+@pytest.mark.promise("P36")
+@pytest.mark.parametrize("jump", [-86_400, 86_400])
+async def test_waits_last_as_long_as_they_should_whatever_the_clock_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jump: int
+) -> None:
+    clock = time.time
+    moved = iter(range(1, 10**9))
+    command = reply_calls([("run_command", {"command": "sleep 0.2; echo slept"})])
+    with ChatServer([reply_error(503, retry_after=0.3), command, reply_text("Done.")]) as server:
+        async with session_at(server, tmp_path, sleep=asyncio.sleep) as session:
+            monkeypatch.setattr(time, "time", lambda: clock() + jump * next(moved))
+            begun = time.monotonic()
+            await collect(session, "go")
+            assert 0.5 <= time.monotonic() - begun < 5
+            (finished,) = logged(session, ToolFinished)
+            assert finished.status == "ok" and "slept" in finished.content and 0.1 < finished.seconds < 5
+            (reply, _) = logged(session, AssistantReplied)
+            assert 0.2 < reply.seconds < 5
+
+
 FLOODS = {
     "one line of 50 MB": "head -c 50000000 /dev/zero | tr '\\0' x",
     "binary": "head -c 20000000 /dev/urandom",
