@@ -26,9 +26,11 @@ def told(server: ChatServer) -> list[str]:
     return [message["content"] for message in server.bodies[-1]["messages"] if message["role"] == "tool"]
 
 
-async def open_review(app: Any, pilot: Any) -> ReviewScreen:
-    await until(pilot, lambda: app.chat._questions.first is not None, "a question")
-    await until(pilot, lambda: app.chat._questions._panel.request is not None, "the panel")
+async def open_review(app: Any, pilot: Any, after: ReviewScreen | None = None) -> ReviewScreen:
+    """The review of the question in front, which is another one than that of the review before."""
+    before = None if after is None else after._request
+    await until(pilot, lambda: app.chat._questions.first not in (None, before), "a question")
+    await until(pilot, lambda: app.chat._questions._panel.request is app.chat._questions.first, "the panel")
     await pilot.press("ctrl+r")
     await until(pilot, lambda: isinstance(app.screen, ReviewScreen) and app.screen.review, "the review")
     screen = app.screen
@@ -122,7 +124,7 @@ async def test_what_was_decided_survives_a_change_on_disk(machine: Machine, monk
             path.write_text(LINES.replace("\n30\n", other))
             await answer(app, pilot, screen, "y")
             # Nothing was written; the model was shown the file as it is, and made the same change to that.
-            screen = await open_review(app, pilot)
+            screen = await open_review(app, pilot, screen)
             assert path.read_text() == LINES.replace("\n30\n", other)
             assert "proposed again: what you decided about 1 equal hunk was taken over" in screen_text(app)
             await answer(app, pilot, screen, "y")
@@ -144,7 +146,7 @@ async def test_a_change_that_is_asked_about_again_is_shown_as_it_is_now(
             await until(pilot, says(app, '"why"'))
             (machine.project / "sub").mkdir()  # where it would be written is another place now
             await answer(app, pilot, screen, "y")
-            await open_review(app, pilot)
+            await open_review(app, pilot, screen)
             text = screen_text(app)
             assert "changed on disk since; this is the new diff" in text
 

@@ -109,8 +109,10 @@ class ReviewList:
         accepted, count = sum(file.accepted for file in files), sum(file.count for file in files)
         if not accepted:
             return "write nothing"
+        written = sum(bool(file.accepted) for file in files)
         if short:
-            return "write" if accepted == count else f"write {accepted}/{count}"
+            said = "write" if accepted == count else f"write {accepted}/{count}"
+            return said if len(self.files) == 1 else f"{said} in {written}/{len(self.files)} files"
         if count == 1:
             said = "write it"
         elif accepted == count:
@@ -118,7 +120,6 @@ class ReviewList:
         else:
             said = f"write {accepted:,} of {count:,} hunks"
         if len(self.files) > 1:
-            written = sum(bool(file.accepted) for file in files)
             said += f" in {written} of {len(self.files)} files"
         return said
 
