@@ -466,6 +466,17 @@ async def test_a_click_that_only_brings_the_focus_back_does_nothing_in_a_line(ke
         assert not app.answers and not advice.saved
 
 
+@pytest.mark.parametrize(("key", "left"), [("r", "npm teXY"), ("e", "npm test -- --watXY")])
+async def test_keys_that_arrive_at_once_do_what_they_do_in_their_order(key: str, left: str) -> None:
+    app = QuestionApp(counsel=Advice())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(app, pilot, TEST, key)
+        for name in ("backspace", "backspace", "X", "Y"):
+            app.post_message(events.Key(name, name if len(name) == 1 else "\x7f"))
+        await pilot.pause()
+        assert (line(app).value if key == "r" else app.panel._editor.command) == left
+
+
 async def test_what_is_pasted_into_the_editor_hides_nothing() -> None:
     app = QuestionApp(counsel=Advice())
     async with app.run_test(size=(120, 40)) as pilot:

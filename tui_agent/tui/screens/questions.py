@@ -156,7 +156,7 @@ class QuestionsScreen(Screen[None]):
     async def _entered(self, event: RuleEntry.Entered) -> None:
         """Save the rule, or go on to the next one of the question."""
         event.stop()
-        rule_work, text = self._work, self._rule.text
+        rule_work, text = self._work, event.text
         if rule_work is None or rule_work.problem(text):
             return
         if rule_work.take(text):

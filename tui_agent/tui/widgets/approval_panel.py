@@ -431,7 +431,7 @@ class ApprovalPanel(Widget):
     def _rule_entered(self, event: RuleEntry.Entered) -> None:
         """Save the rule, or go on to the next; one that does not cover what is asked about answers nothing."""
         event.stop()
-        work, text = self._work, self._rule.text
+        work, text = self._work, event.text
         if work is None or not self.has_class("-ruling") or not self._bar.admits(event.event) or work.problem(text):
             return
         if work.take(text):
@@ -497,7 +497,7 @@ class ApprovalPanel(Widget):
     async def _edited(self, event: CommandEditor.Done) -> None:
         """Take the edited command apart again and ask about it; it does not run by this key."""
         event.stop()
-        request, command = self._request, self._editor.command
+        request, command = self._request, event.command
         if request is None or not self.has_class("-editing"):
             return
         if not command.strip():

@@ -8,7 +8,7 @@ from textual.widget import Widget
 from textual.widgets import TextArea
 
 from tui_agent.text.sanitize import read_back, spell_out
-from tui_agent.tui.bindings import KEEPS_KEYS
+from tui_agent.tui.bindings import KEEPS_KEYS, run_in_order
 from tui_agent.tui.widgets.diff_text import cells
 from tui_agent.tui.widgets.key_hints import ROOMY, Hint, KeyHints
 
@@ -27,13 +27,18 @@ class CommandArea(TextArea):
     """Enter is for whoever is around; a new line has keys of its own, as in the prompt."""
 
     async def _on_key(self, event: events.Key) -> None:
-        if event.key in _DONE or event.key == "escape":
-            event.prevent_default()
-            return
-        if event.key in _NEW_LINE:
-            event.stop()
-            event.prevent_default()
+        """At once, and not when the key has bubbled: what was typed behind it must stay behind it."""
+        if event.key in _DONE:
+            self.post_message(CommandEditor.Done(read_back(self.text)))
+        elif event.key == "escape":
+            self.post_message(CommandEditor.Left())
+        elif event.key in _NEW_LINE:
             self.insert("\n")
+        else:
+            await run_in_order(event, self, self)
+            return
+        event.stop()
+        event.prevent_default()
 
     async def _on_paste(self, event: events.Paste) -> None:
         event.stop()
@@ -55,6 +60,10 @@ class CommandEditor(Widget):
 
     class Done(Message):
         """The command as it is now is the one to look at."""
+
+        def __init__(self, command: str) -> None:
+            super().__init__()
+            self.command = command
 
     class Left(Message):
         """The user wants back."""
@@ -97,15 +106,6 @@ class CommandEditor(Widget):
         self.area.styles.height = height
         return height + keys
 
-    def on_key(self, event: events.Key) -> None:
-        """Done, or back."""
-        if event.key in _DONE:
-            event.stop()
-            self.post_message(self.Done())
-        elif event.key == "escape":
-            event.stop()
-            self.post_message(self.Left())
-
     @on(TextArea.Changed)
     def _changed(self, event: TextArea.Changed) -> None:
         event.stop()
@@ -117,4 +117,4 @@ class CommandEditor(Widget):
         if event.action == "line":
             self.area.insert("\n")
         else:
-            self.post_message(self.Left() if event.action == "leave" else self.Done())
+            self.post_message(self.Left() if event.action == "leave" else self.Done(self.command))

@@ -15,7 +15,7 @@ from tui_agent.permissions.proposals import Proposal, covered_before, covers_par
 from tui_agent.permissions.rules import Rule, RuleError, parse_rule, parse_rules
 from tui_agent.permissions.shell.script import SimpleCommand
 from tui_agent.text.sanitize import read_back, spell_out
-from tui_agent.tui.bindings import KEEPS_KEYS
+from tui_agent.tui.bindings import KEEPS_KEYS, run_in_order
 from tui_agent.tui.fatigue import title_of
 from tui_agent.tui.widgets.diff_cells import Item, Note
 from tui_agent.tui.widgets.diff_text import one_line
@@ -26,7 +26,23 @@ _SHOWN: Final = 20
 
 
 class RuleInput(Input):
-    """What nobody sees is spelled out in what is pasted too."""
+    """Keys do what they do in their order; what nobody sees is spelled out in what is pasted too."""
+
+    @property
+    def rule(self) -> str:
+        """The rule as it is written now."""
+        return read_back(self.value).strip()
+
+    async def _on_key(self, event: events.Key) -> None:
+        if event.key == "enter":
+            self.post_message(RuleEntry.Entered(event, self.rule))
+        elif event.key == "escape":
+            self.post_message(RuleEntry.Left())
+        else:
+            await run_in_order(event, self, self)
+            return
+        event.stop()
+        event.prevent_default()
 
     def _on_paste(self, event: events.Paste) -> None:
         event.stop()
@@ -50,11 +66,12 @@ class RuleEntry(Widget):
         """The text is another one."""
 
     class Entered(Message):
-        """Enter was pressed, or its hint clicked, by `event`."""
+        """Enter was pressed, or its hint clicked, by `event`; `text` is what was written then."""
 
-        def __init__(self, event: events.Event) -> None:
+        def __init__(self, event: events.Event, text: str) -> None:
             super().__init__()
             self.event = event
+            self.text = text
 
     class Left(Message):
         """Escape was pressed, or its hint clicked."""
@@ -74,7 +91,7 @@ class RuleEntry(Widget):
     @property
     def text(self) -> str:
         """The rule as it is written now."""
-        return read_back(self.input.value).strip()
+        return self.input.rule
 
     def open(self, text: str, enter: str) -> None:
         """Begin with a rule; `enter` says what enter does."""
@@ -95,29 +112,15 @@ class RuleEntry(Widget):
         """How many lines it takes."""
         return 1 + self.hints.get_content_height(container, viewport, width)
 
-    def on_key(self, event: events.Key) -> None:
-        """Enter and escape; the rest is the line's."""
-        if event.key == "enter":
-            event.stop()
-            event.prevent_default()
-            self.post_message(self.Entered(event))
-        elif event.key == "escape":
-            event.stop()
-            self.post_message(self.Left())
-
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:
         event.stop()
         self.post_message(self.Changed())
 
-    @on(Input.Submitted)
-    def _submitted(self, event: Input.Submitted) -> None:
-        event.stop()  # `on_key` told it, with the moment of the key
-
     @on(KeyHints.Pressed)
     def _clicked(self, event: KeyHints.Pressed) -> None:
         event.stop()
-        self.post_message(self.Entered(event.event) if event.action == "enter" else self.Left())
+        self.post_message(self.Entered(event.event, self.text) if event.action == "enter" else self.Left())
 
 
 class RuleWork:
