@@ -33,8 +33,12 @@ STATES: dict[str, tuple[Reply, Callable[[ChatServer, str], bool]]] = {
     "stalled in the middle": (reply_steps(text("Half an"), Stall()), lambda server, screen: "Half an" in screen),
     "waiting to try again": (reply_error(503, retry_after=60), lambda server, screen: "503" in screen),
     "a command runs": (
-        reply_calls([("run_command", {"command": "trap '' TERM; echo begun; sleep 30"})]),
+        reply_calls([("run_command", {"command": "trap '' TERM; echo be''gun; sleep 30"})]),
         lambda server, screen: "begun" in screen,
+    ),
+    "output pours": (
+        reply_calls([("run_command", {"command": "yes floo''ded"})]),
+        lambda server, screen: "flooded" in screen,
     ),
     "a question is open": (
         reply_calls([("write_file", {"file_path": "a.txt", "content": "x"})]),
@@ -43,7 +47,7 @@ STATES: dict[str, tuple[Reply, Callable[[ChatServer, str], bool]]] = {
 }
 
 
-@pytest.mark.promise("P1", "P12", "P26")
+@pytest.mark.promise("P1", "P12", "P24", "P26")
 @pytest.mark.parametrize("state", STATES)
 async def test_escape_stops_within_half_a_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str) -> None:
     reply, reached = STATES[state]
@@ -54,7 +58,7 @@ async def test_escape_stops_within_half_a_second(tmp_path: Path, monkeypatch: py
         app = chat_app(machine, monkeypatch)
         async with app.run_test(size=(100, 30)) as pilot:
             await submit(pilot, "go")
-            if state == "a command runs":
+            if state in ("a command runs", "output pours"):
                 await until(pilot, lambda: app.chat._questions.armed, "an open question")
                 await pilot.press("y")
             await until(pilot, lambda: reached(server, screen_text(app)), state)
