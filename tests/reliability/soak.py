@@ -77,6 +77,8 @@ class FaultyServer(ChatServer):
 
     def __init__(self, rng: random.Random, outcome: Outcome) -> None:
         super().__init__(self._reply, strict=False)
+        self.stall = False
+        """Whether replies stall, for turns that are stopped in the middle of one."""
         self._rng = rng
         self._outcome = outcome
 
@@ -101,7 +103,7 @@ class FaultyServer(ChatServer):
                 rng.choice(ALL_STYLES),
                 answer=rng.choice(["", "Let me see."]),
             )
-        name = rng.choices([*WEIGHTS], [*WEIGHTS.values()])[0]
+        name = "stalled" if self.stall else rng.choices([*WEIGHTS], [*WEIGHTS.values()])[0]
         self._outcome.faults[name] += 1
         return spoiled(name, good, rng)
 
@@ -202,7 +204,8 @@ async def soak(root: Path, turns: int, seed: int) -> Outcome:
             async with session_at(server, root, timeout=0.2, max_retries=2) as session:
                 for _ in range(min(SESSION_TURNS, turns - outcome.turns)):
                     outcome.turns += 1
-                    await _turn(session, outcome, rng)
+                    server.stall = rng.random() < 0.05
+                    await _turn(session, outcome, rng, stop_in_text=server.stall)
                 known[session.id] = len(session.records)
             if outcome.turns >= WARM:
                 used = _memory()
@@ -222,17 +225,17 @@ def _memory() -> int:
     return psutil.Process().memory_info().rss
 
 
-async def _turn(session: Any, outcome: Outcome, rng: random.Random) -> None:
+async def _turn(session: Any, outcome: Outcome, rng: random.Random, *, stop_in_text: bool) -> None:
     prompt = f"prompt {outcome.turns} {rng.random()}"
     before = len(session.records)
-    stop_after = rng.randrange(60) if rng.random() < 0.1 else -1
+    stop_after = rng.randrange(1, 15) if rng.random() < 0.2 else -1
     shown: list[str] = []
     seen = 0
     async for event in session.run(prompt):
         seen += 1
         if isinstance(event, TextDelta):
             shown.append(event.text)
-        if seen == stop_after:
+        if seen == stop_after or (stop_in_text and shown):
             session.interrupt()
     new = [record.event for record in session.records[before:]]
     ended = [event for event in new if isinstance(event, TurnEnded)]
