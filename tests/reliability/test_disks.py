@@ -59,6 +59,7 @@ def test_a_home_that_cannot_be_written_is_said_and_the_turn_is_run(tmp_path: Pat
 
 
 @needs_disks
+@pytest.mark.slow
 @pytest.mark.promise("P31")
 def test_on_a_screen_it_is_said_once(tmp_path: Path) -> None:
     with ChatServer([reply_text("First answer."), reply_text("Second answer.")]) as server:

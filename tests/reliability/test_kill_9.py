@@ -75,9 +75,9 @@ def test_killed_at_a_few_places_nothing_is_lost_and_nothing_half_done(
     tmp_path: Path, runner: Zygote, places: list[Place]
 ) -> None:
     always = [place for place in places if place[0].startswith(ALWAYS)]
-    chosen = [*always[3 :: len(always) // 4], *places[40 :: len(places) // 5]]
+    chosen = [*always[3 :: len(always) // 4], *places[40 :: len(places) // 3]]
     killed = [kill_at(runner, tmp_path / str(number), place) for number, place in enumerate(chosen)]
-    assert sum(killed) >= 8
+    assert sum(killed) >= 6
 
 
 @pytest.mark.slow

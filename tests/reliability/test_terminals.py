@@ -31,7 +31,7 @@ def started(machine: Machine) -> Terminal:
 @pytest.mark.parametrize(
     ("number", "code"),
     [
-        (signal.SIGTERM, 143),
+        pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow),
         pytest.param(signal.SIGHUP, 129, marks=pytest.mark.slow),
         pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow),
     ],
@@ -89,7 +89,7 @@ def test_a_storm_of_size_changes_while_an_answer_streams(tmp_path: Path) -> None
     "environ",
     [
         pytest.param({"LANG": "C", "LC_ALL": "C"}, id="no utf-8"),
-        pytest.param({"NO_COLOR": "1"}, id="no colour"),
+        pytest.param({"NO_COLOR": "1"}, id="no colour", marks=pytest.mark.slow),
         pytest.param({"TERM": "vt100"}, id="vt100", marks=pytest.mark.slow),
     ],
 )
