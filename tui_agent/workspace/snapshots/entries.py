@@ -1,5 +1,6 @@
 """What is known of a folder from the last look at it: enough to see by `stat` alone what changed."""
 
+import os
 import stat
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
@@ -32,6 +33,23 @@ class Entry(NamedTuple):
     settled: bool = True
     lost: str = ""
 
+    @classmethod
+    def of(cls, status: os.stat_result, content: bytes, settled: bool, lost: str = "") -> "Entry":
+        """That of a file or link with this status."""
+        times = (status.st_ctime_ns, status.st_ino, status.st_size, status.st_mtime_ns)
+        return cls(*times, status.st_mode, content, settled, lost)
+
+    def holds(self, status: os.stat_result) -> bool:
+        """Whether what is known of a file or link still holds; of a folder nothing does."""
+        return (
+            self.ctime == status.st_ctime_ns
+            and self.ino == status.st_ino
+            and self.size == status.st_size
+            and self.mode == status.st_mode
+            and self.settled
+            and not self.lost
+        )
+
     @property
     def is_folder(self) -> bool:
         """Whether it is a folder."""
@@ -59,12 +77,24 @@ Ignored = tuple[bool, int, int]
 """Of what is ignored: whether it is a folder, its inode, and of a file the time of its last change."""
 
 
+def ignored_entry(status: os.stat_result) -> Ignored:
+    """What is noted of something that is ignored."""
+    is_folder = status.st_mode & _TYPE == _FOLDER
+    return is_folder, status.st_ino, 0 if is_folder else status.st_mtime_ns
+
+
 class Folder(NamedTuple):
     """What is in a folder: `entries` by name, and what is `ignored` there under the rules called `rules`."""
 
     entries: dict[str, Entry]
     ignored: dict[str, Ignored]
     rules: object = None
+
+    def same(self, now: "Folder") -> bool:
+        """Whether nothing is to be noted anew; entries that did not change are the same objects."""
+        if self.rules is not now.rules or self.ignored != now.ignored or len(self.entries) != len(now.entries):
+            return False
+        return all(self.entries.get(name) is entry for name, entry in now.entries.items())
 
 
 class Tree(NamedTuple):

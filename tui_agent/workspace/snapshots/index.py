@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from tui_agent.workspace.paths import Root, open_below, open_root
-from tui_agent.workspace.snapshots.entries import Entry, Folder, Ignored, Tree, decoded, encoded
+from tui_agent.workspace.snapshots.entries import Entry, Folder, Ignored, Tree, decoded, encoded, ignored_entry
 from tui_agent.workspace.snapshots.ignoring import Chain, Tracked, ignored, read_rules, rules_above, rules_of, top_of
 from tui_agent.workspace.snapshots.store import SnapshotStore
 
@@ -201,70 +201,70 @@ class _Look:
                 self._track(path)
             above = () if above and above[0].folder != path else above
         chain = self._chain(path, descriptor, above, found if ".gitignore" in names else ())
-        before = self._before.get(path, Folder({}, {}))
-        old, old_ignored = before.entries, before.ignored
-        known_rules = before.rules is chain and not forced_only and path in self._before
-        forced = self._forced.get(path, NONE)
+        before = self._before.get(path)
+        old = before.entries if before else {}
+        same_rules = before is not None and before.rules is chain and not forced_only
+        folder = _Within(path, descriptor, device, chain, forced_only, before if same_rules else None)
+        inner: list[tuple[str, bool]] = []
         entries: dict[str, Entry] = {}
         passed: dict[str, Ignored] = {}
-        inner: list[tuple[str, bool]] = []
-        same = True
         for name, status in found:
-            mode = status.st_mode
             known = old.get(name)
-            unchanged = (
-                known is not None
-                and known.ctime == status.st_ctime_ns
-                and known.ino == status.st_ino
-                and known.size == status.st_size
-                and known.mode == mode
-                and known.settled
-                and not known.lost
-            )
-            if unchanged and known_rules:
-                entries[name] = known  # type: ignore[assignment]
-                continue
-            kind = mode & _TYPE
-            is_folder = kind == _FOLDER
-            inside = f"{path}/{name}"
-            if name == ".git" or inside in self._index.excluded:
-                continue
-            only = False
-            if not (known_rules and known is not None and known.mode & _TYPE == kind):
-                earlier = old_ignored.get(name) if known_rules else None
-                if forced_only or (earlier and earlier[0] == is_folder) or ignored(inside, is_folder, chain):
-                    only = is_folder and inside in self._forced_above
-                    if not only and name not in forced:
-                        if not forced_only:
-                            passed[name] = (is_folder, status.st_ino, 0 if is_folder else status.st_mtime_ns)
-                        continue
-            elif is_folder and inside in self._forced_above:
-                only = ignored(inside, True, chain)
-            entry: Entry
-            if unchanged:
-                entry = known  # type: ignore[assignment]
-            elif is_folder:
-                if status.st_dev != device:
-                    self._gaps.append((inside, "it is another file system"))
-                    continue
-                inner.append((name, only))
-                entry = known if known is not None and known.mode == mode else Entry(0, 0, 0, 0, mode, b"")
-            elif kind == _REGULAR:
-                entry = self._file(name, descriptor, status, known)
-            elif kind == _LINK:
-                try:
-                    target = os.fsencode(os.readlink(name, dir_fd=descriptor))
-                except OSError:
-                    continue
-                entry = _entry(status, target, time.time_ns() - status.st_ctime_ns > _SETTLED)
+            if known is not None and not known.holds(status):
+                known, changed = None, known
             else:
-                continue  # sockets, pipes, devices
-            same = same and entry is known
-            entries[name] = entry
+                changed = None
+            if known is None or not same_rules:
+                if name == ".git" or f"{path}/{name}" in self._index.excluded:
+                    continue
+                out, only = self._left_out(folder, name, status, old.get(name))
+                if out:
+                    if not forced_only:
+                        passed[name] = ignored_entry(status)
+                    continue
+                if known is None:
+                    known = self._looked_at(folder, name, status, changed)
+                if known is None:
+                    continue
+                if status.st_mode & _TYPE == _FOLDER:
+                    inner.append((name, only))
+            entries[name] = known
         self._count += len(entries)
-        same = same and len(entries) == len(old) and passed == old_ignored and before.rules is chain
-        self._folders[path] = before if same and path in self._before else Folder(entries, passed, chain)
+        fresh = Folder(entries, passed, chain)
+        self._folders[path] = before if before is not None and before.same(fresh) else fresh
         return inner, chain
+
+    def _left_out(self, folder: "_Within", name: str, status: os.stat_result, known: Entry | None) -> tuple[bool, bool]:
+        """Whether something is ignored and not to be kept all the same; and whether of it, a folder, only that is."""
+        inside, kind = f"{folder.path}/{name}", status.st_mode & _TYPE
+        is_folder = kind == _FOLDER
+        forced_in = is_folder and inside in self._forced_above
+        if folder.known is not None and known is not None and known.mode & _TYPE == kind and not forced_in:
+            return False, False
+        earlier = folder.known.ignored.get(name) if folder.known is not None else None
+        if folder.forced_only or (earlier is not None and earlier[0] == is_folder):
+            out = True
+        else:
+            out = ignored(inside, is_folder, folder.chain)
+        return out and not forced_in and name not in self._forced.get(folder.path, NONE), out and forced_in
+
+    def _looked_at(self, folder: "_Within", name: str, status: os.stat_result, known: Entry | None) -> Entry | None:
+        """What is there, its content kept; None for what is passed over. `known` is what was there, if it still is."""
+        kind = status.st_mode & _TYPE
+        if kind == _FOLDER:
+            if status.st_dev != folder.device:
+                self._gaps.append((f"{folder.path}/{name}", "it is another file system"))
+                return None
+            return (
+                known if known is not None and known.mode == status.st_mode else Entry(0, 0, 0, 0, status.st_mode, b"")
+            )
+        if kind == _REGULAR:
+            return self._file(name, folder.descriptor, status, known)
+        if kind == _LINK:
+            with suppress(OSError):  # it is none any more
+                target = os.fsencode(os.readlink(name, dir_fd=folder.descriptor))
+                return Entry.of(status, target, time.time_ns() - status.st_ctime_ns > _SETTLED)
+        return None
 
     def _file(self, name: str, folder: int, status: os.stat_result, known: Entry | None) -> Entry:
         """Read a file and keep its content."""
@@ -272,7 +272,7 @@ class _Look:
             raise Stopped
         if time.monotonic() > self._deadline:
             self.short = True
-            return _entry(status, b"", True, "there was no time left to read it")
+            return Entry.of(status, b"", True, "there was no time left to read it")
         settled = False
         lost = "it changed while it was read"
         for _ in range(_READS):
@@ -301,10 +301,10 @@ class _Look:
                 lost = self._no_more
                 break
             settled = now - status.st_ctime_ns > _SETTLED
-            if known is not None and known[:7] == (*_entry(status, sha, settled)[:6], settled) and not known.lost:
+            if known is not None and known[:7] == (*Entry.of(status, sha, settled)[:6], settled) and not known.lost:
                 return known
-            return _entry(status, sha, settled)
-        entry = _entry(status, b"", True, lost)
+            return Entry.of(status, sha, settled)
+        entry = Entry.of(status, b"", True, lost)
         return known if known == entry and known is not None else entry
 
     def _keep(self, sha: bytes, data: bytes) -> bool:
@@ -358,6 +358,17 @@ class _Look:
         return chain
 
 
+class _Within(NamedTuple):
+    """The folder that is looked at; `known` is what is known of it, if the same rules were in force then."""
+
+    path: str
+    descriptor: int
+    device: int
+    chain: Chain
+    forced_only: bool
+    known: Folder | None
+
+
 def _stats(descriptor: int, most: int) -> list[tuple[str, os.stat_result]]:
     with os.scandir(descriptor) as entries:
         found: list[tuple[str, os.stat_result]] = []
@@ -369,12 +380,6 @@ def _stats(descriptor: int, most: int) -> list[tuple[str, os.stat_result]]:
             except OSError:
                 continue  # gone meanwhile
         return found
-
-
-def _entry(status: os.stat_result, content: bytes, settled: bool, lost: str = "") -> Entry:
-    return Entry(
-        status.st_ctime_ns, status.st_ino, status.st_size, status.st_mtime_ns, status.st_mode, content, settled, lost
-    )
 
 
 def _outermost(roots: Iterable[Root]) -> list[Root]:
