@@ -32,6 +32,16 @@ def dump(root: Path) -> Dump:
     return found
 
 
+def plain(state: tuple[object, ...] | None) -> tuple[object, ...] | None:
+    """Without the time of a file."""
+    return (*state[:2], state[3]) if state is not None and state[0] == "file" else state
+
+
+def without_times(state: Dump) -> Dump:
+    """The same without times."""
+    return {path: plain(value) or () for path, value in state.items()}
+
+
 def paths() -> st.SearchStrategy[str]:
     return st.lists(st.sampled_from(NAMES), min_size=1, max_size=3).map("/".join)
 
