@@ -56,11 +56,17 @@ async def test_a_new_session_keeps_the_mode(engine: wiring.Engine) -> None:
     assert engine.session.mode == "plan"
 
 
+async def leave(engine: wiring.Engine) -> str:
+    """Let others open its session, as if its process had ended."""
+    await engine._saved().release(engine.session.id)
+    return engine.session.id
+
+
 async def test_resuming_never_widens_the_mode_and_keeps_the_model(engine: wiring.Engine) -> None:
     await engine.session.set_mode("plan")
     await say(engine, "one")
     await engine.session.switch(engine.provider("other"), "big-model")
-    strict = engine.session.id
+    strict = await leave(engine)
     again = await open_engine(machine_of(engine))
     await again.resume(strict)
     assert again.session.mode == "plan"
@@ -78,7 +84,7 @@ async def test_resuming_never_widens_the_mode_and_keeps_the_model(engine: wiring
 async def test_a_model_named_on_the_command_line_beats_the_one_of_the_session(engine: wiring.Engine) -> None:
     await say(engine, "one")
     again = await open_engine(machine_of(engine), "--model", "wanted")
-    await again.resume(engine.session.id)
+    await again.resume(await leave(engine))
     assert again.session.model == "wanted"
     await again.aclose()
 

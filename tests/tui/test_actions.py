@@ -26,6 +26,8 @@ OWNERS = {
     "editor": "tui_agent.tui.widgets.hunk_editor",
     "picker": "tui_agent.tui.screens.picker",
     "sessions": "tui_agent.tui.screens.sessions",
+    "choosing": "tui_agent.tui.screens.choosing",
+    "looking": "tui_agent.tui.screens.looking",
     "rewind": "tui_agent.tui.screens.rewind",
     "themes": "tui_agent.tui.screens.themes",
     "trust": "tui_agent.tui.screens.trust",

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.tui.stage import Stage
-from tui_agent.tui.screens.sessions import SessionRow, SessionsScreen, ago
+from tui_agent.tui.screens.sessions import SessionRow, SessionsScreen, Wanted, ago
 
 NOW = 1_800_000_000.0
 ROWS = (
@@ -44,7 +44,7 @@ async def test_typing_filters_and_enter_opens() -> None:
     async with app.run_test() as pilot:
         await pilot.press(*"gpt", "enter")
         await pilot.pause()
-        assert app.chosen == "b2"
+        assert app.chosen == Wanted("open", "b2")
 
 
 async def test_escape_opens_nothing() -> None:

@@ -63,6 +63,7 @@ async def test_a_turn_is_summed_up_reviewed_undone_and_redone(
             assert files(machine) == after and app.chat.query_one(PromptArea).draft == ""
             await submit(pilot, "/undo all of it")
             await until(pilot, says(app, "all of it cannot be undone"))
+            await app.chat.close_host()
         assert len(server.requests) == 2
 
     with ChatServer([reply_text("Yes.")]) as server:

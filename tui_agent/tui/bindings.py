@@ -37,6 +37,8 @@ _ABOVE: Mapping[str, tuple[str, ...]] = {
     "editor": ("review", "app"),
     "picker": ("app",),
     "sessions": ("app",),
+    "choosing": ("app",),
+    "looking": ("app",),
     "rewind": ("app",),
     "themes": ("app",),
     "trust": ("app",),
@@ -201,6 +203,7 @@ def _entry_problem(action_id: str, value: str) -> str:
             "editor",
             "picker",
             "sessions",
+            "choosing",
             "rewind",
         ):
             return f"{action_id}: {name} is typed as text there; use it with ctrl or alt, or a function key"

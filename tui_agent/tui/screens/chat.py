@@ -352,6 +352,9 @@ class ChatScreen(Screen[None]):
             "/profile": self._models.choose_profile,
             "/download": lambda _: self._models.fetch(),
             "/undo": self._undo.undo,
+            "/rename": self._sessions.rename,
+            "/export": self._sessions.export,
+            "/replay": self._sessions.replay,
             "/theme": self.app.choose_theme,
         }
         await run(self, command, argument, own)
@@ -460,6 +463,26 @@ class ChatScreen(Screen[None]):
     async def action_new_session(self) -> None:
         """Start over with an empty transcript; the old session is kept."""
         await self._sessions.start_over()
+
+    @work(exit_on_error=False)
+    async def action_rename(self) -> None:
+        """Give the session a name."""
+        await self._sessions.rename()
+
+    @work(exit_on_error=False)
+    async def action_fork(self) -> None:
+        """Go on in a copy of the session, from a prompt."""
+        await self._sessions.fork()
+
+    @work(exit_on_error=False)
+    async def action_export(self) -> None:
+        """Write the session to a file."""
+        await self._sessions.export()
+
+    @work(exit_on_error=False)
+    async def action_replay(self) -> None:
+        """See the session once more as it happened."""
+        await self._sessions.replay()
 
     @work(exit_on_error=False)
     async def action_changes(self) -> None:
