@@ -16,7 +16,7 @@ import threading
 from collections import Counter
 from pathlib import Path
 from types import CodeType, FrameType
-from typing import IO, Any
+from typing import Any
 
 import tui_agent
 
@@ -33,10 +33,10 @@ CALLS = {
 class Places:
     """Counts the places that are reached; kills at one of them, or writes them all down."""
 
-    def __init__(self, kill: tuple[str, int] | None, trace: IO[str] | None) -> None:
+    def __init__(self, kill: tuple[str, int] | None) -> None:
+        self.reached: list[str] = []
         self._kill = kill
-        self._trace = trace
-        self._reached: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter()
         self._known: dict[CodeType, str | None] = {}
 
     def watch(self) -> None:
@@ -65,10 +65,9 @@ class Places:
             name = f"{file}:{code.co_name})"
         else:
             return
-        self._reached[name] += 1
-        number = self._reached[name]
-        if self._trace is not None:
-            self._trace.write(f"{name} {number}\n")
+        self._counts[name] += 1
+        number = self._counts[name]
+        self.reached.append(f"{name} {number}")  # a file would not bear being written to by several threads
         if self._kill == (name, number):
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -83,9 +82,13 @@ def _file(code: CodeType) -> str | None:
 def _run(argv: list[str], kill: tuple[str, int] | None, trace: str | None) -> int:
     from tui_agent.cli.main import main
 
+    places = Places(kill)
     if kill or trace:
-        Places(kill, Path(trace).open("w") if trace else None).watch()  # noqa: SIM115 - it lives as long as we do
-    return main(argv)
+        places.watch()
+    code = main(argv)
+    if trace:
+        Path(trace).write_text("\n".join(places.reached))
+    return code
 
 
 def _child(job: dict[str, Any]) -> None:
