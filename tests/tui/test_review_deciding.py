@@ -169,6 +169,14 @@ async def test_comments_go_with_the_answer() -> None:
         )
 
 
+async def test_the_keys_stay_at_their_hunk_when_a_line_opens_and_closes_below() -> None:
+    app = ReviewApp(question=WRITE)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await press(pilot, "j", "j", "m", "x", "enter", "space")
+        last = next(line for line in screen_text(app).split("\n") if "@@ 26-29" in line)
+        assert last.strip().startswith('› ✗ rejected  "x"')
+
+
 async def test_comments_go_with_a_no_too() -> None:
     app = ReviewApp(question=WRITE)
     async with app.run_test(size=(100, 30)) as pilot:

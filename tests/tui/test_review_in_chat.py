@@ -1,5 +1,6 @@
 """Reviews in the whole chat: several files of one reply, a file that changes meanwhile, and answers given ahead."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -7,8 +8,11 @@ import pytest
 from tests.fakes.chat_server import ChatServer, reply_calls, reply_text
 from tests.project import Machine
 from tests.tui.chat_stage import chat_app, screen_text, submit, until
+from tests.tui.questions import change
 from tests.tui.test_chat import machine, says, serve
+from tui_agent.permissions.approval import AllowOnce, ApprovalRequest, WriteAccess
 from tui_agent.tui.screens.review import ReviewScreen
+from tui_agent.workspace.changes import ChangePlan
 
 __all__ = ["machine"]
 
@@ -173,7 +177,8 @@ async def test_a_yes_on_the_panel_to_what_was_changed_in_the_review_is_given_the
             screen = app.screen
             assert isinstance(screen, ReviewScreen)
             await answer(app, pilot, screen, "y")
-            await until(pilot, says(app, "Done."))
+            await until(pilot, lambda: not app.chat.busy, "the end")
+            assert not app.chat._questions._reviewed
         assert path.read_text() == CHANGED.replace("\ntwenty\n", "\n20\n")
         assert "2 applied as proposed, 0 changed by the user, 1 refused" in told(server)[-1]
 
@@ -194,3 +199,50 @@ async def test_stopping_the_turn_forgets_what_was_answered_ahead(
             await pilot.press("escape")
             await until(pilot, lambda: not app.chat.busy, "the end")
             assert not app.chat._questions._reviewed and not app.chat._questions._ahead
+
+
+def asks(name: str, content: str, call: str, *following: ApprovalRequest) -> ApprovalRequest:
+    plan = ChangePlan((change(None, content, name),))
+    return ApprovalRequest(call, "write_file", name, WriteAccess(plan), ("no rule",), plan.digest, following=following)
+
+
+async def test_an_answer_given_ahead_is_one_to_exactly_what_was_shown_and_only_once(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = chat_app(machine, monkeypatch)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until(pilot, lambda: app.chat.engine.opened, "the engine")
+        later, other = asks("b", "b\n", "2"), asks("c", "c\n", "3")
+        first = asyncio.ensure_future(app.chat.approve(asks("a", "a\n", "1", later, other)))
+        screen = await open_review(app, pilot)
+        await pilot.press("right_square_bracket", "right_square_bracket")
+        await answer(app, pilot, screen, "y")
+        assert isinstance(await first, AllowOnce)
+        assert await app.chat.approve(later) == AllowOnce(later.digest)
+        again = asyncio.ensure_future(app.chat.approve(later))
+        changed = asyncio.ensure_future(app.chat.approve(asks("c", "other\n", "3")))
+        await pilot.pause(0.2)
+        assert not again.done() and not changed.done()
+        again.cancel()
+        changed.cancel()
+
+
+async def test_a_question_that_comes_while_a_review_is_open_waits_behind_it(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = chat_app(machine, monkeypatch)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until(pilot, lambda: app.chat.engine.opened, "the engine")
+        first = asyncio.ensure_future(app.chat.approve(asks("a", "a\n", "1")))
+        screen = await open_review(app, pilot)
+        await pilot.press("e", *"typed ")
+        second = asyncio.ensure_future(app.chat.approve(asks("b", "b\n", "2")))
+        await pilot.pause(0.2)
+        assert app.screen is screen and "typed a" in screen_text(app)
+        await pilot.press("ctrl+s")
+        await answer(app, pilot, screen, "y")
+        decision = await first
+        assert isinstance(decision, AllowOnce) and decision.files[0].after == b"typed a\n"
+        await until(pilot, lambda: app.chat._questions.first is not None and "b" in screen_text(app), "the other")
+        assert not app.chat._questions.armed and not second.done()
+        second.cancel()

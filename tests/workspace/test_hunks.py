@@ -157,6 +157,13 @@ def test_bytes_are_kept_whatever_they_are(before: bytes, after: bytes, chosen: C
     assert to_bytes(assemble(diff.before, diff.hunks, [chosen]), diff.encoding) == result
 
 
+def test_an_edited_text_that_something_follows_ends_its_last_line() -> None:
+    before = "".join(f"{number}\n" for number in range(20))
+    hunks = diff_texts(before, before.replace("2\n", "two\n", 1))
+    assert assemble(before, hunks, [Choice(True, "X")]) == "X\n" + before.partition("5\n")[2]
+    assert assemble(before, hunks, [Choice(True, "")]) == before.partition("5\n")[2]
+
+
 @pytest.mark.parametrize(("text", "encoding", "told"), [("\ud800", "utf-8", "U+D800"), ("€", "latin-1", "U+20AC")])
 def test_what_cannot_be_written_is_named(text: str, encoding: str, told: str) -> None:
     with pytest.raises(WorkspaceError, match=told.replace("+", r"\+")):
