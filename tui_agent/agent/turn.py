@@ -303,7 +303,8 @@ class Turn:
                         finished = event
                     case _:
                         self._emit(event)
-        logger.info("reply: %s, %d calls, %s", finished.finish, len(finished.calls), "cut" if finished.error else "whole")
+        whole = "cut" if finished.error else "whole"
+        logger.info("reply: %s, %d calls, %s", finished.finish, len(finished.calls), whole)
         logged = reply.logged(finished.finish, finished.calls, finished.usage)
         # From here on the calls are open: if the turn is stopped before they ran, each still gets a result.
         self._reply, self._open_calls = None, list(finished.calls)
