@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.chat_server import ChatServer, Close, Delay, Reply, Reset, Seen, Stall, body_of
-from tests.reliability.killing import Place, Zygote, check_after_kill, kill, scene, script, zygote
+from tests.reliability.killing import Place, Zygote, check_after_kill, kill, scene, script
 
 GO = ("invoke", "-m", "go", "--approve", "all", "--output-format", "stream-json")
 ALWAYS = ("workspace/putting.py:",)
@@ -39,12 +39,6 @@ class KillingServer(ChatServer):
         self.started.wait(5)
         kill(self.victim)
         yield whole[place:]
-
-
-@pytest.fixture(scope="module")
-def runner() -> Iterator[Zygote]:
-    with zygote() as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

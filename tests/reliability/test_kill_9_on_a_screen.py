@@ -1,7 +1,6 @@
 """`kill -9` of the UI: at a question, right behind an answer to it, and while replies stream."""
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,18 +8,12 @@ import pytest
 from benchmarks.terminal import Terminal
 from tests.fakes.chat_server import ChatServer
 from tests.project import PROGRAM, Machine
-from tests.reliability.killing import NEW, Zygote, check_after_kill, records, scene, script, tree, zygote
+from tests.reliability.killing import NEW, Zygote, check_after_kill, records, scene, script, tree
 from tests.terminal.test_journey import answer, submit
 from tui_agent.conversation.events import DecisionMade
 
 QUESTIONS = 3
 """Two writes and a command."""
-
-
-@pytest.fixture(scope="module")
-def runner() -> Iterator[Zygote]:
-    with zygote() as made:
-        yield made
 
 
 def killed(machine: Machine, answers: int, wait: float, key: str = "") -> None:
