@@ -2,25 +2,25 @@
 
 from collections.abc import Callable, Sequence
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
-from tui_agent.conversation.errors import TuiAgentError
 from tui_agent.permissions.proposals import proposals
 from tui_agent.tui.bindings import bindings_for
 from tui_agent.tui.counsel import Counsel
 from tui_agent.tui.fatigue import Asked, answer_text, best_rule, title_of
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.choices import ChoiceList, Row, columns
-from tui_agent.tui.widgets.diff_cells import Item, Note
+from tui_agent.tui.widgets.diff_cells import Note
 from tui_agent.tui.widgets.diff_items import Laid
 from tui_agent.tui.widgets.diff_lines import LineView
 from tui_agent.tui.widgets.diff_text import one_line
 from tui_agent.tui.widgets.key_footer import KeyFooter
-from tui_agent.tui.widgets.rule_entry import RuleEntry, RuleWork, rule_items
+from tui_agent.tui.widgets.rule_entry import RuleEntry
+from tui_agent.tui.widgets.rule_work import RuleWork
 
 _ANSWER = 16
 
@@ -46,8 +46,7 @@ class QuestionsScreen(Screen[None]):
         self._counsel = counsel
         self._asked: Sequence[Asked] = tuple(reversed(counsel.questions))
         self._best = best_rule([asked.request for asked in counsel.questions])
-        self._work: RuleWork | None = None
-        self._trouble = ""
+        self._saved_text = ""
         self._title = Static(id="title", markup=False)
         self._list = ChoiceList(marker=symbols.prompt)
         self._about = LineView(symbols=symbols, id="about")
@@ -79,26 +78,19 @@ class QuestionsScreen(Screen[None]):
         return self._asked[number if isinstance(number, int) else 0]
 
     def _tell(self) -> None:
-        """About the rule in the line, else about the one that is highlighted."""
+        """About the question that is highlighted."""
         asked = self._selected
-        if self._work is not None:
-            earlier = [other.request for other in self._asked if other is not asked]
-            items = rule_items(self._work, self._rule.text, earlier, self._counsel.where, self._trouble)
-        else:
-            items = self._proposed(asked)
-        self._about.show(lambda width: Laid([items]))
-
-    def _proposed(self, asked: Asked) -> list[Item]:
         about = one_line(title_of(asked.request))
         rules = (f"rule: {one.rule}" if one.rule else f"no rule: {one.reason}" for one in proposals(asked.request))
-        said = [self._trouble] if self._trouble else []
-        return [Note(about, "text"), *(Note(one_line(text)) for text in (*rules, *said))]
+        saved = [self._saved_text] if self._saved_text else []
+        items = [Note(about, "text"), *(Note(one_line(text)) for text in (*rules, *saved))]
+        self._about.show(lambda width: Laid([items]))
 
     # ---- keys ----
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A rule can be saved where one can cover the question; in its line the keys are the line's."""
-        if self._work is not None:
+        if self._rule.is_open:
             return False
         return action != "rule" or all(one.possible for one in proposals(self._selected.request))
 
@@ -106,10 +98,9 @@ class QuestionsScreen(Screen[None]):
         """Open the line with the rule for the highlighted question."""
         asked = self._selected
         if offered := proposals(asked.request):
-            self._work, self._trouble = RuleWork(asked.request, offered), ""
-            self._rule.open(self._work.draft, "save")
+            self._saved_text = ""
+            self._rule.open(RuleWork(asked.request, offered), self._counsel, "save")
             self.set_focus(self._rule.input)
-            self._tell()
             self.refresh_bindings()
 
     def action_up(self) -> None:
@@ -134,46 +125,29 @@ class QuestionsScreen(Screen[None]):
 
     def on_choice_list_highlighted(self) -> None:
         """Another one is highlighted."""
-        if self._work is None:
-            self._trouble = ""
+        if not self._rule.is_open:
+            self._saved_text = ""
             self._tell()
             self.refresh_bindings()
 
-    @on(RuleEntry.Changed)
-    def _changed(self, event: RuleEntry.Changed) -> None:
+    @on(RuleEntry.Told)
+    def _told(self, event: RuleEntry.Told) -> None:
         event.stop()
-        if self._work is not None:
-            self._trouble = ""
-            self._tell()
+        if self._rule.is_open:
+            self._about.show(lambda width: Laid([event.items]))
 
     @on(RuleEntry.Left)
     def _left(self, event: RuleEntry.Left) -> None:
         event.stop()
         self._leave("")
 
-    @on(RuleEntry.Entered)
-    @work(exit_on_error=False, exclusive=True)
-    async def _entered(self, event: RuleEntry.Entered) -> None:
-        """Save the rule, or go on to the next one of the question."""
+    @on(RuleEntry.Saved)
+    def _saved(self, event: RuleEntry.Saved) -> None:
         event.stop()
-        rule_work, text = self._work, event.text
-        if rule_work is None or rule_work.problem(text):
-            return
-        if rule_work.take(text):
-            self._rule.open(rule_work.draft, "save")
-            self._tell()
-            return
-        try:
-            await self._counsel.save(tuple(dict.fromkeys(rule_work.rules)))
-        except TuiAgentError as error:
-            rule_work.start_over()
-            self._trouble = f"{error.message}\n{error.hint}".strip()
-            self._tell()
-            return
-        self._leave(f"saved in {self._counsel.where}: {'; '.join(map(one_line, rule_work.rules))}")
+        self._leave(f"saved in {self._counsel.where}: {'; '.join(event.rules)}")
 
     def _leave(self, said: str) -> None:
-        self._work, self._trouble = None, said
+        self._saved_text = said
         self._rule.close()
         self.set_focus(None)
         self._tell()

@@ -207,11 +207,6 @@ class AnswerBar(Widget):
         waited = max(0.0, time.monotonic() - event.time)
         return self._request is not None and self.app.app_focus and self.guard.armed(self._clock() - waited)
 
-    def answer(self, decision: ApprovalDecision) -> None:
-        """Answer, for a line of this question."""
-        if self._request is not None:
-            self._answer(self._request, decision)
-
     def refocused(self) -> None:
         """The terminal's focus changed, or another screen came or went."""
         self._take_back()
@@ -438,4 +433,5 @@ class AnswerBar(Widget):
     @on(Input.Submitted)
     def _comment_sent(self, event: Input.Submitted) -> None:
         event.stop()
-        self.answer(Denied(comment=event.value.strip()))
+        if self._request is not None:
+            self._answer(self._request, Denied(comment=event.value.strip()))

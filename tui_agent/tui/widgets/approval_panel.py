@@ -7,18 +7,16 @@ from functools import partial
 from textual import events, on
 from textual.app import ComposeResult
 from textual.geometry import Size
+from textual.message import Message
 from textual.widget import Widget
 from textual.worker import Worker
 
-from tui_agent.conversation.errors import TuiAgentError
 from tui_agent.permissions.approval import (
     Allow,
     AllowOnce,
     ApprovalRequest,
     CommandAccess,
     Denied,
-    ForeignAccess,
-    ReadAccess,
     Refuse,
     WriteAccess,
 )
@@ -26,20 +24,19 @@ from tui_agent.permissions.proposals import Proposal, proposals
 from tui_agent.permissions.shell.script import LONGEST
 from tui_agent.tui.arming import ArmingGuard
 from tui_agent.tui.counsel import Counsel, with_command
-from tui_agent.tui.fatigue import TIRING, similar
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.answer_bar import AnswerBar
 from tui_agent.tui.widgets.command_editor import CommandEditor
-from tui_agent.tui.widgets.command_items import command_items
 from tui_agent.tui.widgets.diff_cells import Item, Note
-from tui_agent.tui.widgets.diff_items import Laid, counts_text, json_items, text_items
+from tui_agent.tui.widgets.diff_items import Laid
 from tui_agent.tui.widgets.diff_outline import Outline, is_small, outlines, outlines_in_thread
 from tui_agent.tui.widgets.diff_text import one_line
 from tui_agent.tui.widgets.diff_view import DiffView
 from tui_agent.tui.widgets.question_head import QuestionHead
-from tui_agent.tui.widgets.rule_entry import RuleEntry, RuleWork, rule_items
+from tui_agent.tui.widgets.question_items import about_rules, content, facts, grants, wants
+from tui_agent.tui.widgets.rule_entry import RuleEntry
+from tui_agent.tui.widgets.rule_work import RuleWork
 from tui_agent.workspace.changes import ChangePlan
-from tui_agent.workspace.diff import FileDiff
 
 SMALLEST = 5
 """Lines the panel may always take, so that its keys and a line of its content fit into a terminal of ten."""
@@ -107,7 +104,6 @@ class ApprovalPanel(Widget):
         self._draft = ""  # of a command, not looked at yet
         self._offers: tuple[Proposal, ...] = ()
         self._work: RuleWork | None = None
-        self._trouble = ""
         self._changes: tuple[Outline, ...] = ()
         self._comparing: Worker[None] | None = None
         self._place = ""
@@ -190,7 +186,7 @@ class ApprovalPanel(Widget):
     def _present(self, request: ApprovalRequest, changes: tuple[Outline, ...]) -> None:
         """Show what is asked, and the keys that answer it."""
         self._changes = changes
-        self._wants = _wants(request, [change.diff for change in changes], self._symbols)
+        self._wants = wants(request, [change.diff for change in changes], self._symbols)
         self._offers = proposals(request) if self._counsel is not None else ()
         self._bar.ask(request, always=self._always(), editable=self._is_editable(request))
         self._show(request, changes)
@@ -262,68 +258,35 @@ class ApprovalPanel(Widget):
     # ---- content ----
 
     def _show(self, request: ApprovalRequest, changes: Sequence[Outline]) -> None:
-        access = request.access
-        facts = self._facts(request, [change.diff for change in changes])
+        """The question: content, facts and reasons."""
+        said = facts(request, [change.diff for change in changes], self._symbols, self._bar.key_of)
+        said = [*self._about_edit(said), *self._about_rules(request)]
         if changes:
-            self._body.show_diff(changes[0], tail=facts)
+            self._body.show_diff(changes[0], tail=said)
             return
 
         def build(width: int) -> Laid:
-            tail = facts if self._bar.hints.fits(width) else [*facts, *_grant(request, self._always())]
-            if isinstance(access, CommandAccess):
-                return text_items(access.command, self._symbols, width=width, tail=tail)
-            if isinstance(access, ForeignAccess):
-                return json_items(access.arguments, self._symbols, width=width, tail=tail)
-            if isinstance(access, ReadAccess):
-                return text_items("\n".join(access.paths), self._symbols, width=width, tail=tail)
-            return Laid([[Note(request.title, "text"), *tail]])
+            tail = said if self._bar.hints.fits(width) else [*said, *grants(request, self._always())]
+            return content(request, self._symbols, width, tail)
 
         self._body.show(build)
 
-    def _facts(self, request: ApprovalRequest, diffs: Sequence[FileDiff]) -> list[Item]:
-        """What is known about it besides the content, and why it asks."""
-        access = request.access
-        facts: list[Item] = []
-        if isinstance(access, CommandAccess):
-            facts += command_items(access, request, self._symbols, self._bar.key_of("allow_reading"))
-            if self._command and self._request is not None and isinstance(self._request.access, CommandAccess):
-                facts.insert(0, Note("edited by you; this runs in place of what was proposed", "warning"))
-                facts.append(Note(f"proposed was: {one_line(self._request.access.command)}", "faint"))
-            elif self._draft:
-                facts.append(Note(f"what you edited is kept: {self._bar.key_of('edit')} goes on with it", "muted"))
-        elif isinstance(access, ForeignAccess):
-            facts.append(Note("what this tool does cannot be seen from here"))
-        elif isinstance(access, WriteAccess):
-            for change, diff in zip(access.plan.changes, diffs, strict=True):
-                counts = f"  {counts_text(diff, self._symbols)}" if len(diffs) > 1 else ""
-                facts.append(Note(f"writes {change.path}{counts}"))
-        if request.repairs:
-            repairs = "; ".join(map(one_line, request.repairs)).replace("→", self._symbols.arrow)
-            facts.append(Note(f"repaired: {repairs}", "faint"))
-        if not isinstance(access, CommandAccess):
-            facts += (Note(f"ask because: {reason}") for reason in request.reasons)
-        facts += self._about_rules(request)
-        return facts
+    def _about_edit(self, said: list[Item]) -> list[Item]:
+        """The facts, with what is to be said of an edit around them."""
+        if self._command and self._request is not None and isinstance(self._request.access, CommandAccess):
+            first = Note("edited by you; this runs in place of what was proposed", "warning")
+            return [first, *said, Note(f"proposed was: {one_line(self._request.access.command)}", "faint")]
+        kept = f"what you edited is kept: {self._bar.key_of('edit')} goes on with it"
+        return [*said, Note(kept, "muted")] if self._draft else said
 
     def _about_rules(self, request: ApprovalRequest) -> list[Item]:
-        """That the like of it was asked often, or why no rule can cover it; or that one was begun."""
         if self._counsel is None:
             return []
-        if self._work is not None and self._work.unsaved:
-            return [Note(f"your rule is kept: {self._bar.key_of('allow_rule')} goes on with it", "muted")]
         key = self._bar.key_of("allow_rule")
-        saving = similar(request, self._earlier()) if key else None
-        if saving is not None and saving.asked >= TIRING:
-            said = f"asked {saving.asked} times; {key} {one_line(saving.rule)} would have saved {saving.saved}"
-            return [Note(said, "muted")]
-        impossible = next((offer.reason for offer in self._offers if not offer.possible), "")
-        told = any(impossible in reason for reason in request.reasons)
-        return [Note(f"no rule can cover it: {impossible}", "faint")] if impossible and not told else []
-
-    def _earlier(self) -> list[ApprovalRequest]:
-        """The other questions of this session."""
-        assert self._counsel is not None
-        return [asked.request for asked in self._counsel.questions if asked.request is not self._request]
+        if self._work is not None and self._work.unsaved:
+            return [Note(f"your rule is kept: {key} goes on with it", "muted")]
+        earlier = [asked.request for asked in self._counsel.questions if asked.request is not self._request]
+        return about_rules(request, self._offers, earlier, key)
 
     def _tell_head(self) -> None:
         if self._request is None:
@@ -375,17 +338,17 @@ class ApprovalPanel(Widget):
 
     def _leave_lines(self) -> None:
         """Close what is open; what was written there and is no answer goes to the prompt."""
-        if self.has_class("-editing"):
-            self._keep_edit()
-        elif self.has_class("-ruling"):
-            self._keep_rule()
-        left = self._draft or (self._work.unsaved if self._work is not None else "")
-        if self.has_class("-editing") or self.has_class("-ruling"):
+        if self._rule.is_open or self._editor.is_open:
             self._close_lines()
-            if left:
+            if left := self._draft or (self._work.unsaved if self._work is not None else ""):
                 self.post_message(self.Typed(left))
 
     def _close_lines(self) -> None:
+        """Close what is open, and keep what was written."""
+        if self._editor.is_open:
+            command, shown = self._editor.command, self._shown
+            assert shown is not None and isinstance(shown.access, CommandAccess)
+            self._draft = "" if command == shown.access.command else command
         self.remove_class("-editing", "-ruling")
         self._editor.close()
         self._rule.close()
@@ -395,79 +358,41 @@ class ApprovalPanel(Widget):
     # ---- the line for a rule ----
 
     def _open_rule(self) -> None:
-        assert self._shown is not None
+        assert self._shown is not None and self._counsel is not None
         if self._work is None or self._work.request is not self._shown:
-            self._work = RuleWork(self._shown, self._offers)
-        self._work.start_over()
-        self._trouble = ""
+            self._work = RuleWork(self._shown, self._offers, self._request)
         self.add_class("-ruling")
-        self._write_rule()
+        self._rule.open(self._work, self._counsel, "save and allow", self._bar.admits)
         self._bar.lend_focus(self._rule.input)
 
-    def _write_rule(self) -> None:
-        """Begin with the rule for the next part."""
-        work = self._work
-        assert work is not None
-        self._rule.open(work.draft, "save and allow")
-        self._tell_rule()
-        self.refresh(layout=True)
-
-    def _tell_rule(self) -> None:
-        work, counsel = self._work, self._counsel
-        assert work is not None and counsel is not None
-        items = rule_items(work, self._rule.text, self._earlier(), counsel.where, self._trouble)
-        self._body.show(lambda width: Laid([items]))
-        self._tell_head()
-        self.refresh(layout=True)
-
-    @on(RuleEntry.Changed)
-    def _rule_changed(self, event: RuleEntry.Changed) -> None:
+    @on(RuleEntry.Told)
+    def _told(self, event: RuleEntry.Told) -> None:
         event.stop()
-        self._trouble = ""
-        if self._work is not None:
-            self._tell_rule()
+        if self._rule.is_open:
+            self._body.show(lambda width: Laid([event.items]))
+            self._tell_head()
+            self.refresh(layout=True)
 
-    @on(RuleEntry.Entered)
-    def _rule_entered(self, event: RuleEntry.Entered) -> None:
-        """Save the rule, or go on to the next; one that does not cover what is asked about answers nothing."""
+    @on(RuleEntry.Saved)
+    def _saved(self, event: RuleEntry.Saved) -> None:
         event.stop()
-        work, text = self._work, event.text
-        if work is None or not self.has_class("-ruling") or not self._bar.admits(event.event) or work.problem(text):
+        if event.request is not self._shown:
             return
-        if work.take(text):
-            self._write_rule()
-        else:
-            self.run_worker(self._save(work), exit_on_error=False, group="save", exclusive=True)
-
-    async def _save(self, work: RuleWork) -> None:
-        assert self._counsel is not None
-        try:
-            await self._counsel.save(tuple(dict.fromkeys(work.rules)))
-        except TuiAgentError as error:
-            if work is self._work and self.has_class("-ruling"):
-                work.start_over()
-                self._trouble = f"{error.message}\n{error.hint}".strip()
-                self._tell_rule()
-            return
-        if work is not self._work or self._shown is not work.request:
-            return  # it was withdrawn meanwhile
-        access = work.request.access
-        covered = isinstance(access, CommandAccess) and access.network_offered and work.network
-        network = covered and all(part.network for part in work.request.parts if part.covered_by)
-        decision = AllowOnce(work.request.digest, network=network, command=self._command, rule="; ".join(work.rules))
+        access, parts = event.request.access, event.request.parts
+        offered = isinstance(access, CommandAccess) and access.network_offered
+        network = offered and event.network and all(part.network for part in parts if part.covered_by)
         self._close_lines()
-        self._bar.answer(decision)
+        self._work = None
+        rule = "; ".join(event.rules)
+        decision = AllowOnce(event.request.digest, network=network, command=self._command, rule=rule)
+        self.post_message(self.Answered(event.request, decision))
 
     @on(RuleEntry.Left)
-    def _rule_left(self, event: RuleEntry.Left) -> None:
+    @on(CommandEditor.Left)
+    def _left(self, event: Message) -> None:
         event.stop()
-        self._keep_rule()
         self._close_lines()
         self._show_again()
-
-    def _keep_rule(self) -> None:
-        if self._work is not None:
-            self._work.keep(self._rule.text)
 
     # ---- the editor on the command ----
 
@@ -479,19 +404,6 @@ class ApprovalPanel(Widget):
         self._tell_head()
         self._bar.lend_focus(self._editor.area)
         self.refresh(layout=True)
-
-    @on(CommandEditor.Left)
-    def _editor_left(self, event: CommandEditor.Left) -> None:
-        event.stop()
-        self._keep_edit()
-        self._close_lines()
-        self._show_again()
-
-    def _keep_edit(self) -> None:
-        command = self._editor.command
-        shown = self._shown
-        assert shown is not None and isinstance(shown.access, CommandAccess)
-        self._draft = "" if command == shown.access.command else command
 
     @on(CommandEditor.Done)
     async def _edited(self, event: CommandEditor.Done) -> None:
@@ -524,7 +436,7 @@ class ApprovalPanel(Widget):
         self._command, self._shown = command, with_command(request, command, verdict)
         self._work = None
         self._offers = () if isinstance(verdict, Allow | Refuse) else proposals(self._shown)
-        self._wants = _wants(self._shown, (), self._symbols)
+        self._wants = wants(self._shown, (), self._symbols)
         self._bar.ask(
             self._shown,
             command=command,
@@ -537,28 +449,6 @@ class ApprovalPanel(Widget):
 
     def _show_again(self) -> None:
         assert self._shown is not None
-        self._wants = _wants(self._shown, [change.diff for change in self._changes], self._symbols)
+        self._wants = wants(self._shown, [change.diff for change in self._changes], self._symbols)
         self._show(self._shown, self._changes)
         self._tell_head()
-
-
-def _wants(request: ApprovalRequest, diffs: Sequence[FileDiff], symbols: Symbols) -> tuple[str, str, str]:
-    """What is wanted, of which file, and how many lines of it."""
-    access = request.access
-    title = one_line(request.title)
-    if isinstance(access, CommandAccess):
-        return "wants to run a command", "", ""
-    if isinstance(access, ForeignAccess):
-        return "wants to run", "", ""
-    if isinstance(access, ReadAccess):
-        return "wants to read", title, ""
-    if len(diffs) == 1:
-        verb = "create" if diffs[0].kind == "created" else "change"
-        return f"wants to {verb}", one_line(diffs[0].name), counts_text(diffs[0], symbols)
-    return (f"wants to write {len(diffs)} files", "", "") if diffs else ("asks for", title, "")
-
-
-def _grant(request: ApprovalRequest, always: str | None) -> list[Item]:
-    """What the keys for the session and for rules cover, for when the key line has no room to say it."""
-    said = [f"for this session: {request.session_grant}"] if request.session_grant else []
-    return [Note(text, "faint") for text in (*said, *([f"always: {one_line(always)}"] if always else []))]

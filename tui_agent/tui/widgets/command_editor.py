@@ -84,6 +84,11 @@ class CommandEditor(Widget):
         """The command as it is now."""
         return read_back(self.area.text)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it is shown."""
+        return self.has_class("-open")
+
     def open(self, command: str) -> None:
         """Begin with a command."""
         self.area.text = spell_out(command)

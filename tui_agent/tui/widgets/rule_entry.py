@@ -1,7 +1,6 @@
-"""The line in which a rule is read, changed and saved, and what is told about it while it is written."""
+"""The line in which a rule is read, changed and saved."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -10,23 +9,29 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
 
+from tui_agent.conversation.errors import TuiAgentError
 from tui_agent.permissions.approval import ApprovalRequest
-from tui_agent.permissions.proposals import Proposal, covered_before, covers_part, too_wide, uncovered
-from tui_agent.permissions.rules import Rule, RuleError, parse_rule, parse_rules
-from tui_agent.permissions.shell.script import SimpleCommand
 from tui_agent.text.sanitize import read_back, spell_out
 from tui_agent.tui.bindings import KEEPS_KEYS, run_in_order
-from tui_agent.tui.fatigue import title_of
-from tui_agent.tui.widgets.diff_cells import Item, Note
-from tui_agent.tui.widgets.diff_text import one_line
+from tui_agent.tui.counsel import Counsel
+from tui_agent.tui.widgets.diff_cells import Item
 from tui_agent.tui.widgets.key_hints import Hint, KeyHints
-
-_SHOWN: Final = 20
-"""Earlier commands that are listed; more are counted."""
+from tui_agent.tui.widgets.rule_work import RuleWork, rule_items
 
 
 class RuleInput(Input):
     """Keys do what they do in their order; what nobody sees is spelled out in what is pasted too."""
+
+    class Entered(Message):
+        """Enter was pressed, by `event`; `text` is what was written then."""
+
+        def __init__(self, event: events.Event, text: str) -> None:
+            super().__init__()
+            self.event = event
+            self.text = text
+
+    class Left(Message):
+        """Escape was pressed."""
 
     @property
     def rule(self) -> str:
@@ -35,9 +40,9 @@ class RuleInput(Input):
 
     async def _on_key(self, event: events.Key) -> None:
         if event.key == "enter":
-            self.post_message(RuleEntry.Entered(event, self.rule))
+            self.post_message(self.Entered(event, self.rule))
         elif event.key == "escape":
-            self.post_message(RuleEntry.Left())
+            self.post_message(self.Left())
         else:
             await run_in_order(event, self, self)
             return
@@ -51,7 +56,8 @@ class RuleInput(Input):
 
 
 class RuleEntry(Widget):
-    """An input for one rule, with its two keys; whoever mounts it says what enter does."""
+    """An input for the rules of one question, one after the other, with its two keys. It has no place for what is told
+    about them: whoever mounts it shows that."""
 
     DEFAULT_CSS = """
     RuleEntry {
@@ -62,19 +68,24 @@ class RuleEntry(Widget):
     }
     """
 
-    class Changed(Message):
-        """The text is another one."""
+    class Told(Message):
+        """There is something else to tell."""
 
-    class Entered(Message):
-        """Enter was pressed, or its hint clicked, by `event`; `text` is what was written then."""
-
-        def __init__(self, event: events.Event, text: str) -> None:
+        def __init__(self, items: Sequence[Item]) -> None:
             super().__init__()
-            self.event = event
-            self.text = text
+            self.items = items
+
+    class Saved(Message):
+        """All rules were saved; with `network` all of them let the network be used."""
+
+        def __init__(self, request: ApprovalRequest, rules: Sequence[str], network: bool) -> None:
+            super().__init__()
+            self.request = request
+            self.rules = rules
+            self.network = network
 
     class Left(Message):
-        """Escape was pressed, or its hint clicked."""
+        """The user wants back; what was written is kept in the work."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -82,6 +93,10 @@ class RuleEntry(Widget):
             select_on_focus=False, compact=True, placeholder="a rule, such as: npm test", classes=KEEPS_KEYS
         )
         self.hints = KeyHints()
+        self._work: RuleWork | None = None
+        self._counsel: Counsel | None = None
+        self._admits: Callable[[events.Event], bool] = lambda event: True
+        self._trouble = ""
 
     def compose(self) -> ComposeResult:
         """The line and its keys."""
@@ -89,158 +104,97 @@ class RuleEntry(Widget):
         yield self.hints
 
     @property
-    def text(self) -> str:
-        """The rule as it is written now."""
-        return self.input.rule
+    def is_open(self) -> bool:
+        """Whether it is shown."""
+        return self.has_class("-open")
 
-    def open(self, text: str, enter: str) -> None:
-        """Begin with a rule; `enter` says what enter does."""
-        with self.prevent(Input.Changed):
-            self.input.value = spell_out(text)
-        self.input.cursor_position = len(self.input.value)
-        self.hints.hints = (Hint("enter", "enter", enter), Hint("leave", "esc", "back"))
-        self.hints.short = self.hints.hints
+    def open(
+        self,
+        work: RuleWork,
+        counsel: Counsel,
+        enter: str,
+        admits: Callable[[events.Event], bool] = lambda event: True,
+    ) -> None:
+        """Begin with the first rule of `work`; `enter` says what enter does, where `admits` lets the key through."""
+        self._work, self._counsel, self._admits = work, counsel, admits
+        work.start_over()
+        self._trouble = ""
+        self.hints.hints = self.hints.short = (Hint("enter", "enter", enter), Hint("leave", "esc", "back"))
         self.hints.add_class("-armed")
         self.hints.refresh(layout=True)
         self.add_class("-open")
+        self._begin()
 
     def close(self) -> None:
-        """Show it no more."""
+        """Show it no more; what was written is kept in the work."""
+        if self._work is not None and self.is_open:
+            self._work.keep(self.input.rule)
+        self._work = None
         self.remove_class("-open")
 
     def lines_at(self, container: Size, viewport: Size, width: int) -> int:
         """How many lines it takes."""
         return 1 + self.hints.get_content_height(container, viewport, width)
 
+    def _begin(self) -> None:
+        """With the rule for the next part."""
+        assert self._work is not None
+        with self.prevent(Input.Changed):
+            self.input.value = spell_out(self._work.draft)
+        self.input.cursor_position = len(self.input.value)
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._work is not None and self._counsel is not None:
+            earlier = [asked.request for asked in self._counsel.questions]
+            self.post_message(
+                self.Told(rule_items(self._work, self.input.rule, earlier, self._counsel.where, self._trouble))
+            )
+
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:
         event.stop()
-        self.post_message(self.Changed())
+        self._trouble = ""
+        self._tell()
 
     @on(KeyHints.Pressed)
     def _clicked(self, event: KeyHints.Pressed) -> None:
         event.stop()
-        self.post_message(self.Entered(event.event, self.text) if event.action == "enter" else self.Left())
+        if event.action == "enter":
+            self._enter(event.event, self.input.rule)
+        else:
+            self.post_message(self.Left())
 
+    @on(RuleInput.Left)
+    def _left(self, event: RuleInput.Left) -> None:
+        event.stop()
+        self.post_message(self.Left())
 
-class RuleWork:
-    """The rules for one question: for each of its parts that no rule covers one, one after the other."""
+    @on(RuleInput.Entered)
+    def _entered(self, event: RuleInput.Entered) -> None:
+        event.stop()
+        self._enter(event.event, event.text)
 
-    def __init__(self, request: ApprovalRequest, offered: Sequence[Proposal]) -> None:
-        self.request = request
-        self.rules: list[str] = []
-        self._offered = tuple(offered)
-        self._at = 0
-        self.drafts: dict[int, str] = {}
+    def _enter(self, event: events.Event, text: str) -> None:
+        """Take the rule, and save when it was the last; one that does not cover what is asked about is not taken."""
+        work = self._work
+        if work is None or not self._admits(event) or work.problem(text):
+            return
+        if work.take(text):
+            self._begin()
+        else:
+            self.run_worker(self._save(work), exit_on_error=False, exclusive=True)
 
-    @property
-    def offer(self) -> Proposal:
-        """What the line is about now."""
-        return self._offered[self._at]
-
-    @property
-    def draft(self) -> str:
-        """What the line begins with: what was written there before, else what is proposed."""
-        return self.drafts.get(self._at, self.offer.rule)
-
-    @property
-    def place(self) -> str:
-        """`rule 1 of 2`, where there are several."""
-        return f"rule {self._at + 1} of {len(self._offered)}" if len(self._offered) > 1 else ""
-
-    @property
-    def network(self) -> bool:
-        """Whether all of the rules let the network be used."""
-        return bool(self.rules) and all(rule.kind == "network" for rule in parse_rules(self.rules))
-
-    def keep(self, text: str) -> None:
-        """Remember what is written, so that going back loses nothing."""
-        self.drafts[self._at] = text
-
-    @property
-    def unsaved(self) -> str:
-        """What was written in place of a proposal, and not used."""
-        return next((text for at, text in self.drafts.items() if text not in ("", self._offered[at].rule)), "")
-
-    def problem(self, text: str) -> str:
-        """Why this text cannot be the rule; "" when it can."""
+    async def _save(self, work: RuleWork) -> None:
+        assert self._counsel is not None
+        rules = tuple(dict.fromkeys(work.rules))
         try:
-            rule = parse_rule(text)
-        except RuleError as error:
-            return f"no rule: {error}"
-        return (
-            "" if self._covers([*parse_rules(self.rules), rule]) else f"it does not cover {one_line(self.offer.about)}"
-        )
-
-    def take(self, text: str) -> bool:
-        """Take the rule and go on to the next part that is not covered; False when there is none."""
-        self.keep(text)
-        self.rules.append(text)
-        taken = parse_rules(self.rules)
-        while self._at + 1 < len(self._offered):
-            self._at += 1
-            if not self._covers(taken):
-                return True
-        return False
-
-    def start_over(self) -> None:
-        """Begin with the first part again."""
-        self._at, self.rules = 0, []
-
-    def _covers(self, rules: Sequence[Rule]) -> bool:
-        """Whether the part that the line is about is covered."""
-        parts = [part for part in uncovered(self.request) if part.text == self.offer.about]
-        if parts:
-            return _all_covered(rules, parts)
-        kind = "tool" if self.offer.rule.startswith("tool(") else "write"
-        names = [self.request.tool] if kind == "tool" else self._names()
-        return all(any(rule.kind == kind and rule.names(name) for rule in rules) for name in names)
-
-    def _names(self) -> list[str]:
-        from tui_agent.permissions.approval import WriteAccess
-
-        access = self.request.access
-        names = [change.name for change in access.plan.changes] if isinstance(access, WriteAccess) else []
-        return [self.offer.about] if self.offer.about in names else names
-
-
-def _all_covered(rules: Sequence[Rule], parts: Iterable[SimpleCommand]) -> bool:
-    return all(covers_part(rules, part) for part in parts)
-
-
-def rule_items(work: RuleWork, text: str, earlier: Sequence[ApprovalRequest], where: str, trouble: str) -> list[Item]:
-    """What is to be known about the rule in the line: is it one, what it covers and would have covered, where it goes.
-
-    `earlier` are the other questions of the session; `trouble` is why it could not be saved.
-    """
-    return list(_told(work, text, earlier, where, trouble))
-
-
-def _told(work: RuleWork, text: str, earlier: Sequence[ApprovalRequest], where: str, trouble: str) -> Iterator[Item]:
-    offer = work.offer
-    if trouble:
-        yield from (Note(line, "error") for line in trouble.splitlines())
-    if offer.reason and text == offer.rule:
-        yield Note(f"no rule is proposed: {offer.reason}", "warning")
-        return
-    if problem := work.problem(text):
-        yield Note(problem, "error")
-        return
-    rule = parse_rule(text)
-    yield Note("covers this, and what else begins with these words" if rule.words else "covers this call")
-    if wide := too_wide(rule):
-        yield Note(f"wide: {wide}", "warning")
-    if rule.kind == "write" and "/" not in rule.pattern:
-        yield Note("it covers files of this name in every folder", "warning")
-    if rule.kind == "network":
-        yield Note("it lets them use the network, too", "warning")
-    found = covered_before([*parse_rules(work.rules), rule], earlier)
-    if found:
-        yield Note(f"of this session it would also have covered {len(found)} of {len(earlier)} other questions:")
-        titles = list(dict.fromkeys(one_line(title_of(request)) for request in reversed(found)))
-        yield from (Note(f"  {title}", "faint") for title in titles[:_SHOWN])
-        if len(titles) > _SHOWN:
-            yield Note(f"  and {len(titles) - _SHOWN} more", "faint")
-    elif earlier:
-        yield Note(f"it would have covered none of the {len(earlier)} other questions of this session", "faint")
-    yield Note(f"saved in {where}", "faint")
+            await self._counsel.save(rules)
+        except TuiAgentError as error:
+            if work is self._work:
+                work.start_over()
+                self._trouble = f"{error.message}\n{error.hint}".strip()
+                self._tell()
+            return
+        if work is self._work:  # else it was withdrawn meanwhile
+            self.post_message(self.Saved(work.request, rules, work.network))
