@@ -98,7 +98,8 @@ class DiffView(LineView):
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Scrolling by hand makes the hunk at the top the present one."""
         super().watch_scroll_y(old_value, new_value)
-        if self._placing:
+        no_room = new_value < old_value and round(new_value) >= self.max_scroll_y  # nobody scrolls up to the end
+        if self._placing or no_room:
             return  # another size, or another layout
         hunk = max(0, bisect_right(self.items.heads, self.top_item) - 1)
         if hunk != self._hunk:
