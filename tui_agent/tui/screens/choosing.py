@@ -13,7 +13,7 @@ from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.choices import Row, columns
 
 _WIDEST = 110
-_LABEL = 18
+_LABEL = 20
 
 
 KeyT = TypeVar("KeyT", bound=str)

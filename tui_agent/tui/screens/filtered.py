@@ -31,7 +31,8 @@ class FilterInput(Input, inherit_bindings=False):
         self.cursor_blink = False
 
     async def _on_key(self, event: events.Key) -> None:
-        await run_in_order(event, self, self.screen)
+        if not await run_in_order(event, self, self.screen):
+            await run_in_order(event, self, self)  # ctrl+u, and an enter right behind it
 
     def _on_paste(self, event: events.Paste) -> None:
         event.stop()

@@ -76,8 +76,7 @@ class LookingScreen(Screen[None]):
             self._replay(self._speed)
 
     def _say(self, state: str) -> None:
-        heading = Content.styled(one_line(self._heading), "bold $text")
-        self._title.update(Content.assemble(heading, Content.styled(f"  {state}", "$tui-muted")))
+        self._title.update(Content.assemble((state, "bold $text"), (f"  {one_line(self._heading)}", "$tui-muted")))
 
     @work(exit_on_error=False)
     async def _show_all(self) -> None:
