@@ -60,10 +60,14 @@ class SearchIndex:
         if log is None:
             raise StoreError(f"session log {self._log} has to be opened by this version first")
         with closing(log):
-            # Newest first, and only now and then: nobody wants to wait for a search that is not wanted any more.
-            log.set_progress_handler(lambda: stopped(), 100_000)
-            places, unread = self._places(log, wanted)
-            return Found(tuple(_hits(log, places, wanted, directory, stopped)), unread)
+            log.set_progress_handler(stopped, 100_000)
+            try:
+                places, unread = self._places(log, wanted)
+                return Found(tuple(_hits(log, places, wanted, directory, stopped)), unread)
+            except sqlite3.OperationalError:
+                if stopped():
+                    return Found(())
+                raise
 
     def _places(self, log: sqlite3.Connection, wanted: Sequence[str]) -> tuple[Iterable[int], int]:
         """Events that may have the words, newest first, and how many are not indexed yet."""
