@@ -170,8 +170,8 @@ class ReviewScreen(DiffsScreen):
         active = self.active_bindings.get(event.key)
         if active is None or active.node is not self or not active.enabled:
             return False
-        await self.app.run_action(active.binding.action, self)
-        return True
+        # False for ctrl+c with nothing selected, which is for those above.
+        return await self.app.run_action(active.binding.action, self)
 
     # ---- what is shown ----
 
