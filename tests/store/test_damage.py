@@ -3,6 +3,7 @@
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from tests.long_session import write_session
 from tests.project import ROOT
 from tui_agent.conversation.errors import StoreError
-from tui_agent.conversation.events import Noticed
+from tui_agent.conversation.events import Noticed, SessionStarted
 from tui_agent.store.sqlite import SqliteLog
 
 PAGE = 4096
@@ -81,6 +82,25 @@ async def test_one_bad_page_costs_one_session_at_most(path: Path) -> None:
         costs.append(4 if why else sum(bool(problem) for problem in states.values()) + len(ALL - states.keys()))
     assert sum(cost > 1 for cost in costs) < len(costs) / 10, costs
     assert sum(cost == 1 for cost in costs) > len(costs) * 0.8, costs
+
+
+async def test_of_a_damaged_list_the_rest_is_shown(tmp_path: Path) -> None:
+    path = tmp_path / "sessions.db"
+    log = SqliteLog(path)
+    for number in range(150):
+        await log.create(f"{number:03} {'x' * 150}", SessionStarted("/w", "p", "m", "ask", "1"), float(number))
+    await log.aclose()
+    with sqlite3.connect(path) as db:
+        pages = db.execute("SELECT pageno FROM dbstat WHERE name = 'sessions' AND pagetype = 'leaf'").fetchall()
+    damaged = bytearray(path.read_bytes())
+    at = (pages[len(pages) // 2][0] - 1) * PAGE
+    damaged[at : at + PAGE] = b"\xa5" * PAGE
+    path.write_bytes(damaged)
+    log = SqliteLog(path)
+    rows = [int(row.id[:3]) for row in await log.sessions()]
+    assert 120 < len(rows) < 150 and rows == sorted(rows, reverse=True) and {0, 149} <= {*rows}
+    assert len(await log.sessions(limit=5)) == 5 and await log.sessions("/elsewhere") == []
+    await log.aclose()
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
@@ -193,7 +213,7 @@ import asyncio, os, shutil, sys
 from pathlib import Path
 from tests.long_session import write_session
 from tui_agent.conversation.errors import StoreError
-from tui_agent.conversation.events import Noticed
+from tui_agent.conversation.events import Noticed, SessionStarted
 from tui_agent.store.sqlite import SqliteLog
 
 async def main(folder):

@@ -1,11 +1,13 @@
 """Sessions as a whole: locked by one window, renamed, copied, deleted for good; and older logs taken over."""
 
+import fcntl
 import multiprocessing
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -76,6 +78,17 @@ def test_a_lock_ends_with_its_process_however_that_ends(tmp_path: Path) -> None:
     locks.release_all()
 
 
+def test_what_killed_ones_have_left_is_cleared_away_and_what_others_hold_is_not(tmp_path: Path) -> None:
+    other, mine = SessionLocks(tmp_path), SessionLocks(tmp_path)
+    other.take("s1")
+    (tmp_path / "0123.lock").write_text("left behind")
+    mine.release_all()
+    assert len(list(tmp_path.iterdir())) == 1
+    assert mine.take("s1") is not None
+    other.release_all()
+    assert list(tmp_path.iterdir()) == []
+
+
 def _take_and_release(folder: Path, times: int, counter: Path) -> None:
     locks = SessionLocks(folder)
     for _ in range(times):
@@ -97,6 +110,25 @@ def test_never_two_have_it_while_locks_come_and_go(tmp_path: Path) -> None:
     for other in others:
         other.join(60)
     assert [other.exitcode for other in others] == [0, 0]
+
+
+def test_a_lock_that_was_given_back_while_it_was_taken_is_taken_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = SessionLocks(tmp_path), SessionLocks(tmp_path)
+    real, calls = fcntl.flock, []
+
+    def flock(descriptor: int, how: int) -> None:
+        calls.append(descriptor)
+        if len(calls) == 1:  # between opening the file and locking it, its holder takes it away
+            (path,) = tmp_path.iterdir()
+            path.unlink()
+        real(descriptor, how)
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    assert one.take("s1") is None and len(calls) == 2
+    assert two.take("s1") is not None
+    one.release_all()
 
 
 def test_where_there_are_no_locks_that_is_said_and_nothing_is_kept_from_anybody(
@@ -298,4 +330,35 @@ async def test_a_migration_that_fails_leaves_the_log_as_it_was(old: Path, monkey
         assert db.execute("SELECT COUNT(*) FROM events").fetchone() == (4,)
     log = SqliteLog(old)
     assert len(await log.sessions()) == 2 and known_schema() == 2
+    await log.aclose()
+
+
+def _killed_in_migration(path: Path, statements: int) -> None:
+    done: list[str] = []
+    real = database._statements
+
+    def counted(script: str) -> Iterator[str]:
+        for statement in real(script):
+            if len(done) == statements:
+                os.kill(os.getpid(), signal.SIGKILL)
+            done.append(statement)
+            yield statement
+
+    database._statements = counted
+    database.open_database(path)
+
+
+@pytest.mark.promise("P42")
+@pytest.mark.promise("P28")
+@pytest.mark.parametrize("statements", [0, 2, 4])
+async def test_a_migration_that_is_killed_begins_again(old: Path, statements: int) -> None:
+    process = multiprocessing.get_context("spawn").Process(target=_killed_in_migration, args=(old, statements))
+    process.start()
+    process.join(30)
+    assert process.exitcode == -signal.SIGKILL
+    with sqlite3.connect(old) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (1,)
+        assert db.execute("SELECT COUNT(*) FROM events").fetchone() == (4,)
+    log = SqliteLog(old)
+    assert [(row.id, await log.verify(row.id)) for row in await log.sessions()] == [("s2", ""), ("s1", "")]
     await log.aclose()

@@ -83,9 +83,12 @@ class SessionLocks:
             os.close(descriptor)
 
     def release_all(self) -> None:
-        """Let others have all of them."""
+        """Let others have all of them, and clear away what processes left that were killed."""
         for session in list(self._held):
             self.release(session)
+        with suppress(OSError):
+            for path in self._folder.glob("*.lock"):
+                _clear(path)
 
     def _path(self, session: str) -> Path:
         # Not the id itself: it comes from a file, and this is a path.
@@ -96,6 +99,19 @@ class SessionLocks:
         with suppress(OSError):  # a full disk: then nobody reads whose it is
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, note.encode(), 0)
+
+
+def _clear(path: Path) -> None:
+    """Take a lock's file away if nobody has it; who is about to lock it sees that it is gone, and makes another."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if _same_file(descriptor, path):
+            path.unlink()
+    except BlockingIOError:
+        pass
+    finally:
+        os.close(descriptor)
 
 
 def _same_file(descriptor: int, path: Path) -> bool:
