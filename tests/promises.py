@@ -1,11 +1,12 @@
 """What is promised when something goes wrong, which tests prove it, and the page that tells how they ended.
 
 A test that proves a promise says so: `@pytest.mark.promise("P12")`. `python -m tests.promises` runs all of them, the
-slow ones too, and writes `docs/reliability.md` from that run alone.
+slow ones too, and writes `docs/reliability.md` from that run; with `--new` it runs those that the page does not name.
 """
 
 import argparse
 import ast
+import re
 import subprocess
 import sys
 import tempfile
@@ -208,8 +209,8 @@ class Results:
         return f"holds ({passed} passed{f', {skipped} skipped here' if skipped else ''})" if passed else "not run here"
 
 
-def page(proofs: dict[str, list[str]], results: Results, about: str) -> str:
-    """The text of `docs/reliability.md`."""
+def page(proofs: dict[str, list[str]], results: Results, about: Sequence[str]) -> str:
+    """The text of `docs/reliability.md`; `about` says when and where the tests ran."""
     lines = [
         "# Reliability",
         "",
@@ -217,7 +218,9 @@ def page(proofs: dict[str, list[str]], results: Results, about: str) -> str:
         "real: a server on this machine that misbehaves, processes that are killed, signals, full disks, files.",
         "",
         "This page is written by `python -m tests.promises`, which runs the tests that are named here; nothing in the",
-        "table was written by hand. " + about,
+        "tables was written by hand.",
+        "",
+        *about,
         "",
         "| | when this happens | what you get | result |",
         "| --- | --- | --- | --- |",
@@ -226,47 +229,75 @@ def page(proofs: dict[str, list[str]], results: Results, about: str) -> str:
         tests = proofs.get(name, [])
         result = results.of(tests) if tests else f"**does not exist**: {promise.absent or 'no test'}"
         lines.append(f"| {name} | {promise.fault} | {promise.then} | {result} |")
-    lines += ["", "## The tests", ""]
-    for name in PROMISES:
-        if tests := proofs.get(name, []):
-            lines.append(f"- {name}: " + ", ".join(f"`{test}`" for test in tests))
+    lines += ["", "## The tests", "", "| test | proves | result |", "| --- | --- | --- |"]
+    for test in sorted({test for tests in proofs.values() for test in tests}):
+        names = " ".join(name for name in PROMISES if test in proofs.get(name, []))
+        ended = ", ".join(f"{count} {how}" for how, count in sorted(results.counts[test].items())) or "not run"
+        lines.append(f"| `{test}` | {names} | {ended} |")
     return "\n".join([*lines, ""])
+
+
+def rows_of_page() -> list[tuple[str, list[str], Counter[str]]]:
+    """Each test that the page names, what it proves, and how it ended."""
+    rows = []
+    for line in PAGE.read_text(encoding="utf-8").splitlines():
+        if line.startswith("| `"):
+            test, names, ended = (cell.strip() for cell in line.strip("|").split("|"))
+            counts = Counter({how: int(count) for count, how in re.findall(r"(\d+) (\w+)", ended)})
+            rows.append((test.strip("`"), names.split(), counts))
+    return rows
 
 
 def named_on_page() -> dict[str, list[str]]:
     """The tests that the page names, by promise."""
-    named: dict[str, list[str]] = {}
-    for line in PAGE.read_text(encoding="utf-8").splitlines():
-        name, colon, tests = line.removeprefix("- ").partition(": ")
-        if line.startswith("- P") and colon:
-            named[name] = [test.strip("`") for test in tests.split(", ")]
-    return named
+    named: dict[str, list[str]] = defaultdict(list)
+    for test, names, _ in rows_of_page():
+        for name in names:
+            named[name].append(test)
+    return dict(named)
 
 
-def main() -> int:
-    """Run the tests of all promises, or of those that are named, and write the page when all were run."""
-    parser = argparse.ArgumentParser(prog="python -m tests.promises", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="P12", choices=[*PROMISES, []], help="only these; writes no page")
-    chosen = parser.parse_args().names or list(PROMISES)
-    proofs = marked()
-    results = Results()
-    begun = time.monotonic()
-    tests = sorted({test for name in chosen for test in proofs.get(name, [])})
+def run(tests: Sequence[str], results: Results) -> int:
+    """Run them, the slow ones too; the exit code."""
     places = [str(ROOT / test) for test in tests]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         # A folder of its own: the usual one is tidied up by other runs, and this one takes a quarter of an hour.
         words = ["-m", "promise", "-p", "no:cacheprovider", f"--rootdir={ROOT}", f"--basetemp={folder}/run"]
-        code = pytest.main([*places, *words], plugins=[results])
-    if len(chosen) == len(PROMISES):
-        commit = subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-        ).stdout.strip()
-        about = (
-            f"Last run: {time.strftime('%Y-%m-%d', time.gmtime())}{f' at {commit}' if commit else ''}, "
-            f"{machine()}, {time.monotonic() - begun:.0f} s."
+        return int(pytest.main([*places, *words], plugins=[results]))
+
+
+def _when() -> str:
+    words = ["git", "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+    return time.strftime("%Y-%m-%d", time.gmtime()) + (f" at {commit}" if commit else "")
+
+
+def main() -> int:
+    """Run the tests of all promises and write the page; or only the new ones, or those of a few promises."""
+    parser = argparse.ArgumentParser(prog="python -m tests.promises", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="P12", help="only the tests of these; the page stays as it is")
+    parser.add_argument("--new", action="store_true", help="only tests that the page does not name yet, for the page")
+    words = parser.parse_args()
+    proofs = marked()
+    every = sorted({test for tests in proofs.values() for test in tests})
+    results = Results()
+    if words.names:
+        return run(sorted({test for name in words.names for test in proofs.get(name, [])}), results)
+    begun = time.monotonic()
+    if words.new:
+        known = {test: counts for test, _, counts in rows_of_page()}
+        results.counts.update({test: counts for test, counts in known.items() if test in every})
+        new = [test for test in every if test not in known]
+        code = run(new, results) if new else 0
+        whole = next(
+            line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("Last whole run")
         )
-        PAGE.write_text(page(proofs, results, about), encoding="utf-8")
-    return int(code)
+        about = [whole, f"{len(new)} tests that are newer were run on {_when()}."]
+    else:
+        code = run(every, results)
+        about = [f"Last whole run: {_when()}, {machine()}, {time.monotonic() - begun:.0f} s."]
+    PAGE.write_text(page(proofs, results, about), encoding="utf-8")
+    return code
 
 
 if __name__ == "__main__":

@@ -207,6 +207,7 @@ async def soak(root: Path, turns: int, seed: int) -> Outcome:
                     server.stall = rng.random() < 0.05
                     await _turn(session, outcome, rng, stop_in_text=server.stall)
                 known[session.id] = len(session.records)
+            del session  # what it holds is no growth
             if outcome.turns >= WARM:
                 used = _memory()
                 outcome.baseline = outcome.baseline or used
