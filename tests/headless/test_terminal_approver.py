@@ -320,6 +320,19 @@ async def test_a_command_is_edited_shown_and_only_then_allowed(person: Person) -
     assert person.edited == [b"make it"]
 
 
+async def test_an_edited_command_has_the_network_only_by_a_word_of_its_own(person: Person) -> None:
+    proposed = request(CommandAccess("make it", "/w", 60.0, sandbox="bwrap", network=True))
+    for word, network in [("y", False), ("w", True)]:
+        person.edits = [b"make other\n"]
+        async with asking(person, proposed) as answer:
+            await person.until("with network")
+            await person.reply("e\n")
+            await person.until("without network")
+            await person.reply(f"{word}\n")
+            assert await answer == AllowOnce("d1", command="make other", network=network)
+        person.seen = ""
+
+
 async def test_without_an_editor_a_line_is_asked_for(person: Person) -> None:
     person.edits = [None]
     async with asking(person, COMMAND) as answer:

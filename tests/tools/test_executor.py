@@ -577,3 +577,21 @@ async def test_whoever_waits_for_the_verdict_on_a_command_holds_up_nobody_else(t
     asyncio.get_running_loop().call_later(0.01, others_ran.set)
     outcome = await call(ToolExecutor(tmp_path, policy=Slow()), "run_command", {"command": "git status"})
     assert "too late" in outcome.result.content
+
+
+async def test_a_changed_command_has_none_of_the_terms_of_the_proposed_one(tmp_path: Path, box: Sandbox) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    rules = Rules(parse_rules(["network(echo net)"]), parse_rules(["echo net"]), read_only=True)
+    policy = RulePolicy("ask", rules, Scene(str(work), (str(work),)))
+    answers = Answers(
+        lambda request: AllowOnce(request.digest, command="touch a"),
+        lambda request: AllowOnce(request.digest, command="touch b", network=True),
+        lambda request: AllowOnce(request.digest, command="ls"),
+    )
+    executor = ToolExecutor(work, policy=policy, approver=answers, sandbox=box)
+    for network, writes in [(False, True), (True, True), (False, False)]:
+        outcome = await call(executor, "run_command", {"command": "echo net"})
+        assert outcome.result.ok and outcome.decision is not None and outcome.decision.network == network
+        assert (("--unshare-net" not in words(box)), "--bind" in words(box)) == (network, writes)
+    assert all(isinstance(asked.access, CommandAccess) and asked.access.network for asked in answers.requests)

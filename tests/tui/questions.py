@@ -81,12 +81,16 @@ def command(text: str = "npm install left-pad", digest: str = "shown") -> Approv
     return request(CommandAccess(text, "/project", 120.0), digest=digest)
 
 
-def asked(line: str, *rules: str, sandbox: str = "bwrap", reading: bool = False) -> ApprovalRequest:
-    """The question that comes of a command line under allow rules."""
+def asked(
+    line: str, *rules: str, sandbox: str = "bwrap", reading: bool = False, ask: tuple[str, ...] = ()
+) -> ApprovalRequest:
+    """The question that comes of a command line under allow rules, and others that ask."""
     access = CommandAccess(line, "/project", 120.0, sandbox=sandbox)
     scene = Scene("/project", ("/project",), resolve=lambda path: path)
-    verdict = RulePolicy("ask", Rules(parse_rules(rules), read_only=reading), scene).decide("run_command", access)
+    policy = RulePolicy("ask", Rules(parse_rules(rules), parse_rules(ask), read_only=reading), scene)
+    verdict = policy.decide("run_command", access)
     assert isinstance(verdict, Ask)
+    access = replace(access, network=verdict.terms.network)
     return ApprovalRequest(
         "call",
         "run_command",
@@ -129,16 +133,17 @@ class Advice:
 
     where = "~/.config/tui-agent/config.yaml"
 
-    def __init__(self, *earlier: ApprovalRequest, deny: tuple[str, ...] = ()) -> None:
+    def __init__(self, *earlier: ApprovalRequest, deny: tuple[str, ...] = (), ask: tuple[str, ...] = ()) -> None:
         self.questions = [Asked(request) for request in earlier]
         self.saved: list[str] = []
         self.trouble: ConfigError | None = None
         self._deny = parse_rules(deny)
+        self._ask = parse_rules(ask)
 
     async def judged(self, request: ApprovalRequest, command: str) -> Verdict:
         assert isinstance(request.access, CommandAccess)
         scene = Scene("/project", ("/project",), resolve=lambda path: path)
-        rules = Rules(parse_rules(self.saved), deny=self._deny)
+        rules = Rules(parse_rules(self.saved), self._ask, self._deny)
         return RulePolicy("ask", rules, scene).decide("run_command", replace(request.access, command=command))
 
     async def save(self, rules: Sequence[str]) -> None:

@@ -2,6 +2,8 @@
 
 from tui_agent.conversation.events import (
     AssistantReplied,
+    CallStarted,
+    DecisionMade,
     Event,
     PromptSubmitted,
     ProviderStatus,
@@ -9,7 +11,7 @@ from tui_agent.conversation.events import (
     TextDelta,
     TurnEnded,
 )
-from tui_agent.conversation.messages import Usage
+from tui_agent.conversation.messages import ToolCall, Usage
 from tui_agent.tui.progress import Progress
 from tui_agent.tui.widgets.activity import Activity
 
@@ -54,3 +56,14 @@ def test_the_end_of_a_turn_leaves_nothing() -> None:
     seen = shown(PromptSubmitted("hi"), ASKED, ProviderStatus("loading"), replied, TurnEnded("done"))
     assert seen[-2:] == [Activity(), Activity()]
     assert shown(ASKED, ProviderStatus("loading"), TurnEnded("interrupted"), ProviderStatus(""))[-1] == Activity()
+
+
+def test_a_call_runs_from_the_moment_it_was_allowed_and_as_what_was_allowed() -> None:
+    started = CallStarted(ToolCall("c", "run_command", "{}"), "make")
+    yes = DecisionMade("c", "run_command", "allowed", "user", ())
+    edited = DecisionMade("c", "run_command", "allowed", "user", (), edited=True, command="make all\nls")
+    assert shown(ASKED, started, yes)[1:] == [
+        Activity("tool", "run_command make", since=1.0),
+        Activity("tool", "run_command make", since=2.0),
+    ]
+    assert shown(ASKED, started, edited)[-1] == Activity("tool", "run_command make all", since=2.0)

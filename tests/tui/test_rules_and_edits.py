@@ -9,7 +9,7 @@ from textual.widgets import Input
 
 from tests.tui.questions import WRITE, Advice, QuestionApp, asked, request, screen_text
 from tui_agent.conversation.errors import ConfigError
-from tui_agent.permissions.approval import AllowOnce, ApprovalRequest, Denied, ForeignAccess
+from tui_agent.permissions.approval import AllowOnce, ApprovalRequest, CommandAccess, Denied, ForeignAccess
 from tui_agent.text.sanitize import spell_out
 from tui_agent.tui.arming import BEHIND, HELD, SILENCE
 from tui_agent.tui.widgets.answer_bar import AnswerBar
@@ -262,6 +262,25 @@ async def test_a_command_that_was_edited_into_one_that_may_not_run_cannot_be_all
         await pilot.press("y")
         await pilot.pause(BEHIND + 0.1)
         assert not app.answers and app.prompt.text == "y"
+
+
+async def test_an_edited_command_is_shown_and_allowed_with_the_network_that_it_has_itself() -> None:
+    advice = Advice(ask=("curl", "wget"))
+    advice.saved = ["network(curl)"]
+    app = QuestionApp(counsel=advice)
+    proposed = asked("curl a", "network(curl)", ask=("curl",))
+    assert isinstance(proposed.access, CommandAccess) and proposed.access.network
+    for command, network in [("wget b", False), ("curl b", True)]:
+        async with app.run_test(size=(120, 40)) as pilot:
+            await opened(app, pilot, proposed, "e")
+            await write(app, pilot, command)
+            await pilot.press("enter")
+            await pilot.pause()
+            await app.arm(pilot)
+            assert f"with{'' if network else 'out'} network" in screen_text(app), screen_text(app)
+            await app.press(pilot, "y")
+            assert app.decision == AllowOnce("shown", command=command, network=network)
+        app = QuestionApp(counsel=advice)
 
 
 async def test_hidden_characters_can_be_seen_in_the_editor_and_are_not_lost() -> None:

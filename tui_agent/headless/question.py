@@ -65,7 +65,7 @@ def _facts(request: ApprovalRequest, command: str, files: Sequence[Reviewed]) ->
     access = request.access
     if isinstance(access, CommandAccess):
         yield _measures(command or access.command)
-        network = "with" if access.network else "without"
+        network = "with" if access.network and not command else "without"
         sandbox = f"runs in {access.sandbox}, {network} network"
         kept = sandbox if access.sandbox else "no sandbox: it can do what you can"
         ends = "runs in the background" if access.background else f"stopped after {access.timeout:g} s"

@@ -172,7 +172,10 @@ class TerminalApprover:
         return bool(asked.request.session_grant) and not asked.edited
 
     def _offers_network(self, asked: _Asked) -> bool:
-        return isinstance(asked.request.access, CommandAccess) and asked.request.access.network_offered
+        access = asked.request.access
+        if not isinstance(access, CommandAccess):
+            return False
+        return bool(access.sandbox) if asked.command else access.network_offered
 
     # ---- editing ----
 

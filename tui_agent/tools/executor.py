@@ -361,9 +361,13 @@ class ToolExecutor:
         if isinstance(request.access, CommandAccess) and answer.command not in ("", request.access.command):
             if prepared.on_command is not None:
                 changed, command = prepared.on_command(answer.command), answer.command
-                if isinstance(refused := await self._judged(attempt.tool, changed.access), Refuse):
-                    await attempt.decide("denied", "policy", (refused.reason,), "", request.digest)
+                found = await self._judged(attempt.tool, changed.access)
+                if isinstance(found, Refuse):
+                    await attempt.decide("denied", "policy", (found.reason,), "", request.digest)
                     return None
+                # What rules gave the proposed command was not for this one.
+                reads = isinstance(found, Allow) and found.terms.read_only and not answer.network
+                terms = Terms(network=answer.network and bool(request.access.sandbox), read_only=reads)
         elif isinstance(request.access, WriteAccess) and answer.files and prepared.on_review is not None:
             if refuses_all(request.access.plan, answer.files):
                 await attempt.decide("denied", "user", reasons, said, request.digest)

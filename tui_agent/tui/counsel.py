@@ -93,12 +93,13 @@ def with_command(request: "ApprovalRequest", command: str, verdict: "Verdict") -
 
     It keeps its digest, because the answer is still one to the question that was asked.
     """
-    from tui_agent.permissions.approval import Allow, Ask, CommandAccess, Refuse
+    from tui_agent.permissions.approval import Allow, Ask, CommandAccess, Refuse, Terms
 
     assert isinstance(request.access, CommandAccess)
-    shown = replace(
-        request, access=replace(request.access, command=command), session_grant="", only_reads=False, repairs=()
-    )
+    terms = Terms() if isinstance(verdict, Refuse) else verdict.terms
+    reads = isinstance(verdict, Allow) and terms.read_only
+    access = replace(request.access, command=command, network=terms.network, read_only=reads)
+    shown = replace(request, access=access, session_grant="", only_reads=False, repairs=())
     match verdict:
         case Ask(reasons, parts):
             return replace(shown, reasons=reasons, parts=parts)

@@ -4,6 +4,7 @@ from tui_agent.conversation.events import (
     AssistantReplied,
     CallGrowing,
     CallStarted,
+    DecisionMade,
     Event,
     PromptSubmitted,
     ProviderStatus,
@@ -28,6 +29,7 @@ class Progress:
         self.activity = Activity()
         self.context_used: int | None = None
         self._waiting = Activity()
+        self._called = ("", "")  # the call that was prepared last: its id and tool
         self._received = 0
         self._first_byte = 0.0
         self._counted_at = 0.0
@@ -53,7 +55,13 @@ class Progress:
             case Retrying():
                 self.activity = Activity("retrying", event.reason, since=now, until=now + event.seconds)
             case CallStarted():
+                self._called = event.call.id, event.call.name
                 self.activity = Activity("tool", f"{event.call.name} {event.title}", since=now)
+            case DecisionMade(outcome="allowed") if event.call_id == self._called[0]:
+                # It runs from now on, and maybe something else than was proposed.
+                command = event.command.strip().split("\n", 1)[0]
+                text = f"{self._called[1]} {command}" if command else self.activity.text
+                self.activity = Activity("tool", text, since=now)
             case AssistantReplied():
                 known = (event.usage.prompt_tokens, event.usage.completion_tokens)
                 if known[0] is not None:

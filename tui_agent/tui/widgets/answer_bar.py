@@ -394,6 +394,9 @@ class AnswerBar(Widget):
             self._answer(request, Denied(stop=True))
 
     def _once(self, request: ApprovalRequest, network: bool = False) -> AllowOnce:
+        access = request.access
+        if self._command and isinstance(access, CommandAccess):
+            network = network or access.network
         return AllowOnce(request.digest, network=network, command=self._command)
 
     def _hold(self, action: str, seconds: float, act: Callable[[], object]) -> None:

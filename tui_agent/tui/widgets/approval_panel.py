@@ -381,6 +381,8 @@ class ApprovalPanel(Widget):
         access, parts = event.request.access, event.request.parts
         offered = isinstance(access, CommandAccess) and access.network_offered
         network = offered and event.network and all(part.network for part in parts if part.covered_by)
+        if self._command and isinstance(access, CommandAccess):
+            network = network or access.network
         self._close_lines()
         self._work = None
         rule = "; ".join(event.rules)
