@@ -330,7 +330,7 @@ async def test_an_edited_command_has_the_network_only_by_a_word_of_its_own(perso
             await person.until("without network")
             await person.reply(f"{word}\n")
             assert await answer == AllowOnce("d1", command="make other", network=network)
-        person.seen = ""
+        person.seen, person.questions = "", 0
 
 
 async def test_without_an_editor_a_line_is_asked_for(person: Person) -> None:

@@ -153,8 +153,8 @@ class AllowOnce(Struct, frozen=True, tag="allow_once", forbid_unknown_fields=Tru
 
     It may be a yes to something else than was proposed: to `command` in place of the proposed one, or to `files`, what
     the user made of each file of the plan, in its order. Empty means as proposed. Another command has the network with
-    `network` only, whatever rules gave the proposed one. `comment` goes to the model with the result. `rule` is the rule
-    that was saved with this answer, for the log.
+    `network` only, whatever rules gave the proposed one. `comment` goes to the model with the result. `rule` is the
+    rule that was saved with this answer, for the log.
     """
 
     digest: str
