@@ -65,47 +65,6 @@ async def test_three_files_are_decided_in_one_review(machine: Machine, monkeypat
         assert "denied by the user" in told(server)[2]
 
 
-async def test_what_was_not_looked_at_is_asked_about_in_its_turn(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with ChatServer([writes(("a", "a\n"), ("b", "b\n")), reply_text("Done.")]) as server:
-        serve(machine, server)
-        app = chat_app(machine, monkeypatch)
-        async with app.run_test(size=(120, 30)) as pilot:
-            await submit(pilot, "write")
-            await answer(app, pilot, await open_review(app, pilot), "y")
-            await until(pilot, lambda: (machine.project / "a").exists(), "the first file")
-            await until(pilot, lambda: app.chat._questions.first is not None, "the second question")
-            assert not (machine.project / "b").exists()
-
-
-async def test_an_answer_given_ahead_is_none_to_what_changed_since(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (machine.project / "run.sh").write_text("")
-    reply = reply_calls(
-        [
-            ("write_file", {"file_path": "a", "content": "a\n"}),
-            ("run_command", {"command": "echo mine > b"}),
-            ("write_file", {"file_path": "b", "content": "b\n"}),
-        ],
-        answer="Writing.",
-    )
-    with ChatServer([reply, reply_text("Done.")]) as server:
-        serve(machine, server)
-        app = chat_app(machine, monkeypatch)
-        async with app.run_test(size=(120, 30)) as pilot:
-            await submit(pilot, "write")
-            screen = await open_review(app, pilot)
-            await pilot.press("right_square_bracket")
-            await answer(app, pilot, screen, "y")
-            await until(pilot, lambda: app.chat._questions.armed, "the question about the command")
-            await pilot.press("y")
-            await until(pilot, lambda: (machine.project / "b").exists(), "the command")
-            await until(pilot, lambda: app.chat._questions.first is not None or not app.chat.busy, "what comes")
-            assert (machine.project / "b").read_text() == "mine\n"
-
-
 async def test_what_was_decided_survives_a_change_on_disk(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     path = machine.project / "n.txt"
     path.write_text(LINES)
