@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -48,7 +49,7 @@ class Imported(Struct, frozen=True):
 
 def hiding() -> Callable[[str], str]:
     """Takes out of a text what must not leave this machine with it: keys, ours above all; the home folder is `~`."""
-    home = str(Path("~").expanduser())
+    home = os.path.expanduser("~")  # noqa: PTH111 - Path raises where there is no home
     redact = redactor(homes=[] if home in ("/", "~") else [home])
     # Ours first: of what is left of one that was taken for something else, nothing would be known.
     return lambda text: own_keys.hide(redact(own_keys.hide(text)))
