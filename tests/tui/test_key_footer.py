@@ -55,9 +55,9 @@ async def test_it_shows_the_keys_of_the_focus_and_then_those_of_the_app() -> Non
         assert app.ids == ["app.palette", "app.help"]
         app.query_one(Question).focus()
         await pilot.pause()
-        assert app.ids[:3] == ["approval.allow", "approval.session", "approval.deny"]
+        assert app.ids[:3] == ["approval.allow", "approval.session", "approval.rule"]
         assert app.ids[-2:] == ["app.palette", "app.help"]
-        assert app.footer.render_line(0).text.startswith("y allow once   s for this session   n deny")
+        assert app.footer.render_line(0).text.startswith("y allow once   s for this session   r ")
 
 
 async def test_a_key_that_does_not_work_now_is_not_shown() -> None:
