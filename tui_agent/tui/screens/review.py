@@ -15,7 +15,7 @@ from tui_agent.conversation.errors import TuiAgentError
 from tui_agent.permissions.approval import ApprovalRequest
 from tui_agent.tui.bindings import bindings_for, passed_on
 from tui_agent.tui.file_review import FileReview
-from tui_agent.tui.review_list import ReviewList, plan_of
+from tui_agent.tui.review_list import Answers, ReviewList, plan_of
 from tui_agent.tui.screens.diffs import DiffsScreen
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.answer_bar import AnswerBar
@@ -87,6 +87,8 @@ class ReviewScreen(DiffsScreen):
         self._directory = directory
         self._said = ""  # what came of the last thing that was tried
         self._busy = False  # something is compared, an editor runs, or it is answered
+        self._withdrawn = False
+        self._ending: tuple[Answers | None] | None = None  # what to close with
         self.review: ReviewList | None = None
         """What was decided here, once it is known what there is to decide."""
         self._editor = HunkEditor()
@@ -105,7 +107,8 @@ class ReviewScreen(DiffsScreen):
         """Show the first file, and ask; a large plan is compared in a thread first."""
         given, request = self._given, self._request
         plan = plan_of(request) if request is not None else given if isinstance(given, ChangePlan) else None
-        if plan is None or is_small(plan):
+        compared = not isinstance(given, ChangePlan) and plan is not None and len(given) == len(plan.changes)
+        if plan is None or is_small(plan) or (compared and not self._earlier):
             self._begin(*self._compared())
         else:
             self._view.show(lambda width: Laid([[Note(f"comparing{self._symbols.ellipsis}")]]))
@@ -241,7 +244,28 @@ class ReviewScreen(DiffsScreen):
         event.stop()
         assert self.review is not None
         self._busy = True
-        self.dismiss(await asyncio.to_thread(self.review.answers, event.decision))
+        answers = await asyncio.to_thread(self.review.answers, event.decision)
+        if not self._withdrawn:
+            self._end(answers)
+
+    def withdraw(self, request: ApprovalRequest) -> None:
+        """Nobody waits for an answer to this question any more."""
+        if request is self._request:
+            self._withdrawn = True
+            self._end(None)
+
+    def _end(self, answers: Answers | None) -> None:
+        """Close, or as soon as no other screen covers this one: what Textual takes away is the topmost."""
+        if self.app.screen is self:
+            self._ending = None
+            self.dismiss(answers)
+        else:
+            self._ending = (answers,)
+
+    def on_screen_resume(self) -> None:
+        """What covered it is gone."""
+        if self._ending is not None:
+            self._end(*self._ending)
 
     # ---- deciding ----
 

@@ -106,9 +106,12 @@ class DiffView(LineView):
             self._move_to(hunk)
 
     def _move_to(self, hunk: int) -> None:
+        heads = self.items.heads
+        for number in {self._hunk, hunk} if self._marks is not None else ():
+            if number < len(heads):
+                self._strips.pop((heads[number], 0), None)
         self._hunk = hunk
-        if self._marks is not None:
-            self.repaint()
+        self.refresh()
         self.post_message(self.Moved())
 
     def on_click(self, event: events.Click) -> None:
