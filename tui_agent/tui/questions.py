@@ -86,8 +86,8 @@ class Questions:
             return answer
         finally:
             self._waiting.remove(question)
-            if self._review is not None and self._review.is_current:
-                self._review.dismiss(None)  # nobody waits for an answer there any more
+            if self._review is not None:
+                self._review.withdraw(request)
             self._show()
 
     def answer(self, request: ApprovalRequest, decision: ApprovalDecision) -> None:
@@ -154,7 +154,7 @@ class Questions:
             self._review = None
         if screen.review is not None and request is self.first:
             self._reviewed.append(screen.review)
-        if answers is not None:
+        if answers is not None and request is self.first:
             self._ahead.update((asks.call_id, (asks.digest, decision)) for asks, decision in answers.ahead)
             self.answer(request, answers.decision)
         elif self._panel is not None and request is self.first:

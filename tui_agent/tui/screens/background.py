@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from textual import events, work
 from textual.app import ComposeResult
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Static
 
 from tui_agent.sandbox.background import BackgroundCommand, how_it_ended
 from tui_agent.text.sanitize import one_line, sanitize
 from tui_agent.tui.bindings import bindings_for
 from tui_agent.tui.later import later
+from tui_agent.tui.screens.closing import ClosingScreen
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.choices import ChoiceList, Row, columns
 from tui_agent.tui.widgets.diff_cells import Item, notes
@@ -60,7 +60,7 @@ class Output(LineView):
             self.go_to_end()
 
 
-class BackgroundScreen(Screen[None]):
+class BackgroundScreen(ClosingScreen[None]):
     """Newest command first; its output follows as it comes, unless the reader has scrolled up."""
 
     BINDINGS = bindings_for("background")

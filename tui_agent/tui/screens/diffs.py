@@ -6,10 +6,10 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Static
 
 from tui_agent.tui.review_list import Answers
+from tui_agent.tui.screens.closing import ClosingScreen
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.diff_cells import Item, Marks
 from tui_agent.tui.widgets.diff_items import counts_text
@@ -24,7 +24,7 @@ WIDE = 100
 """From this many columns on, several files have a list at the left."""
 
 
-class DiffsScreen(Screen[Answers | None]):
+class DiffsScreen(ClosingScreen[Answers | None]):
     """Shows the diffs it is given with `present`; `title` stands before the name of each file."""
 
     DEFAULT_CSS = """

@@ -5,11 +5,12 @@ from collections.abc import Hashable, Sequence
 from textual import events
 from textual.app import ComposeResult
 from textual.content import Content
-from textual.screen import Screen, ScreenResultType
+from textual.screen import ScreenResultType
 from textual.widgets import Input, Static
 
 from tui_agent.text.sanitize import one_line
 from tui_agent.tui.bindings import run_in_order
+from tui_agent.tui.screens.closing import ClosingScreen
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.choices import ChoiceList, Row
 from tui_agent.tui.widgets.key_footer import KeyFooter
@@ -40,7 +41,7 @@ class FilterInput(Input, inherit_bindings=False):
         self.insert_text_at_cursor(one_line(event.text[:1000]))
 
 
-class FilteredScreen(Screen[ScreenResultType]):
+class FilteredScreen(ClosingScreen[ScreenResultType]):
     """Title, filter, list, note and keys; a subclass says what the rows are and what choosing one does."""
 
     AUTO_FOCUS = "FilterInput"

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Static
 
 from tui_agent.text.sanitize import sanitize
 from tui_agent.tui.actions import ACTIONS, PLACES
 from tui_agent.tui.bindings import bindings_for, key_name, keys_of
+from tui_agent.tui.screens.closing import ClosingScreen
 from tui_agent.tui.widgets.completion import Command
 from tui_agent.tui.widgets.key_footer import KeyFooter
 
@@ -46,7 +46,7 @@ def key_table_markdown() -> str:
     return "\n".join(lines) + "\n"
 
 
-class HelpScreen(Screen[None]):
+class HelpScreen(ClosingScreen[None]):
     """Scrolls with the arrow and page keys; closes with the key that opened it."""
 
     BINDINGS = bindings_for("help")

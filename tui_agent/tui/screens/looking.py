@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from textual import on, work
 from textual.app import ComposeResult
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Static
 
 from tui_agent.conversation.events import Record
 from tui_agent.text.sanitize import one_line
 from tui_agent.tui.bindings import bindings_for
 from tui_agent.tui.clipboard import copy, open_or_copy
+from tui_agent.tui.screens.closing import ClosingScreen
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.key_footer import KeyFooter
 from tui_agent.tui.widgets.transcript.document import Document
@@ -27,7 +27,7 @@ SPEED = 4.0
 """Times as fast as it was."""
 
 
-class LookingScreen(Screen[None]):
+class LookingScreen(ClosingScreen[None]):
     """Shows the records of a session; with a `speed`, one after the other as they came."""
 
     BINDINGS = bindings_for("looking")

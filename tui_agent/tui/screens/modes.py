@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from msgspec import Struct
 from textual.app import ComposeResult
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Static
 
 from tui_agent.conversation.events import Mode
 from tui_agent.permissions.permitted import Outcome, Permit
 from tui_agent.text.sanitize import one_line
 from tui_agent.tui.bindings import bindings_for
+from tui_agent.tui.screens.closing import ClosingScreen
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.choices import ChoiceList, Row, columns
 from tui_agent.tui.widgets.diff_cells import Item, Note, Role, notes
@@ -38,7 +38,7 @@ class ModeRow(Struct, frozen=True):
     problem: str = ""
 
 
-class ModesScreen(Screen[Mode | None]):
+class ModesScreen(ClosingScreen[Mode | None]):
     """Dismisses with the mode that was chosen, None when it stays as it is."""
 
     BINDINGS = bindings_for("modes")

@@ -10,7 +10,6 @@ from msgspec import Struct
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Input, Static, TextArea
 
 from tui_agent.conversation.errors import TuiAgentError
@@ -19,6 +18,7 @@ from tui_agent.text.sanitize import one_line, sanitize
 from tui_agent.tui.bindings import bindings_for
 from tui_agent.tui.gate import Gate
 from tui_agent.tui.plans import FileThere
+from tui_agent.tui.screens.closing import ClosingScreen
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.key_footer import KeyFooter
 from tui_agent.tui.widgets.transcript.document import AgentBlock, Document, GrowingText
@@ -46,7 +46,7 @@ class PlanAnswer(Struct, frozen=True):
     comment: str = ""
 
 
-class PlanScreen(Screen[PlanAnswer | None]):
+class PlanScreen(ClosingScreen[PlanAnswer | None]):
     """Dismisses with what is to be done, None for nothing; `text` is then the plan as the user left it."""
 
     BINDINGS = bindings_for("plan")

@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 from textual import on
 from textual.app import ComposeResult
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Static
 
 from tui_agent.permissions.proposals import proposals
 from tui_agent.tui.bindings import bindings_for
 from tui_agent.tui.counsel import Counsel
 from tui_agent.tui.fatigue import Asked, answer_text, best_rule, title_of
+from tui_agent.tui.screens.closing import ClosingScreen
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.choices import ChoiceList, Row, columns
 from tui_agent.tui.widgets.diff_cells import Note
@@ -25,7 +25,7 @@ from tui_agent.tui.widgets.rule_work import RuleWork
 _ANSWER = 16
 
 
-class QuestionsScreen(Screen[None]):
+class QuestionsScreen(ClosingScreen[None]):
     """Newest first. Nothing is saved but what enter saves in the line of a rule."""
 
     BINDINGS = bindings_for("questions")

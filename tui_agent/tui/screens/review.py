@@ -20,13 +20,14 @@ from tui_agent.tui.screens.diffs import DiffsScreen
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.answer_bar import AnswerBar
 from tui_agent.tui.widgets.approval_panel import SCROLL
-from tui_agent.tui.widgets.diff_cells import Item, Mark, Marks, Note, notes
+from tui_agent.tui.widgets.diff_cells import Item, Mark, Marks, Note
 from tui_agent.tui.widgets.diff_items import Laid, counts_text
 from tui_agent.tui.widgets.diff_outline import Outline, is_small, outlines
 from tui_agent.tui.widgets.diff_text import one_line
 from tui_agent.tui.widgets.diff_view import DiffView, Layout
 from tui_agent.tui.widgets.hunk_editor import CommentLine, HunkEditor, HunkText
 from tui_agent.tui.widgets.review_bar import ReviewBar
+from tui_agent.tui.widgets.review_head import decided_sign, lost_items
 from tui_agent.workspace.changes import ChangePlan
 
 DECIDING = frozenset(
@@ -34,9 +35,6 @@ DECIDING = frozenset(
     | {"accept_all", "reject_all"}
 )
 """Actions for when a question is open. None of them answers it: that is left to the gate of the key line."""
-
-LOST_LINES = 500
-"""Lines shown of a text that fits no hunk any more."""
 
 
 class ReviewScreen(DiffsScreen):
@@ -196,11 +194,7 @@ class ReviewScreen(DiffsScreen):
 
     def _tail(self, index: int) -> Sequence[Item]:
         """Texts that the user gave hunks which are no more."""
-        items: list[Item] = []
-        for text in self.review.lost.get(index, ()) if self.review is not None else ():
-            items += [Note(""), Note("what you wrote here fits no hunk any more; it was:", "warning")]
-            items += [item for line in text.split("\n")[:LOST_LINES] for item in notes(line, "muted")]
-        return items
+        return lost_items(self.review.lost.get(index, ())) if self.review is not None else ()
 
     def _counts(self, index: int) -> str:
         """With a question: what is accepted."""
@@ -214,12 +208,7 @@ class ReviewScreen(DiffsScreen):
         if self.review is None:
             return super()._row(index)
         diff, file, signs = self._changes[index].diff, self.review.files[index], self._symbols
-        states = {file.state(hunk) for hunk in range(file.count)}
-        sign = {"accepted": signs.check, "rejected": signs.cross}.get(
-            states.pop() if len(states) == 1 else "", signs.pencil
-        )
-        if index not in self.review.seen and sign == signs.check:
-            sign = signs.pending
+        sign = decided_sign(file, signs, seen=index in self.review.seen)
         return one_line(diff.name), f"{counts_text(diff, signs, file.lines())} {sign}"
 
     def _redecided(self) -> None:

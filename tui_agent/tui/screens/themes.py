@@ -11,6 +11,7 @@ from textual.widgets import Static
 
 from tui_agent.text.sanitize import one_line
 from tui_agent.tui.bindings import bindings_for
+from tui_agent.tui.screens.closing import ClosingScreen
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.choices import ChoiceList, Row, columns
 from tui_agent.tui.widgets.key_footer import KeyFooter
@@ -23,7 +24,7 @@ class ThemeRow(Struct, frozen=True):
     dark: bool
 
 
-class ThemesScreen(ModalScreen[str | None]):
+class ThemesScreen(ClosingScreen[str | None], ModalScreen[str | None]):
     """Lies over the lower part of the screen, so that the preview is the real screen; dismisses with the name kept."""
 
     BINDINGS = bindings_for("themes")

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from textual import events, work
 from textual.app import ComposeResult
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Static
 
 from tui_agent.config.problems import printable
@@ -15,6 +14,7 @@ from tui_agent.config.project import ProjectFile
 from tui_agent.conversation.errors import StoreError
 from tui_agent.tui.bindings import bindings_for
 from tui_agent.tui.gate import Gate
+from tui_agent.tui.screens.closing import ClosingScreen
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.diff_cells import Item, Note, notes
 from tui_agent.tui.widgets.diff_items import Laid
@@ -27,7 +27,7 @@ _HEADS = {
 }
 
 
-class TrustScreen(Screen[bool]):
+class TrustScreen(ClosingScreen[bool]):
     """Dismisses with True when the content that is shown was trusted.
 
     As on the approval panel no key answers before this was painted and 400 ms went by without one, and Enter never
