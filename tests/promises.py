@@ -288,7 +288,9 @@ def main() -> int:
         known = {test: counts for test, _, counts in rows_of_page()}
         results.counts.update({test: counts for test, counts in known.items() if test in every})
         new = [test for test in every if test not in known]
-        code = run(new, results) if new else 0
+        if not new:
+            return 0
+        code = run(new, results)
         whole = next(
             line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("Last whole run")
         )
