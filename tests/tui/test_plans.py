@@ -21,6 +21,7 @@ from tui_agent.conversation.events import (
     ModeChanged,
     PromptSubmitted,
     Record,
+    Rewound,
     SessionStarted,
     ToolFinished,
     TurnEnded,
@@ -59,6 +60,9 @@ def test_it_is_the_last_answer_of_the_latest_turn_in_plan_mode() -> None:
     assert latest_plan(kept(*turn, ModeChanged("plan"))) == ""
     assert latest_plan(kept(*turn, ModeChanged("plan"), *other, ModeChanged("ask"), *turn)) == "two\n"
     assert latest_plan(kept(ModeChanged("plan"), *turn, ModeChanged("auto"), *other)) == "one\n"
+    assert latest_plan(kept(*turn, *other, Rewound(5), mode="plan")) == "one\n"
+    assert latest_plan(kept(*turn, *other, Rewound(2), mode="plan")) == ""
+    assert latest_plan(kept(*turn, ModeChanged("plan"), Rewound(2), *other)) == "two\n"  # the mode stayed
     cut = PromptSubmitted("more"), replied("thr", "incomplete"), TurnEnded("interrupted")
     assert latest_plan(kept(*turn, *cut, mode="plan")) == "one\n"
 

@@ -1,6 +1,7 @@
 """The plan that a turn in plan mode ended with: offered, shown, edited, kept in a file, sent back, or carried out."""
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from tui_agent.conversation.events import (
     Mode,
     ModeChanged,
     PromptSubmitted,
+    Rewound,
     SessionStarted,
     ToolFinished,
     TurnEnded,
@@ -63,7 +65,7 @@ class Plans:
                     key = shortest(self._keys(), "chat.plan")
                     hint = f"{key} or /plan: edit it, send it back, or let it be carried out"
                     self._face.say("info", "the plan waits for you", hint)
-            case PromptSubmitted():
+            case PromptSubmitted() | Rewound():
                 self._ended = None
             case _:
                 pass
@@ -115,8 +117,13 @@ def latest_plan(records: "Sequence[Record]") -> str:
     answer: AssistantReplied | None = None
     steps = ""
     found: tuple[str, str] | None = None  # of turns whose mode is not known yet: the latest one with an answer
+    gone = math.inf  # from this event on it was rewound; the modes since then were in force all the same
     for record in reversed(records):
         match record.event:
+            case Rewound(before_seq=seq):
+                gone = min(gone, seq)
+            case AssistantReplied() | ToolFinished() | PromptSubmitted() if record.seq >= gone:
+                pass
             case AssistantReplied() as reply if found is None and answer is None and _is_answer(reply):
                 answer = reply
             case ToolFinished(tool="update_plan", status="ok", content=content) if answer is not None and not steps:
