@@ -16,6 +16,7 @@ from tui_agent.permissions.approval import ApprovalRequest
 from tui_agent.tui.bindings import bindings_for, passed_on
 from tui_agent.tui.file_review import FileReview
 from tui_agent.tui.review_list import Answers, ReviewList, plan_of
+from tui_agent.tui.review_opening import opened
 from tui_agent.tui.screens.diffs import DiffsScreen
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.answer_bar import AnswerBar
@@ -129,14 +130,7 @@ class ReviewScreen(DiffsScreen):
         given, request = self._given, self._request
         if request is None:
             return list(outlines(given, stopped) if isinstance(given, ChangePlan) else given), None
-        known = () if isinstance(given, ChangePlan) else tuple(given)
-        made = [*known, *outlines(ChangePlan(plan_of(request).changes[len(known) :]), stopped)]
-        review = ReviewList(request, [outline.diff for outline in made], self._earlier)
-        shown = [
-            outline if file.shown is outline.diff else Outline.of(file.shown)
-            for outline, file in zip(made, review.files, strict=False)
-        ]
-        return shown, review
+        return opened(request, () if isinstance(given, ChangePlan) else given, self._earlier, stopped)
 
     def _begin(self, changes: list[Outline], review: ReviewList | None) -> None:
         self.review = review

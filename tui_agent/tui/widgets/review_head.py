@@ -1,6 +1,7 @@
 """What stands around a diff under review: the line above it, and the list of files beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 from textual import events
 from textual.content import Content
@@ -8,8 +9,32 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tui_agent.tui.file_review import FileReview
 from tui_agent.tui.theming import Symbols
+from tui_agent.tui.widgets.diff_cells import Item, Note, notes
 from tui_agent.tui.widgets.diff_text import cells, shortened
+
+LOST_LINES: Final = 500
+"""Lines shown of a text that fits no hunk any more."""
+
+
+def decided_sign(file: FileReview, symbols: Symbols, *, seen: bool) -> str:
+    """What was decided about a file, in one sign: all, nothing, something else, or not even looked at."""
+    states = {file.state(hunk) for hunk in range(file.count)}
+    if states == {"rejected"}:
+        return symbols.cross
+    if states != {"accepted"}:
+        return symbols.pencil
+    return symbols.check if seen else symbols.pending
+
+
+def lost_items(texts: Iterable[str]) -> list[Item]:
+    """Texts that the user gave hunks which are no more."""
+    items: list[Item] = []
+    for text in texts:
+        items += [Note(""), Note("what you wrote here fits no hunk any more; it was:", "warning")]
+        items += [item for line in text.split("\n")[:LOST_LINES] for item in notes(line, "muted")]
+    return items
 
 
 class ReviewHead(Widget):
