@@ -127,6 +127,51 @@ async def test_calls_are_undone_one_by_one(tmp_path: Path) -> None:
             assert texts(project) == {"f": "2\n"}
 
 
+async def test_redoing_gives_back_the_turns_as_they_were(tmp_path: Path) -> None:
+    with ChatServer([runs("echo 1 > f"), reply_text("ok"), runs("echo 2 > f"), reply_text("ok")]) as server:
+        async with opened(server, tmp_path) as session:
+            first, second = [await turn(session, prompt) for prompt in ("one", "two")]
+            assert first and second
+            undoing, project = session.undoing, tmp_path / "project"
+            for _ in range(2):
+                await undoing.undo()
+            for _ in range(2):
+                await undoing.redo()
+            assert texts(project) == {"f": "2\n"}
+            await undoing.undo()  # the second turn alone
+            assert texts(project) == {"f": "1\n"}
+            await undoing.redo()
+            await undoing.rewind(undoing.prompts()[1], files=True, conversation=True)
+            assert texts(project) == {"f": "1\n"}
+
+
+async def test_what_was_redone_after_another_turn_is_undone_by_itself(tmp_path: Path) -> None:
+    replies = [runs("echo 1 > a; echo 1 > b"), reply_text("ok"), runs("echo 2 > a"), reply_text("ok")]
+    with ChatServer(replies) as server:
+        async with opened(server, tmp_path) as session:
+            undoing, project = session.undoing, tmp_path / "project"
+            await turn(session)
+            await undoing.undo()
+            await turn(session)
+            redone = restored(await undoing.redo())
+            assert texts(project) == {"a": "2\n", "b": "1\n"} and [path for path, _ in redone.left] == ["a"]
+            await undoing.undo()
+            assert texts(project) == {"a": "2\n"}
+            assert not restored(await undoing.undo()).left
+            assert texts(project) == {}
+
+
+async def test_a_redo_that_put_nothing_back_is_not_undone(tmp_path: Path) -> None:
+    with ChatServer([runs("echo 1 > a"), reply_text("ok"), runs("echo 2 > a"), reply_text("ok")]) as server:
+        async with opened(server, tmp_path) as session:
+            await turn(session)
+            await session.undoing.undo()
+            await turn(session)
+            assert restored(await session.undoing.redo()).count == 0
+            assert not restored(await session.undoing.undo()).left
+            assert texts(tmp_path / "project") == {}
+
+
 async def test_what_somebody_changed_since_is_left_alone_and_named(tmp_path: Path) -> None:
     with ChatServer([runs("echo 1 > mine; echo 1 > yours"), reply_text("ok")]) as server:
         async with opened(server, tmp_path) as session:

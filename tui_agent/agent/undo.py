@@ -57,30 +57,52 @@ class Past(NamedTuple):
     undone: tuple[FilesRestored, ...]
 
 
+class _Calls(NamedTuple):
+    """What holds of the calls since a prompt, or of a redo; `opens` where undoing stops."""
+
+    seq: int
+    opens: bool
+    names: list[str]
+
+
+class _Undone(NamedTuple):
+    """What was undone, so many prompts into the session, and the names as they were before."""
+
+    event: FilesRestored
+    prompts: int
+    before: list[tuple[str, ...]]
+
+
 def past(records: Sequence[Record]) -> Past:
     """Read the log."""
     prompts: list[Prompt] = []
-    calls: list[tuple[int, bool, list[str]]] = []  # by prompt: its number, whether it opened a turn, what holds of it
-    undone: list[FilesRestored] = []
-    running = False
+    calls: list[_Calls] = []
+    undone: list[_Undone] = []
+    asked, running = 0, False
     for record in records:
         match record.event:
             case PromptSubmitted() as event:
                 prompts.append(Prompt(record.seq, record.time, event.text))
-                calls.append((record.seq, not running, []))
-                running = True
+                calls.append(_Calls(record.seq, not running, []))
+                asked, running = asked + 1, True
             case TurnEnded():
                 running = False
             case DecisionMade(outcome="allowed", snapshot=name) if name and calls:
-                _add(calls[-1][2], (name,))
+                if name not in calls[-1].names:
+                    calls[-1].names.append(name)
             case FilesRestored(kind="redo") as event:
-                undone = [other for other in undone if other.calls != event.calls]
-                if calls:  # the latest turn is the one that undoing takes back first
-                    _add(calls[-1][2], event.calls)
+                taken = [one for one in undone if one.event.calls == event.calls]
+                undone = [one for one in undone if one.event.calls != event.calls]
+                if event.count and calls:
+                    if taken and taken[-1].prompts == asked:
+                        _put_back(calls, taken[-1])
+                    elif event.snapshot:  # since then it is no part of its turn, but undone before that
+                        calls.append(_Calls(calls[-1].seq, True, [event.snapshot]))
             case FilesRestored() as event:
-                for _, _, names in calls:
-                    names[:] = [name for name in names if name not in event.calls]
-                undone += [event] if event.count else []
+                if event.count:
+                    undone.append(_Undone(event, asked, [tuple(one.names) for one in calls]))
+                for one in calls:
+                    one.names[:] = [name for name in one.names if name not in event.calls]
             case Rewound(before_seq=seq):
                 prompts = [prompt for prompt in prompts if prompt.seq < seq]
             case _:
@@ -91,11 +113,13 @@ def past(records: Sequence[Record]) -> Past:
             done.append([])
         done[-1] += names
     since = tuple((seq, tuple(names)) for seq, _, names in calls)
-    return Past(tuple(prompts), tuple(map(tuple, done)), since, tuple(undone))
+    return Past(tuple(prompts), tuple(map(tuple, done)), since, tuple(one.event for one in undone))
 
 
-def _add(names: list[str], more: Sequence[str]) -> None:
-    names += [name for name in more if name not in names]
+def _put_back(calls: Sequence[_Calls], undone: _Undone) -> None:
+    """Let what was undone hold again in its place."""
+    for one, before in zip(calls, undone.before, strict=False):
+        one.names[:] = [name for name in before if name in one.names or name in undone.event.calls]
 
 
 class Logging(Protocol):
