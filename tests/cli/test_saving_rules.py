@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_wiring import open_engine
+from tests.cli.test_engine import open_engine
 from tests.fakes.chat_server import ChatServer, reply_text
 from tests.project import Machine
-from tui_agent.cli import wiring
+from tui_agent.cli.engine import Engine
 from tui_agent.conversation.errors import ConfigError
 from tui_agent.permissions.approval import Allow, ApprovalRequest, Ask, CommandAccess, Refuse
 
@@ -24,7 +24,7 @@ async def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
         yield made
 
 
-def decided(engine: wiring.Engine, command: str) -> object:
+def decided(engine: Engine, command: str) -> object:
     access = CommandAccess(command, str(engine.directory), 60.0)
     return engine.session.executor.policy.decide("run_command", access)
 

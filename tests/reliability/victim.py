@@ -114,10 +114,10 @@ def _child(job: dict[str, Any]) -> None:
 
 
 def _serve() -> None:
-    from tui_agent.cli import invoke, sessions, wiring  # noqa: F401 - for their imports
+    from tui_agent.cli import engine, invoke, sessions  # noqa: F401 - for their imports
 
-    wiring.import_engine()
-    wiring.import_client()
+    engine.import_engine()
+    engine.import_client()
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     for line in sys.stdin:

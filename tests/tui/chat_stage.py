@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 
 from tests.project import Machine
 from tui_agent.cli import chat, wiring
+from tui_agent.cli.engine import open_engine
 from tui_agent.config.locations import shipped_themes
 from tui_agent.conversation.events import LoggedEvent, SessionStarted
 from tui_agent.permissions.approval import Approver
@@ -33,7 +34,7 @@ def chat_app(machine: Machine, monkeypatch: pytest.MonkeyPatch, *words: str) -> 
     loaded = wiring.settings_from(args, directory)
 
     async def open_host(approver: Approver) -> Host:
-        return await wiring.open_engine(args, directory, loaded, approver, tolerant=True)
+        return await open_engine(args, directory, loaded, approver, tolerant=True)
 
     return TuiAgent(
         Launch(

@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     os.environ.setdefault("TEXTUAL_FPS", "240")
     gc.disable()  # imports make no garbage worth looking for; the UI switches it on again after its first paint
     from tui_agent import __version__
-    from tui_agent.cli import wiring
+    from tui_agent.cli import engine, wiring
     from tui_agent.config.locations import locations, shipped_themes
     from tui_agent.tui.app import TuiAgent
     from tui_agent.tui.host import Launch
@@ -62,8 +62,8 @@ def run(args: argparse.Namespace) -> int:
         from tui_agent.cli.logs import start_log
 
         start_log(args.log_level)
-        await asyncio.to_thread(wiring.import_engine)
-        return await wiring.open_engine(args, directory, loaded, approver, tolerant=True)
+        await asyncio.to_thread(engine.import_engine)
+        return await engine.open_engine(args, directory, loaded, approver, tolerant=True)
 
     launch = Launch(
         loaded=loaded,
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
         history=places.prompt_history,
         themes=(shipped_themes(), places.user_themes),
         open_host=open_host,
-        warm_up=wiring.import_client,
+        warm_up=engine.import_client,
         reload=lambda: wiring.checked_settings(args, directory),
         read_end=end_reader(args, directory),
     )
@@ -94,13 +94,13 @@ def end_reader(args: argparse.Namespace, directory: Path) -> "Callable[[], Await
     async def read_end() -> "Sequence[Record]":
         import asyncio
 
-        from tui_agent.cli import wiring
+        from tui_agent.cli import saved
 
-        await asyncio.to_thread(wiring.import_store)
-        log = wiring.open_log()
+        await asyncio.to_thread(saved.import_store)
+        log = saved.open_log()
         try:
-            named = await wiring.latest_session(log, directory) if args.latest else args.resume
-            return await wiring.session_end(log, named)
+            named = await saved.latest_session(log, directory) if args.latest else args.resume
+            return await saved.session_end(log, named)
         finally:
             await log.aclose()
 

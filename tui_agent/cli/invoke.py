@@ -143,6 +143,7 @@ async def _turn(args: argparse.Namespace, prompt: str, writer: "Writer", stopped
     import asyncio
 
     from tui_agent.cli import wiring
+    from tui_agent.cli.engine import open_engine
     from tui_agent.headless.writers import TurnOutcome
 
     directory = wiring.working_directory(args)
@@ -151,7 +152,7 @@ async def _turn(args: argparse.Namespace, prompt: str, writer: "Writer", stopped
     if args.approve == "never":
         loaded = _allowing_nothing(args, loaded)
     approver = _approver(args.approve, directory)
-    engine = await wiring.open_engine(args, directory, loaded, approver)
+    engine = await open_engine(args, directory, loaded, approver)
     outcome = TurnOutcome()
 
     def stop(number: int) -> None:

@@ -31,13 +31,13 @@ def _named(text: str) -> Path:
 
 async def export(args: argparse.Namespace, log: "SqliteLog") -> int:
     """Write a session to a new file, or to standard output."""
-    from tui_agent.cli import archive, wiring
+    from tui_agent.cli import archive, saved, wiring
     from tui_agent.store.new_file import write_new
 
     output = _named(args.output) if args.output else None
     form: Form = args.format or (_ENDINGS.get(output.suffix.lower()) if output else None) or "markdown"
     wiring.settings_from(args)  # so that our own keys are known, and taken out
-    session = await wiring.full_session_id(log, args.id)
+    session = await saved.full_session_id(log, args.id)
     text = await archive.exported(log, session, form)
     if output is None:
         sys.stdout.write(text)

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 async def verify(args: argparse.Namespace, log: "SqliteLog") -> int:
     """Check hash chains, and name the first event of each that is wrong."""
-    from tui_agent.cli import wiring
+    from tui_agent.cli import saved
 
     if args.ids:
-        sessions = [await wiring.full_session_id(log, beginning) for beginning in args.ids]
+        sessions = [await saved.full_session_id(log, beginning) for beginning in args.ids]
     else:
         sessions = [row.id for row in await log.sessions(limit=100_000)]
     damaged = 0
@@ -36,10 +36,10 @@ async def replay(args: argparse.Namespace, log: "SqliteLog") -> int:
     """Print what happened at its pace."""
     import asyncio
 
-    from tui_agent.cli import wiring
+    from tui_agent.cli import saved
     from tui_agent.store.replay import scenes
 
-    records = await log.salvage(await wiring.full_session_id(log, args.id))
+    records = await log.salvage(await saved.full_session_id(log, args.id))
     printed = _Printed()
     for pause, event in scenes(records, args.speed):
         if pause:
@@ -92,11 +92,11 @@ class _Printed:
 
 async def stats(args: argparse.Namespace, log: "SqliteLog") -> int:
     """Count over one session, or over several."""
-    from tui_agent.cli import wiring
+    from tui_agent.cli import saved, wiring
     from tui_agent.store.statistics import Statistics
 
     if args.ids:
-        sessions = [await wiring.full_session_id(log, beginning) for beginning in args.ids]
+        sessions = [await saved.full_session_id(log, beginning) for beginning in args.ids]
     else:
         directory = None if args.all else str(wiring.working_directory(args))
         sessions = [row.id for row in await log.sessions(directory, 100_000)]

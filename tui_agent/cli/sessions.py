@@ -119,9 +119,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _with_log(args: argparse.Namespace, work: Verb) -> int:
-    from tui_agent.cli import wiring
+    from tui_agent.cli import saved
 
-    log = wiring.open_log()
+    log = saved.open_log()
     try:
         return await work(args, log)
     finally:
@@ -177,9 +177,9 @@ def _row(row: "SessionSummary", hit: "Hit | None", *, directories: bool) -> str:
 
 
 async def _show(args: argparse.Namespace, log: "SqliteLog") -> int:
-    from tui_agent.cli import wiring
+    from tui_agent.cli import saved
 
-    records = await log.salvage(await wiring.full_session_id(log, args.id))
+    records = await log.salvage(await saved.full_session_id(log, args.id))
     if args.json:
         import msgspec
 
@@ -240,10 +240,10 @@ async def _find_folder(args: argparse.Namespace, log: "SqliteLog") -> int:
     """Put the session's full id and folder into `args`."""
     from pathlib import Path
 
-    from tui_agent.cli import wiring
+    from tui_agent.cli import saved
     from tui_agent.conversation.events import SessionStarted
 
-    args.id = await wiring.full_session_id(log, args.id)
+    args.id = await saved.full_session_id(log, args.id)
     started = (await log.salvage(args.id))[0].event
     folder = Path(started.working_directory) if isinstance(started, SessionStarted) else None
     if not args.working_dir and (folder is None or not folder.is_dir()):
@@ -265,9 +265,9 @@ def _resume(args: argparse.Namespace) -> int:
 
 
 async def _fork(args: argparse.Namespace, log: "SqliteLog") -> int:
-    from tui_agent.cli import archive, wiring
+    from tui_agent.cli import archive, saved
 
-    session = await wiring.full_session_id(log, args.id)
+    session = await saved.full_session_id(log, args.id)
     copy = await archive.fork(log, session, prompt=args.at or 0)
     if args.json:
         sys.stdout.write(json.dumps({"id": copy.session, "from": session, "prompt": copy.prompt}) + "\n")
@@ -278,19 +278,19 @@ async def _fork(args: argparse.Namespace, log: "SqliteLog") -> int:
 
 
 async def _rename(args: argparse.Namespace, log: "SqliteLog") -> int:
-    from tui_agent.cli import wiring
+    from tui_agent.cli import saved
 
-    await log.rename(await wiring.full_session_id(log, args.id), args.title)
+    await log.rename(await saved.full_session_id(log, args.id), args.title)
     return EXIT_DONE
 
 
 async def _delete(args: argparse.Namespace, log: "SqliteLog") -> int:
-    from tui_agent.cli import wiring
+    from tui_agent.cli import saved
     from tui_agent.conversation.errors import RefusedError
     from tui_agent.text.sanitize import one_line
 
     titles = {row.id: row.title for row in await log.sessions(limit=100_000)}
-    sessions = [await wiring.full_session_id(log, beginning) for beginning in args.ids]
+    sessions = [await saved.full_session_id(log, beginning) for beginning in args.ids]
     if unknown := [session for session in sessions if session not in titles]:
         raise StoreError(
             f"no session {unknown[0]!r}; nothing was deleted", "`tui-agent sessions list --all` shows them"

@@ -1,0 +1,473 @@
+"""The engine behind a face: the one place where settings, provider, tools, store and session are put together."""
+
+import argparse
+import os
+import platform
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from tui_agent import __version__
+from tui_agent.cli import wiring
+from tui_agent.cli.saved import full_session_id, open_log, session_end
+from tui_agent.config.load import LoadedSettings
+from tui_agent.config.locations import locations
+from tui_agent.config.model import ProfileName, Settings
+from tui_agent.conversation.errors import ConfigError, ProviderError, StoreError
+
+if TYPE_CHECKING:
+    from tui_agent.agent.session import Session
+    from tui_agent.agent.turn import TurnOptions
+    from tui_agent.cli.archive import Archive
+    from tui_agent.conversation.events import Mode, Record
+    from tui_agent.permissions.approval import ApprovalRequest, Approver, Verdict
+    from tui_agent.permissions.permitted import Permit
+    from tui_agent.providers.discovery import NothingToStart, StartChoice
+    from tui_agent.providers.embedded.download import PullProgress
+    from tui_agent.providers.protocol import LLMProvider, ProbeResult
+    from tui_agent.store.log import SessionLog, SessionSummary
+    from tui_agent.tools.executor import ToolExecutor
+    from tui_agent.tools.project_files import ProjectFiles
+    from tui_agent.tui.host import Offer
+
+
+MODES: "tuple[Mode, ...]" = ("plan", "ask", "accept-edits", "auto")
+"""From strict to wide."""
+
+FILES_OFFERED = 50
+"""Paths offered for the completion of `@`."""
+
+
+class Engine:
+    """Everything behind a face: settings, one session, its tools and log."""
+
+    def __init__(
+        self,
+        loaded: LoadedSettings,
+        new_executor: "Callable[[], ToolExecutor]",
+        provider: "LLMProvider",
+        model: str,
+        directory: Path,
+        log: "SessionLog | None",
+        *,
+        tools: bool = True,
+    ) -> None:
+        from tui_agent.cli.rules import rules_from
+
+        self.loaded = loaded
+        self.directory = directory
+        self.rules_file = locations().user_config
+        """Where rules are saved: the user's settings."""
+        self._rules = rules_from(loaded)
+        self._new_executor = new_executor
+        self._log = log
+        self._tools = tools
+        self.start: StartChoice | None = None
+        """How the provider was chosen, when nobody named one."""
+        self.trouble: NothingToStart | None = None
+        """What was looked for, while there is no provider that answers."""
+        self._providers: dict[str, LLMProvider] = {provider.name: provider}
+        self._files: ProjectFiles | None = None
+        self._retired: list[LLMProvider] = []
+        self._engine_version = ""
+        self.session = self._session(provider, model, loaded.settings.mode)
+
+    def _options(self) -> "TurnOptions":
+        from tui_agent.agent.turn import TurnOptions
+
+        settings = self.loaded.settings
+        return TurnOptions(
+            max_iterations=settings.max_iterations,
+            tools=self._tools,
+            directory=str(self.directory),
+            system=platform.system(),
+            system_addition=settings.system_prompt,
+        )
+
+    def _session(self, provider: "LLMProvider", model: str, mode: "Mode") -> "Session":
+        from tui_agent.agent.session import Session
+        from tui_agent.cli.rules import scene_of
+        from tui_agent.permissions.policy import RulePolicy
+
+        # Each session has an executor of its own: what was allowed or read in one counts for no other.
+        executor = self._new_executor()
+        snapshots = None if self._log is None else wiring.recorded(executor)
+        scene = scene_of(self.directory, [root.path for root in executor.workspace.roots])
+        return Session(
+            log=self._log,
+            executor=executor,
+            provider=provider,
+            model=model,
+            options=self._options(),
+            policy_for=lambda mode: RulePolicy(mode, self._rules, scene, executor.sandbox.on),
+            profile_for=self._profile,
+            mode=mode,
+            working_directory=str(self.directory),
+            version=__version__,
+            snapshots=snapshots,
+        )
+
+    def _profile(self, provider: str) -> ProfileName:
+        settings = self.loaded.settings.providers.get(provider)
+        return settings.profile if settings is not None else "auto"
+
+    def provider(self, name: str) -> "LLMProvider":
+        """The client of a configured provider, made once.
+
+        Raises:
+            ConfigError: unknown name, or a protocol that this version does not speak.
+        """
+        from tui_agent.providers.factory import create_provider
+
+        if name not in self._providers:
+            self._providers[name] = create_provider(name, self.loaded.settings, os.environ)
+        return self._providers[name]
+
+    def reconfigure(self, loaded: LoadedSettings) -> None:
+        """Take over changed settings from the next request on.
+
+        Raises:
+            ConfigError: a rule is wrong, and nothing is taken over; or the present provider cannot be used as
+                configured now, and the client from before stays.
+        """
+        from tui_agent.cli.rules import rules_from
+
+        self._rules = rules_from(loaded)
+        before, self.loaded = self.loaded.settings.providers, loaded
+        self.session.options = self._options()
+        self.session.renew_policy()
+        present = self.session.provider.name
+        for name in list(self._providers):
+            if before.get(name) == loaded.settings.providers.get(name):
+                continue
+            # A turn may still read from the old client: it is closed with the engine.
+            self._retired.append(self._providers.pop(name))
+            if name == present:
+                try:
+                    self.session.provider = self.provider(name)
+                except ConfigError:
+                    self._providers[name] = self._retired.pop()
+                    raise
+
+    def judge(self, request: "ApprovalRequest", command: str) -> "Verdict":
+        """What the policy of now says of a question's call with another command; looks at the disk, so it may block."""
+        from tui_agent.permissions.approval import CommandAccess
+
+        executor = self.session.executor
+        policy = executor.policy.letting_reading_run() if executor.lets_reading_run else executor.policy
+        assert isinstance(request.access, CommandAccess)
+        return policy.decide(request.tool, replace(request.access, command=command))
+
+    async def save_rules(self, rules: Sequence[str]) -> None:
+        """Add `allow` rules to the user's settings, and decide the next call by them.
+
+        Raises:
+            ConfigError: one is no rule, or an example of the settings would not hold any more, or the file cannot be
+                written; nothing is saved then.
+        """
+        import asyncio
+
+        from tui_agent.cli.rules import rules_from
+        from tui_agent.config.amend import add_rules
+        from tui_agent.config.locations import project_config
+
+        wanted = wiring.allowing(self.loaded, tuple(rules), str(self.rules_file))
+        in_force = await asyncio.to_thread(rules_from, wanted)
+        await asyncio.to_thread(add_rules, self.rules_file, rules, never=project_config(self.directory))
+        self.loaded, self._rules = wanted, in_force
+        self.session.renew_policy()
+
+    async def fresh_session(self) -> "Session":
+        """Start a new session with the same model and mode; the old one stays in the log."""
+        await self._take(self._session(self.session.provider, self.session.model, self.session.mode))
+        return self.session
+
+    async def _take(self, session: "Session") -> None:
+        before, self.session = self.session, session
+        await before.executor.aclose()
+        if self._log is not None and before.id not in ("", session.id):
+            await self._log.release(before.id)
+
+    async def resume(self, beginning: str) -> "Sequence[Record]":
+        """Continue the session whose id begins so, in place of the present one.
+
+        Its model goes on answering if it is still configured and the command line names no other. Its mode stays in
+        force where it is stricter than the present one; a wider one has to be chosen again.
+
+        Raises:
+            SessionHeldError: another window has it open.
+            StoreError: there is none, or it cannot be read.
+        """
+        log = self._saved()
+        named = await full_session_id(log, beginning)
+        await log.hold(named)
+        try:
+            return await self._resume(await log.read(named))
+        finally:
+            if self.session.id != named:
+                await log.release(named)
+
+    async def _resume(self, records: "Sequence[Record]") -> "Sequence[Record]":
+        import asyncio
+
+        from tui_agent.agent.session import standing
+        from tui_agent.tools.leftovers import tidy
+
+        stand = await asyncio.to_thread(standing, records)
+        provider, model = self.session.provider, self.session.model
+        named = {self.loaded.origins.get(key) for key in ("provider", "model")}
+        if "flag" not in named and stand.provider in self.loaded.settings.providers:
+            provider, model = self.provider(stand.provider), stand.model
+        session = self._session(provider, model, min(stand.mode, self.session.mode, key=MODES.index))
+        session.continue_from(records, stand)
+        await self._take(session)
+        await asyncio.to_thread(tidy, records, session.executor.workspace)
+        return records
+
+    async def end_of(self, beginning: str) -> "Sequence[Record]":
+        """The last turns of the session whose id begins so.
+
+        Raises:
+            SessionHeldError: another window has it open.
+            StoreError: there is none, or it cannot be read.
+        """
+        return await session_end(self._saved(), beginning, present=self.session.id)
+
+    async def check_log(self) -> str:
+        """What is wrong with the log of the present session; empty when its chain is whole.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        return await self._saved().verify(self.session.id)
+
+    def _saved(self) -> "SessionLog":
+        if self._log is None:
+            raise StoreError("sessions are not saved in this run")
+        return self._log
+
+    async def sessions(self, limit: int = 10_000) -> "list[SessionSummary]":
+        """The sessions of this folder, latest first."""
+        return [] if self._log is None else await self._log.sessions(str(self.directory), limit)
+
+    @property
+    def archive(self) -> "Archive":
+        """All sessions.
+
+        Raises:
+            StoreError: none are saved in this run.
+        """
+        from tui_agent.cli.archive import Archive
+
+        return Archive(self._saved(), self.directory, self.session.id)
+
+    def probe(self, names: Collection[str]) -> "AsyncIterator[ProbeResult]":
+        """The live state of configured providers, as the answers come in."""
+        from tui_agent.providers.discovery import probe_all
+
+        settings = self.loaded.settings
+        asked = {name: provider for name, provider in settings.providers.items() if name in names}
+        return probe_all(replace(settings, providers=asked), os.environ)
+
+    async def context_length(self) -> int | None:
+        """Tokens that the session's model can read, as configured or as its server says; None when neither does.
+
+        A session that has no model yet takes the one that its server would use. A server on this machine is asked what
+        the model is in any case: how much it is given depends on that.
+        """
+        from tui_agent.providers.discovery import probe
+
+        session = self.session
+        provider = self.loaded.settings.providers.get(session.provider.name)
+        if provider is None:
+            return None
+        if session.provider.local and (session.model or not session.records):
+            with suppress(ProviderError):  # the first turn says what is wrong
+                await session.describe()
+            known = session.model_info.context_length if session.model_info is not None else None
+            return provider.context_length or known
+        if provider.context_length is not None and session.model:
+            return provider.context_length
+        found = await probe(session.provider.name, provider, os.environ)
+        if not session.model and not session.records and found.models:
+            session.model = found.models[0].id
+        known = next((model.context_length for model in found.models if model.id == session.model), None)
+        return provider.context_length or known
+
+    async def look_again(self) -> "StartChoice | None":
+        """Look for a provider once more; None when there is still none: `trouble` says what was tried."""
+        from tui_agent.providers.discovery import NothingToStart
+
+        self.start = self.trouble = None
+        try:
+            self.start = await start_with_model(self.loaded.settings)
+        except NothingToStart as error:
+            self.trouble = error
+        return self.start
+
+    def offers(self) -> "Sequence[Offer]":
+        """The models that can be fetched and run on this machine, the configured one first."""
+        from tui_agent.providers.embedded.catalogue import MODELS
+        from tui_agent.providers.embedded.download import fetched, installed
+        from tui_agent.providers.embedded.machine import engine_version
+        from tui_agent.tui.host import Offer
+
+        folder = locations().models
+        problem = remedy = ""
+        try:
+            self._engine_version = self._engine_version or engine_version()
+        except ProviderError as error:
+            problem, remedy = error.message, error.hint
+        return [
+            Offer(
+                provider=name,
+                model=model.name,
+                title=model.title,
+                size=model.size,
+                licence=model.licence,
+                memory=model.memory,
+                good_for=model.good_for,
+                installed=installed(model, folder) is not None,
+                here=fetched(model, folder),
+                problem=problem,
+                remedy=remedy,
+            )
+            for name, provider in self.loaded.settings.providers.items()
+            if provider.api == "embedded" and not provider.model_file
+            for model in sorted(MODELS, key=lambda model: model.name != provider.default_model)
+        ]
+
+    def fetch(self, model: str) -> "AsyncGenerator[PullProgress]":
+        """Download such a model, or the rest of it; close the generator when leaving it early.
+
+        Raises:
+            ConfigError: there is no such model.
+        """
+        from tui_agent.providers.embedded.catalogue import find_model
+        from tui_agent.providers.embedded.download import pull
+
+        return pull(find_model(model), locations().models, os.environ)
+
+    async def project_files(self, typed: str) -> list[str]:
+        """Paths below the project that contain what was typed, shortest first; ignored and hidden ones left out."""
+        from tui_agent.tools.project_files import ProjectFiles
+
+        if self._files is None:
+            self._files = ProjectFiles(self.session.executor.workspace.resolve("."))
+        return await self._files.containing(typed, FILES_OFFERED)
+
+    def mode_problem(self, mode: "Mode") -> str:
+        """Why a mode cannot be chosen; empty when it can."""
+        from tui_agent.permissions.policy import mode_available
+
+        return mode_available(mode, self.session.executor.sandbox)
+
+    def permits(self, mode: "Mode") -> "tuple[Permit, ...]":
+        """What happens unasked, asks and is refused in a mode, as things are now."""
+        from tui_agent.permissions.permitted import permitted
+
+        executor = self.session.executor
+        return permitted(
+            mode,
+            replace(self._rules, read_only=True) if executor.lets_reading_run else self._rules,
+            executor.sandbox.describe() if executor.sandbox.on else "",
+            commands=executor.allows_commands,
+            grants=executor.grants.given(),
+            directory=str(self.directory),
+        )
+
+    async def aclose(self) -> None:
+        """Stop what still runs and close connections and log."""
+        if self._files is not None:
+            await self._files.aclose()
+        await self.session.executor.aclose()
+        for provider in (*self._providers.values(), *self._retired):
+            await provider.aclose()
+        if self._log is not None:
+            await self._log.aclose()
+
+
+async def open_engine(
+    args: argparse.Namespace, directory: Path, loaded: LoadedSettings, approver: "Approver", *, tolerant: bool = False
+) -> Engine:
+    """Put an engine together: choose the provider and model, build tools and session.
+
+    With `tolerant`, an engine comes about even if no provider was found: its `trouble` says so, and its first provider
+    is the first configured one, so that a server started later answers.
+
+    Raises:
+        TuiAgentError: settings, provider or folder cannot be used; the message says what to do.
+    """
+    import asyncio
+
+    from tui_agent.providers.discovery import NothingToStart, choose_start
+    from tui_agent.providers.factory import create_provider
+
+    settings = loaded.settings
+    sandbox = await asyncio.to_thread(wiring.find_sandbox, args, directory, settings)
+    start: StartChoice | None = None
+    trouble: NothingToStart | None = None
+    try:
+        start = await (start_with_model(settings) if tolerant else choose_start(settings, os.environ))
+        name = start.name
+    except NothingToStart as error:
+        if not tolerant:
+            raise
+        name = next(iter(settings.providers))
+        trouble = error
+    tools = _offered(args)
+    engine = Engine(
+        loaded,
+        lambda: wiring.build_executor(args, directory, approver, sandbox, tools),
+        create_provider(name, settings, os.environ),
+        settings.model or (start.model if start else "") or settings.providers[name].default_model,
+        directory,
+        None if getattr(args, "no_save", False) else open_log(),
+        tools=not getattr(args, "no_tools", False),
+    )
+    engine.start = start if settings.provider == "auto" else None
+    engine.trouble = trouble
+    if getattr(args, "config", None):
+        engine.rules_file = Path(args.config)
+    return engine
+
+
+async def start_with_model(settings: Settings) -> "StartChoice":
+    """The provider to start with.
+
+    Raises:
+        NothingToStart: there is none, or only a server without a model.
+    """
+    from tui_agent.providers.discovery import NothingToStart, choose_start
+
+    start = await choose_start(settings, os.environ)
+    if any(result.provider == start.name and not result.models for result in start.probes):
+        raise NothingToStart(start.explanation, "", start.probes, start.keys)
+    return start
+
+
+def _offered(args: argparse.Namespace) -> list[str] | None:
+    """The tools that the command line names; None means all. With `--no-tools` a call that comes anyway finds none."""
+    if getattr(args, "no_tools", False):
+        return []
+    named: str | None = getattr(args, "tools", None)
+    return None if named is None else named.split(",")
+
+
+def import_engine() -> None:
+    """Import what a session needs; blocks for about 50 ms, so call it in a thread."""
+    import tui_agent.agent.session
+    import tui_agent.providers.factory
+    import tui_agent.store.sqlite
+    import tui_agent.tools.executor
+    import tui_agent.tools.recording  # noqa: F401 - imported for its effect
+
+
+def import_client() -> None:
+    """Import the model client, so that the first request need not wait for it; blocks for about half a second."""
+    from tui_agent.providers.openai_chat import warm_up
+
+    warm_up()
