@@ -58,3 +58,21 @@ async def test_a_review_whose_question_was_withdrawn_behind_another_screen_answe
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is app.chat, "the chat, and no review of what nobody asks")
         assert not screen.is_attached and not app.chat._questions._ahead
+
+
+async def test_a_comment_that_was_left_is_there_again(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = chat_app(machine, monkeypatch)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until(pilot, lambda: app.chat.engine.opened, "the engine")
+        first = asyncio.ensure_future(app.chat.approve(asks("a", "a\n", "1", asks("b", "b\n", "2"))))
+        screen = await open_review(app, pilot)
+        await pilot.press("m", *"why", "escape", "M", *"all", "escape", "right_square_bracket", "m")
+        assert screen._comment.value == ""
+        await pilot.press("escape", "M")
+        assert screen._comment.value == "all"
+        await pilot.press("enter", "left_square_bracket", "m")
+        assert screen._comment.value == "why"
+        await pilot.press("enter")
+        assert screen.review is not None and screen._file is not None
+        assert (screen.review.comment, screen._file.comment(0)) == ("all", "why")
+        first.cancel()

@@ -87,6 +87,7 @@ class ReviewScreen(DiffsScreen):
         self._said = ""  # what came of the last thing that was tried
         self._busy = False  # something is compared, an editor runs, or it is answered
         self._withdrawn = False
+        self._unsaid: dict[tuple[int, int], str] = {}  # comments that were left by escape, by file and hunk
         self._ending: tuple[Answers | None] | None = None  # what to close with
         self.review: ReviewList | None = None
         """What was decided here, once it is known what there is to decide."""
@@ -337,17 +338,20 @@ class ReviewScreen(DiffsScreen):
         """Say something about the hunk to the model."""
         if (file := self._file) is not None:
             self._open()
-            self._comment.write(self._view.hunk, file.comment(self._view.hunk))
+            hunk = self._view.hunk
+            self._comment.write(hunk, self._unsaid.pop((self._index, hunk), file.comment(hunk)))
 
     def action_comment_all(self) -> None:
         """Say something about the whole to the model."""
         if self.review is not None:
             self._open()
-            self._comment.write(-1, self.review.comment)
+            self._comment.write(-1, self._unsaid.pop((-1, -1), self.review.comment))
 
     @on(CommentLine.Done)
     def _commented(self, event: CommentLine.Done) -> None:
-        if event.text is not None and self.review is not None and (file := self._file) is not None:
+        if event.text is None:
+            self._unsaid[-1 if event.hunk < 0 else self._index, event.hunk] = self._comment.value
+        elif self.review is not None and (file := self._file) is not None:
             if event.hunk < 0:
                 self.review.comment = event.text
             else:
