@@ -226,8 +226,8 @@ class Snapshots:
 
 
 def changed_over(records: Sequence[Record]) -> list[Change]:
-    """What several calls came to, oldest first: each path from what it was to what it is."""
-    return [Change(step.path, step.target, step.expected) for step in net(records).values()]
+    """What several calls, oldest first, came to: each path from what it was to what it is, in the order of paths."""
+    return [Change(step.path, step.target, step.expected) for _, step in sorted(net(records).items())]
 
 
 def new_name() -> str:
