@@ -2,11 +2,13 @@
 
 import psutil
 
+_LASTING = {"tui_agent.sandbox.watcher", "tests.reliability.victim"}
+
 
 def children() -> list[psutil.Process]:
-    """Ours, with theirs, but the one that looks after commands: an earlier test may have started it."""
+    """Ours, with theirs, but those that an earlier test may have started for the tests behind it."""
     found = psutil.Process().children(recursive=True)
-    return [each for each in found if "tui_agent.sandbox.watcher" not in _words(each)]
+    return [each for each in found if not _LASTING.intersection(_words(each))]
 
 
 def _words(process: psutil.Process) -> list[str]:

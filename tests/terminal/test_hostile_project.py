@@ -105,7 +105,7 @@ def test_the_screen_runs_nothing_of_a_hostile_project(stage: Stage) -> None:
         terminal.send(" look around\r")
         for place in (7, 8, 9):
             terminal.wait_for(f"{place} of 9")
-            terminal.settle(0.6)
+            terminal.settle(1.2)  # right behind a key a question waits longer
             terminal.send("n")
         terminal.wait_for("Looked")
         terminal.send("\x11")

@@ -252,7 +252,7 @@ async def test_a_prompt_is_sent_when_a_server_was_started_meanwhile(
 async def test_one_key_downloads_it_and_prompts_wait_for_it(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, engine: Engine
 ) -> None:
-    with hub(monkeypatch, Give(pace=0.03)):
+    with hub(monkeypatch, Give(pace=0.06)):
         app = chat_app(machine, monkeypatch)
         async with app.run_test(size=(80, 24)) as pilot:
             await until(pilot, says(app, "f6 downloads"))

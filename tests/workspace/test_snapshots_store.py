@@ -161,7 +161,7 @@ def test_real_commands_are_undone(bench: Bench) -> None:
     before = dump(bench.root)
     commands = (
         "sed -i 's/return/yield/' src/*.py",
-        "python3 -m ruff format src || ruff format src || sed -i 's/( a/(a/' src/*.py",
+        "python3 -m ruff format --no-cache src || ruff format --no-cache src || sed -i 's/( a/(a/' src/*.py",
         "rm -r build",
         "chmod 600 src/m1.py; mv src/m2.py src/moved.py; ln -sf m3.py src/m4.py",
         "cp -r src copy; rm -rf src; mv copy/m5.py .",

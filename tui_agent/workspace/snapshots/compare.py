@@ -48,7 +48,7 @@ def _without(folders: Mapping[str, Folder], parent: str, name: str) -> bool:
 
 
 def _changes(path: str, old: Mapping[str, Entry], new: Mapping[str, Entry]) -> Iterator[Change]:
-    for name in old.keys() | new.keys():
+    for name in sorted(old.keys() | new.keys()):
         before, after = old.get(name), new.get(name)
         if before is after or (before is not None and after is not None and not before.differs(after)):
             continue
