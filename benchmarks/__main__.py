@@ -34,6 +34,7 @@ SUBJECTS = (
     "transcript",
     "diff",
     "permissions",
+    "sandbox",
     "snapshots",
     "request_size",
 )

@@ -2,7 +2,7 @@
 
 import time
 from asyncio import TimerHandle
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from textual import events, on
@@ -108,6 +108,8 @@ class AnswerBar(Widget):
         self._timer: TimerHandle | None = None
         self._came_from: Widget | None = None
         self._pressed = ""  # the letter of the key that was admitted last
+        self._keymap: Mapping[str, str] | None = None
+        self._known_keys: dict[str, dict[str, str]] = {}  # of a place, while the keymap stays
         self._held: TimerHandle | None = None  # what waits for silence behind its key
         self._hints = KeyHints()
         self._comment = Input(compact=True, placeholder="why not? the model reads this; enter denies, esc goes back")
@@ -155,7 +157,12 @@ class AnswerBar(Widget):
     def _keys_of(self, place: str) -> dict[str, str]:
         # Textual 8.2.8 has no public way to read the keymap that `App.set_keymap` was given.
         keymap = self.app._keymap
-        return {key: action.method for action in ACTIONS if action.owner == place for key in keys_of(action, keymap)}
+        if keymap is not self._keymap:
+            self._keymap, self._known_keys = keymap, {}
+        if place not in self._known_keys:
+            own = (action for action in ACTIONS if action.owner == place)
+            self._known_keys[place] = {key: action.method for action in own for key in keys_of(action, keymap)}
+        return self._known_keys[place]
 
     def ask(
         self,
