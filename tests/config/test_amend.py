@@ -177,7 +177,8 @@ def documents(draw: st.DrawFn) -> str:
                     entry(step, key, draw(st.lists(TEXTS, max_size=3, unique=True)))
     remark(0)
     # A text of several lines that ends without one would end with one if anything stood behind it.
-    return end.join(lines) + (end if lines and lines[-1] == "  two" else draw(st.sampled_from(["", end])))
+    open_ended = "  two" in lines and not any(line.strip() for line in lines[lines.index("  two") + 1 :])
+    return end.join(lines) + (end if open_ended else draw(st.sampled_from(["", end])))
 
 
 @settings(max_examples=120, deadline=None)

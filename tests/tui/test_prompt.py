@@ -411,3 +411,16 @@ class Foot(Desk):
 @pytest.mark.parametrize("size", [(80, 24), (40, 10)], ids=["usual", "small"])
 def test_bar_and_foot_look(snap_compare: Callable[..., bool], size: tuple[int, int]) -> None:
     assert snap_compare(Foot("dawn"), terminal_size=size, press=["/", "m"])
+
+
+@pytest.mark.parametrize("width", range(1, 8))
+async def test_a_placeholder_on_a_screen_of_almost_no_columns_breaks_nothing(width: int) -> None:
+    app = Desk()
+    async with app.run_test() as pilot:
+        await pilot.resize_terminal(width, 10)
+        await pilot.pause()
+        area = app.prompt
+        assert area.text == "" and area.render_line(0).cell_length == area.size.width
+        await pilot.resize_terminal(40, 10)
+        await pilot.press("a")
+        assert area.text == "a"

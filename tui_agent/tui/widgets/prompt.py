@@ -146,8 +146,10 @@ class PromptArea(TextArea, inherit_bindings=False):
         first = y == 0 and self.scroll_offset.y == 0
         style = self.get_component_rich_style("prompt--marker")
         gutter = Strip([Segment(self._marker.ljust(_GUTTER) if first else " " * _GUTTER, style)], _GUTTER)
-        text = super().render_line(y)
         width = self.size.width
+        if self.content_size.width < 1:  # a placeholder cannot be wrapped to no columns
+            return gutter.adjust_cell_length(width, self.rich_style)
+        text = super().render_line(y)
         return Strip.join([gutter, text]).adjust_cell_length(width, self.rich_style)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
