@@ -13,7 +13,9 @@ from tui_agent.conversation.events import (
     Rewound,
     ToolFinished,
 )
-from tui_agent.conversation.messages import Message, ToolCall
+from tui_agent.conversation.messages import Message, ToolCall, ToolSpec
+from tui_agent.providers.protocol import ChatRequest
+from tui_agent.text.tokens import estimate
 from tui_agent.tools.schema import MAX_CHARACTERS
 
 CUT_REPLY = "[this reply was cut off here]"
@@ -127,10 +129,18 @@ def _valid(arguments: str) -> str:
     return "{}"
 
 
-def text_of(sent: Sequence[Message]) -> Iterable[str]:
-    """All text of a request, for estimating its size."""
-    for message in sent:
-        yield message.content
-        for call in message.tool_calls:
-            yield call.name
-            yield call.arguments
+def request_size(request: ChatRequest) -> int:
+    """About how many tokens a request has, by our own count."""
+    return sum(map(message_size, request.messages)) + sum(map(tool_size, request.tools))
+
+
+def message_size(message: Message) -> int:
+    """About how many tokens a message has."""
+    return estimate(message.content) + sum(
+        estimate(call.name) + estimate(call.arguments) for call in message.tool_calls
+    )
+
+
+def tool_size(tool: ToolSpec) -> int:
+    """About how many tokens the description of a tool has."""
+    return estimate(f"{tool.name} {tool.description} {tool.parameters}")

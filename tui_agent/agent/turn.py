@@ -2,17 +2,17 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Sequence
-from contextlib import aclosing, suppress
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
 from msgspec.structs import replace
 
 from tui_agent.agent.cancellation import uninterrupted
-from tui_agent.agent.context import messages, text_of
+from tui_agent.agent.context import messages, request_size
+from tui_agent.agent.exchange import Exchange
 from tui_agent.agent.mentions import mentioned_files
 from tui_agent.agent.nudges import Nudges
 from tui_agent.agent.profile import Profile, offered
@@ -27,18 +27,15 @@ from tui_agent.conversation.events import (
     Mode,
     Noticed,
     PromptSubmitted,
-    ReasoningDelta,
     Record,
     RequestStarted,
-    TextDelta,
     ToolFinished,
     ToolOutput,
     TurnEnded,
     TurnReason,
 )
-from tui_agent.conversation.messages import Finish, Message, ToolCall, ToolSpec, Usage
-from tui_agent.providers.protocol import ChatRequest, Finished, LLMProvider, ModelInfo
-from tui_agent.text.tokens import estimate
+from tui_agent.conversation.messages import Message, ToolCall
+from tui_agent.providers.protocol import ChatRequest, LLMProvider, ModelInfo
 from tui_agent.tools.attempt import ToolOutcome
 from tui_agent.tools.executor import ToolExecutor
 
@@ -46,9 +43,6 @@ logger = logging.getLogger(__name__)
 
 SAME_CALL_LIMIT = 4
 """The same call with the same result so many times in a row ends the turn."""
-
-REPLY_LIMIT = 8_000_000
-"""Characters of one reply; beyond it a model is only burning memory."""
 
 NOT_BEGUN = "not run: the turn was stopped"
 STOPPED = "stopped while it ran; it may have been done in part"
@@ -109,40 +103,6 @@ class Journal(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class _Reply:
-    """What has arrived of a reply."""
-
-    provider: str
-    model: str
-    started: float
-    text: list[str] = field(default_factory=list)
-    reasoning: list[str] = field(default_factory=list)
-    reasoning_ended: float = 0.0
-    length: int = 0
-
-    def grow(self, characters: int) -> int:
-        """Count characters that arrived; how many there are now."""
-        self.length += characters
-        return self.length
-
-    def logged(self, finish: Finish, calls: tuple[ToolCall, ...], usage: Usage) -> AssistantReplied:
-        """The event of it."""
-        now = time.monotonic()
-        thought = (self.reasoning_ended or now) - self.started if self.reasoning else 0.0
-        return AssistantReplied(
-            text="".join(self.text),
-            reasoning="".join(self.reasoning),
-            tool_calls=calls,
-            finish=finish,
-            provider=self.provider,
-            model=self.model,
-            usage=usage,
-            seconds=round(now - self.started, 3),
-            reasoning_seconds=round(thought, 3),
-        )
-
-
 class _TurnDenied(Exception):
     """The user denied and stopped."""
 
@@ -157,7 +117,7 @@ class Turn:
         self._emit = emit
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
-        self._reply: _Reply | None = None
+        self._exchange: Exchange | None = None
         self._open_calls: list[ToolCall] = []
         self._begun = ""
         self._repeated = False
@@ -224,9 +184,9 @@ class Turn:
                 self._emit(logged)
 
     async def _close(self, reason: TurnReason, cause: str) -> None:
-        if self._reply is not None and (self._reply.text or self._reply.reasoning):
-            await self._log(self._reply.logged("incomplete", (), Usage()))
-        self._reply = None
+        if self._exchange is not None and self._exchange.shown:
+            await self._log(self._exchange.as_far_as_it_came())
+        self._exchange = None
         for call in self._open_calls:
             text = STOPPED if call.id == self._begun else NOT_BEGUN
             await self._log(ToolFinished(call.id, call.name, "", "cancelled", text, 0.0))
@@ -269,51 +229,31 @@ class Turn:
 
     async def _ask(self, iteration: int) -> AssistantReplied:
         """One request; the reply is logged, whole or as far as it came."""
-        session = self._session
-        provider, model = session.provider, session.model
-        beginning = first_request(session, self._options)
-        system = beginning.messages[0].content
-        sent = messages((record.event for record in session.records), system, small=session.profile.small)
-        sent = (sent[0], *beginning.messages[1:], *sent[1:])
-        request = replace(beginning, messages=sent, tool_choice="none" if self._repeated else "auto")
-        size = sum(map(estimate, [*text_of(sent), *map(_described, request.tools)]))
-        logger.info("request %d to %s, model %s, about %d tokens", iteration, provider.name, model, size)
-        self._emit(RequestStarted(provider.name, model, iteration, size))
-        self._reply = reply = _Reply(provider.name, model, time.monotonic())
-        finished = Finished("incomplete", (), Usage(), "the stream ended early")
-        async with aclosing(provider.stream(request)) as stream:
-            async for event in stream:
-                match event:
-                    case TextDelta() | ReasoningDelta() if (size := reply.grow(len(event.text))) > REPLY_LIMIT:
-                        logger.warning("reply stopped at %d characters", size)
-                        raise ProviderError(
-                            "protocol",
-                            f"the reply is longer than {REPLY_LIMIT // 1_000_000} MB",
-                            "the model does not stop; the part that arrived is kept",
-                        )
-                    case TextDelta():
-                        reply.text.append(event.text)
-                        if reply.reasoning and not reply.reasoning_ended:
-                            reply.reasoning_ended = time.monotonic()
-                        self._emit(event)
-                    case ReasoningDelta():
-                        reply.reasoning.append(event.text)
-                        self._emit(event)
-                    case Finished():
-                        finished = event
-                    case _:
-                        self._emit(event)
-        whole = "cut" if finished.error else "whole"
-        logger.info("reply: %s, %d calls, %s", finished.finish, len(finished.calls), whole)
-        logged = reply.logged(finished.finish, finished.calls, finished.usage)
+        request = self._request()
+        size = request_size(request)
+        provider = self._session.provider
+        logger.info("request %d to %s, model %s, about %d tokens", iteration, provider.name, request.model, size)
+        self._emit(RequestStarted(provider.name, request.model, iteration, size))
+        self._exchange = exchange = Exchange(provider, request, size, self._emit)
+        finished = await exchange.run()
+        logged = exchange.logged(finished)
         # From here on the calls are open: if the turn is stopped before they ran, each still gets a result.
-        self._reply, self._open_calls = None, list(finished.calls)
+        self._exchange, self._open_calls = None, list(finished.calls)
         await self._log(logged)
         if finished.notice is not None:
             await self._log(finished.notice)
         if finished.error:
             await self._log(Noticed("error", finished.error, "the part that arrived is kept; send a prompt to go on"))
         return logged
+
+    def _request(self) -> ChatRequest:
+        """The conversation so far, as the model is sent it."""
+        session = self._session
+        beginning = first_request(session, self._options)
+        system = beginning.messages[0].content
+        sent = messages((record.event for record in session.records), system, small=session.profile.small)
+        sent = (sent[0], *beginning.messages[1:], *sent[1:])
+        return replace(beginning, messages=sent, tool_choice="none" if self._repeated else "auto")
 
     async def _run_calls(self, calls: Sequence[ToolCall]) -> list[ToolOutcome]:
         """Run the calls of one reply in order and log each decision and result."""
@@ -404,10 +344,6 @@ def first_request(session: Journal, options: TurnOptions) -> ChatRequest:
     example = EXAMPLE if session.profile.small and tools else ()
     fixed = (Message("system", system), *example)
     return ChatRequest(session.model, fixed, tools, temperature=temperature, fixed=len(fixed))
-
-
-def _described(tool: ToolSpec) -> str:
-    return f"{tool.name} {tool.description} {tool.parameters}"
 
 
 def _about_ending(reply: AssistantReplied) -> Noticed | None:

@@ -13,7 +13,7 @@ from tui_agent.conversation.messages import Finish, ToolCall, Usage
 Mode = Literal["plan", "ask", "accept-edits", "auto"]
 Level = Literal["info", "warning", "error"]
 ToolStatus = Literal["ok", "failed", "denied", "cancelled"]
-TurnReason = Literal["done", "max_iterations", "interrupted", "denied", "error"]
+TurnReason = Literal["done", "max_iterations", "interrupted", "denied", "error", "limit"]
 
 
 class SessionStarted(Struct, frozen=True, tag="session_started"):
@@ -37,7 +37,9 @@ class AssistantReplied(Struct, frozen=True, tag="assistant_replied"):
     """One whole reply, or what had arrived of it when it was cut (`finish == "incomplete"`).
 
     Tool calls of an incomplete or length-cut reply are dropped before the event is made: they never ran.
-    `seconds` is the time from request to last byte; `reasoning_seconds` the part spent on reasoning text.
+    `seconds` is the time from request to last byte; `reasoning_seconds` the part spent on reasoning text. `estimate` is
+    our own count of the tokens of the request, 0 when there is none; `cost` what the reply cost in the currency of the
+    settings, None where no price is known.
     """
 
     text: str
@@ -49,6 +51,8 @@ class AssistantReplied(Struct, frozen=True, tag="assistant_replied"):
     usage: Usage
     seconds: float
     reasoning_seconds: float = 0.0
+    estimate: int = 0
+    cost: float | None = None
 
 
 class DecisionMade(Struct, frozen=True, tag="decision_made"):
@@ -180,6 +184,55 @@ class Rewound(Struct, frozen=True, tag="rewound"):
     prompt: str = ""
 
 
+class ResultsTrimmed(Struct, frozen=True, tag="results_trimmed"):
+    """To save room, results of tools before record `before_seq` are sent with at most `limit` characters from now on.
+
+    `results` is how many that makes shorter, `saved` about how many tokens it saves.
+    """
+
+    before_seq: int
+    limit: int
+    results: int = 0
+    saved: int = 0
+
+
+CompactionTrigger = Literal["user", "full", "overflow", "edit"]
+
+
+class Compacted(Struct, frozen=True, tag="compacted"):
+    """From now on `summary` is sent in place of what is before record `before_seq`.
+
+    `trigger` is why: the user asked for it, the window was nearly full, a server refused a request as too long, or the
+    user edited the summary. `provider` and `model` wrote it; they are empty when no model could, and then it is a plain
+    list of what happened. With the summary, the user's prompts before that record go on being sent word by word, the
+    first and the last up to `quoted` characters in all. `before` and `after` are about the tokens of a request.
+    """
+
+    before_seq: int
+    summary: str
+    trigger: CompactionTrigger
+    provider: str = ""
+    model: str = ""
+    quoted: int = 0
+    before: int = 0
+    after: int = 0
+    usage: Usage = Usage()
+    cost: float | None = None
+
+
+class AsideAnswered(Struct, frozen=True, tag="aside_answered"):
+    """A question that was asked beside the conversation, and the answer; no later request has it."""
+
+    question: str
+    answer: str
+    finish: Finish
+    provider: str
+    model: str
+    usage: Usage = Usage()
+    seconds: float = 0.0
+    cost: float | None = None
+
+
 class RequestStarted(Struct, frozen=True, tag="request_started"):
     """A request left for the model; `prompt_tokens` is our estimate of its size."""
 
@@ -254,6 +307,9 @@ LoggedEvent = (
     | TurnEnded
     | FilesRestored
     | Rewound
+    | ResultsTrimmed
+    | Compacted
+    | AsideAnswered
 )
 TransientEvent = (
     RequestStarted | Retrying | ProviderStatus | TextDelta | ReasoningDelta | CallGrowing | CallStarted | ToolOutput
