@@ -205,7 +205,8 @@ class Compacted(Struct, frozen=True, tag="compacted"):
     `trigger` is why: the user asked for it, the window was nearly full, a server refused a request as too long, or the
     user edited the summary. `provider` and `model` wrote it; they are empty when no model could, and then it is a plain
     list of what happened. With the summary, the user's prompts before that record go on being sent word by word, the
-    first and the last up to `quoted` characters in all. `before` and `after` are about the tokens of a request.
+    first and the last up to `quoted` characters in all. `before` and `after` are about the tokens of a request,
+    `messages` how many the summary stands for, 0 where nobody counted.
     """
 
     before_seq: int
@@ -218,6 +219,7 @@ class Compacted(Struct, frozen=True, tag="compacted"):
     after: int = 0
     usage: Usage = Usage()
     cost: float | None = None
+    messages: int = 0
 
 
 class AsideAnswered(Struct, frozen=True, tag="aside_answered"):
