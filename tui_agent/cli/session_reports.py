@@ -59,9 +59,11 @@ class _Printed:
         """What to write for an event."""
         from tui_agent.conversation.events import (
             AssistantReplied,
+            Compacted,
             ModelSwitched,
             Noticed,
             PromptSubmitted,
+            ResultsTrimmed,
             SessionStarted,
             TextDelta,
             ToolFinished,
@@ -84,6 +86,10 @@ class _Printed:
                 return f"  {one_line(event.tool)}  {one_line(event.title)}  {event.status}\n"
             case ModelSwitched():
                 return f"\nnow {one_line(event.provider)} · {one_line(event.model)}\n"
+            case Compacted():
+                return f"\n{event.headline}\n"
+            case ResultsTrimmed():
+                return self.of(event.notice)
             case Noticed():
                 return f"\n{event.level}: {sanitize(event.text)}\n"
             case _:

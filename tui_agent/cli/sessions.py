@@ -193,11 +193,13 @@ async def _show(args: argparse.Namespace, log: "SqliteLog") -> int:
 def _lines(records: "list[Record]") -> list[str]:
     from tui_agent.conversation.events import (
         AssistantReplied,
+        Compacted,
         FilesRestored,
         ModelSwitched,
         Noticed,
         Nudged,
         PromptSubmitted,
+        ResultsTrimmed,
         Rewound,
         SessionStarted,
         ToolFinished,
@@ -220,7 +222,9 @@ def _lines(records: "list[Record]") -> list[str]:
                 lines.append(f"  {sanitize(event.tool)}  {sanitize(event.title)}  {event.status}")
             case ModelSwitched() as event:
                 lines.append(f"\nnow {sanitize(event.provider)} · {sanitize(event.model)}")
-            case Nudged() as event:
+            case Compacted() as event:
+                lines.append(f"\n{event.headline}; {sanitize(event.origin)}\n{sanitize(event.summary)}")
+            case (Nudged() | ResultsTrimmed()) as event:
                 lines.append(f"\n{sanitize(event.notice.text)}")
             case Noticed() as event:
                 lines.append(f"\n{event.level}: {sanitize(event.text)}")

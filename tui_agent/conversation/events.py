@@ -195,8 +195,21 @@ class ResultsTrimmed(Struct, frozen=True, tag="results_trimmed"):
     results: int = 0
     saved: int = 0
 
+    @property
+    def notice(self) -> Noticed:
+        """It as people see it."""
+        results = f"{self.results:,} older result{'' if self.results == 1 else 's'} of tools"
+        saved = f" · about {self.saved:,} tokens less" if self.saved else ""
+        return Noticed("info", f"trimmed {results} to {self.limit:,} characters{saved}")
+
 
 CompactionTrigger = Literal["user", "full", "overflow", "edit"]
+_REASONS: dict[CompactionTrigger, str] = {
+    "user": ": you asked for it",
+    "full": ": the window was nearly full",
+    "overflow": ": the server refused the request as too long",
+    "edit": "",
+}
 
 
 class Compacted(Struct, frozen=True, tag="compacted"):
@@ -220,6 +233,23 @@ class Compacted(Struct, frozen=True, tag="compacted"):
     usage: Usage = Usage()
     cost: float | None = None
     messages: int = 0
+
+    @property
+    def headline(self) -> str:
+        """What it did, in a line for people: a name, a colon, and what became of what."""
+        sizes = f" · about {self.before:,} → {self.after:,} tokens" if self.before else ""
+        if self.trigger == "edit":
+            return f"summary: edited by you{sizes}"
+        what = f"{self.messages:,} message{'' if self.messages == 1 else 's'}" if self.messages else "what was before"
+        return f"made room: {what} became {'a summary' if self.provider else 'a list of what was done'}{sizes}"
+
+    @property
+    def origin(self) -> str:
+        """Who wrote the summary and why, in a sentence for people."""
+        if self.trigger == "edit":
+            return "as you left it"
+        who = f"written by {self.provider} · {self.model}" if self.provider else "no model could write a summary"
+        return who + _REASONS[self.trigger]
 
 
 class AsideAnswered(Struct, frozen=True, tag="aside_answered"):

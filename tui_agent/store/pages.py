@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from tui_agent.conversation.events import (
     AssistantReplied,
+    Compacted,
     DecisionMade,
     FilesRestored,
     ModelSwitched,
@@ -16,6 +17,7 @@ from tui_agent.conversation.events import (
     Nudged,
     PromptSubmitted,
     Record,
+    ResultsTrimmed,
     Rewound,
     SessionStarted,
     ToolFinished,
@@ -29,7 +31,7 @@ MOST_LINES = 400
 MOST_CHARACTERS = 20_000
 """Of one tool result or diff on a page; the JSON export has all of it."""
 
-Kind = Literal["head", "prompt", "thought", "answer", "tool", "notice"]
+Kind = Literal["head", "prompt", "thought", "answer", "summary", "tool", "notice"]
 
 
 class Part(Struct, frozen=True):
@@ -72,7 +74,9 @@ def parts(records: Sequence[Record], redact: Callable[[str], str]) -> Iterator[P
                 yield from _tool(event, safe, line)
             case ModelSwitched() as event:
                 yield Part("notice", f"now {line(event.provider)} · {line(event.model)}")
-            case Nudged() as event:
+            case Compacted() as event:
+                yield Part("summary", f"{event.headline} · {line(event.origin)}", safe(event.summary))
+            case (Nudged() | ResultsTrimmed()) as event:
                 yield Part("notice", line(event.notice.text))
             case Noticed() as event:
                 yield Part("notice", f"{event.level}: {line(event.text)}")
@@ -120,8 +124,8 @@ def markdown(title: str, records: Sequence[Record], redact: Callable[[str], str]
                 lines += [f"## {part.line}", "", *_tame(part.text, "> "), ""]
             case "answer":
                 lines += [f"### {_plain(part.line)}", "", *_tame(part.text), ""]
-            case "thought":
-                lines += ["*thought*", "", *_tame(part.text, "> "), ""]
+            case "thought" | "summary":
+                lines += [f"*{_plain(part.line)}*", "", *_tame(part.text, "> "), ""]
             case "tool":
                 lines += [f"- {_plain(part.line)}", ""]
                 if part.text.strip():

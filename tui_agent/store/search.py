@@ -14,7 +14,14 @@ from functools import partial
 from pathlib import Path
 
 from tui_agent.conversation.errors import StoreError
-from tui_agent.conversation.events import AssistantReplied, LoggedEvent, PromptSubmitted, ToolFinished
+from tui_agent.conversation.events import (
+    AsideAnswered,
+    AssistantReplied,
+    Compacted,
+    LoggedEvent,
+    PromptSubmitted,
+    ToolFinished,
+)
 from tui_agent.store.database import BUSY_TIMEOUT, open_to_read, transaction
 from tui_agent.store.log import Found, Hit, decode_event
 
@@ -23,7 +30,7 @@ MOST_FOUND = 200
 LINE = 160
 """Characters of the line that is shown of a place."""
 
-_VERSION = 1
+_VERSION = 2
 """Of what is indexed and how: another number, and the index is built again."""
 _BATCH = 500
 _SECONDS = 0.3
@@ -162,12 +169,16 @@ def fold(text: str) -> str:
 
 
 def texts_of(event: LoggedEvent) -> tuple[str, tuple[str, ...]]:
-    """Who says what in an event, as far as it is searched: prompts, answers, and what tools were called on."""
+    """Who says what in an event, as far as it is searched: prompts, answers, summaries, what tools were called on."""
     match event:
         case PromptSubmitted():
             return "prompt", (event.text,)
         case AssistantReplied():
             return "answer", (event.text,)
+        case Compacted():
+            return "summary", (event.summary,)
+        case AsideAnswered():
+            return "aside", (event.question, event.answer)
         case ToolFinished():
             return "tool", (f"{event.tool} {event.title}",)
         case _:

@@ -1,6 +1,6 @@
-"""What a turn changed, and what was taken back, as blocks."""
+"""What a turn changed, what was taken back, and what made room, as blocks."""
 
-from tui_agent.conversation.events import FilesRestored, Noticed, Rewound
+from tui_agent.conversation.events import Compacted, FilesRestored, Noticed, Rewound
 from tui_agent.tui.widgets.transcript.document import ChangedBlock, ToolBlock
 
 _MOST_LEFT = 20
@@ -53,6 +53,16 @@ def rewound_notice(event: Rewound) -> Noticed:
         "info",
         f"the conversation goes on from before “{first[:60]}{'…' if len(first) > 60 else ''}”",
         "what was said from there on stays here to be read, but is not sent any more",
+    )
+
+
+def compacted_block(event: Compacted) -> ToolBlock:
+    """What became a summary; who wrote it and all of it are under the row."""
+    name, _, title = event.headline.partition(": ")
+    kept = "your prompts go on being sent as you wrote them" if event.quoted else ""
+    said = "; ".join(filter(None, (event.origin, kept, "/summary edits it")))
+    return ToolBlock(
+        name=name, title=title, status="ok", note="/summary edits it", content=f"{said}\n\n{event.summary}"
     )
 
 

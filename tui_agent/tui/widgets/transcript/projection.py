@@ -6,6 +6,7 @@ from tui_agent.conversation.events import (
     AssistantReplied,
     CallGrowing,
     CallStarted,
+    Compacted,
     DecisionMade,
     Event,
     FilesRestored,
@@ -16,6 +17,7 @@ from tui_agent.conversation.events import (
     ReasoningDelta,
     Record,
     RequestStarted,
+    ResultsTrimmed,
     Retrying,
     Rewound,
     TextDelta,
@@ -24,7 +26,7 @@ from tui_agent.conversation.events import (
     TurnEnded,
 )
 from tui_agent.conversation.messages import ToolCall
-from tui_agent.tui.widgets.transcript.changes import changed_block, restored_block, rewound_notice
+from tui_agent.tui.widgets.transcript.changes import changed_block, compacted_block, restored_block, rewound_notice
 from tui_agent.tui.widgets.transcript.document import (
     UNFINISHED,
     AgentBlock,
@@ -97,8 +99,10 @@ class Projector:
                 self._finished(event)
             case ModelSwitched():
                 self.document.add(SwitchBlock(provider=event.provider, model=event.model))
-            case Nudged():
+            case Nudged() | ResultsTrimmed():
                 self.apply(event.notice)
+            case Compacted():
+                self.document.add(compacted_block(event))
             case Noticed():
                 self.document.add(NoticeBlock(level=event.level, text=event.text, hint=event.hint))
             case TurnEnded():
