@@ -177,11 +177,8 @@ class Turn:
             await self._log(notice)
 
     async def _know_model(self) -> None:
-        """Which model answers, and how much it is given. A server elsewhere is not asked what nobody waits for."""
-        session = self._session
-        if not session.model or (session.model_info is None and session.provider.local):
-            for logged in await session.describe():
-                self._emit(logged)
+        for logged in await know_model(self._session):
+            self._emit(logged)
 
     async def _close(self, reason: TurnReason, cause: str) -> None:
         if self._exchange is not None and self._exchange.shown:
@@ -248,12 +245,8 @@ class Turn:
 
     def _request(self) -> ChatRequest:
         """The conversation so far, as the model is sent it."""
-        session = self._session
-        beginning = first_request(session, self._options)
-        system = beginning.messages[0].content
-        sent = messages((record.event for record in session.records), system, small=session.profile.small)
-        sent = (sent[0], *beginning.messages[1:], *sent[1:])
-        return replace(beginning, messages=sent, tool_choice="none" if self._repeated else "auto")
+        request = next_request(self._session, self._options)
+        return replace(request, tool_choice="none") if self._repeated else request
 
     async def _run_calls(self, calls: Sequence[ToolCall]) -> list[ToolOutcome]:
         """Run the calls of one reply in order and log each decision and result."""
@@ -327,6 +320,25 @@ class Turn:
                 self._emit(logged)
 
         await uninterrupted(both())
+
+
+async def know_model(session: Journal) -> list[LoggedEvent]:
+    """Learn which model answers, and how much it is given; a server elsewhere is not asked what nobody waits for.
+
+    Raises:
+        ProviderError: no model is named and the server cannot say which it has.
+    """
+    if not session.model or (session.model_info is None and session.provider.local):
+        return await session.describe()
+    return []
+
+
+def next_request(session: Journal, options: TurnOptions) -> ChatRequest:
+    """The whole conversation so far, as the model of now is sent it."""
+    beginning = first_request(session, options)
+    system = beginning.messages[0].content
+    sent = messages((record.event for record in session.records), system, small=session.profile.small)
+    return replace(beginning, messages=(sent[0], *beginning.messages[1:], *sent[1:]))
 
 
 def first_request(session: Journal, options: TurnOptions) -> ChatRequest:
