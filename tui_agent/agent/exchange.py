@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from contextlib import aclosing
 
+from tui_agent.agent.spending import cost_of, tokens_written
+from tui_agent.config.model import Price
 from tui_agent.conversation.errors import ProviderError
 from tui_agent.conversation.events import AssistantReplied, Event, ReasoningDelta, TextDelta
 from tui_agent.conversation.messages import Usage
@@ -20,12 +22,18 @@ class Exchange:
     """Runs once. `estimate` is our own count of the tokens of the request."""
 
     def __init__(
-        self, provider: LLMProvider, request: ChatRequest, estimate: int, emit: Callable[[Event], None]
+        self,
+        provider: LLMProvider,
+        request: ChatRequest,
+        estimate: int,
+        emit: Callable[[Event], None],
+        price: Price | None = None,
     ) -> None:
         self._provider = provider
         self._request = request
         self._estimate = estimate
         self._emit = emit
+        self._price = price
         self._started = time.monotonic()
         self._text: list[str] = []
         self._reasoning: list[str] = []
@@ -83,9 +91,10 @@ class Exchange:
         """The event of the reply."""
         now = time.monotonic()
         thought = (self._reasoning_ended or now) - self._started if self._reasoning else 0.0
+        text, reasoning = "".join(self._text), "".join(self._reasoning)
         return AssistantReplied(
-            text="".join(self._text),
-            reasoning="".join(self._reasoning),
+            text=text,
+            reasoning=reasoning,
             tool_calls=finished.calls,
             finish=finished.finish,
             provider=self._provider.name,
@@ -94,4 +103,10 @@ class Exchange:
             seconds=round(now - self._started, 3),
             reasoning_seconds=round(thought, 3),
             estimate=self._estimate,
+            cost=cost_of(finished.usage, self._price, prompt=self._estimate, reply=_written(text, reasoning, finished)),
         )
+
+
+def _written(text: str, reasoning: str, finished: Finished) -> int:
+    """Our own count of the tokens of a reply."""
+    return tokens_written(text, reasoning, *(part for call in finished.calls for part in (call.name, call.arguments)))

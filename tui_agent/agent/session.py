@@ -3,17 +3,19 @@
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import NamedTuple
 
 from tui_agent.agent.cancellation import uninterrupted
+from tui_agent.agent.fallback import Substitute
 from tui_agent.agent.profile import Profile, choose_profile
 from tui_agent.agent.secrecy import KeyFilter, without_keys
+from tui_agent.agent.spending import Spent, limit_reached, spent, spent_in_turn, uncounted
 from tui_agent.agent.turn import Journal, Turn, TurnOptions, first_request
 from tui_agent.agent.undo import Undoing
-from tui_agent.config.model import ProfileName
-from tui_agent.conversation.errors import ProviderError, StoreError
+from tui_agent.config.model import Price, ProfileName
+from tui_agent.conversation.errors import ConfigError, ProviderError, StoreError
 from tui_agent.conversation.events import (
     Event,
     LoggedEvent,
@@ -81,6 +83,9 @@ class Session(Journal):
         options: TurnOptions,
         policy_for: Callable[[Mode], Policy] = RulePolicy,
         profile_for: Callable[[str], ProfileName] = lambda provider: "auto",
+        price_for: Callable[[str, str], Price | None] = lambda provider, model: None,
+        substitute_for: Callable[[str], Awaitable[Substitute]] | None = None,
+        earlier: Spent = Spent(),  # noqa: B008 - it is frozen
         mode: Mode = "ask",
         working_directory: str,
         version: str,
@@ -108,6 +113,11 @@ class Session(Journal):
         self._policy_for = policy_for
         self._profile_for = profile_for
         self._profile_chosen: ProfileName = "auto"
+        self._price_for = price_for
+        self._substitute_for = substitute_for
+        self._earlier = earlier
+        self._begun = 0
+        self._told_uncounted: set[tuple[str, str]] = set()
         self._describing = asyncio.Lock()
         self._fit_profile()
         self.renew_policy()
@@ -133,6 +143,7 @@ class Session(Journal):
         if not records:
             raise StoreError("the session is empty")
         self._records = list(records)
+        self._begun = len(records)
         self.id = records[-1].session
         stand = stand or standing(records)
         if (stand.provider, stand.model) != (self.provider.name, self.model):
@@ -212,6 +223,47 @@ class Session(Journal):
             self.model_info = info
             self._fit_profile()
             return logged
+
+    def spent(self) -> Spent:
+        """What the whole session used."""
+        return spent(self._records)
+
+    def spent_in_turn(self) -> Spent:
+        """What its last turn used, or the running one up to now."""
+        return spent_in_turn(self._records)
+
+    def spent_in_run(self) -> Spent:
+        """What this run of the program used, in this session and those before it."""
+        return self._earlier + spent(self._records[self._begun :])
+
+    @property
+    def price(self) -> Price | None:
+        """What the present model costs; None when nothing says so."""
+        return self._price_for(self.provider.name, self.model)
+
+    def limit_reached(self) -> Noticed | None:
+        """What to say when this run of the program may send no further request; None when it may."""
+        return limit_reached(self.options.limits, self.spent_in_run())
+
+    def uncounted(self) -> Noticed | None:
+        """What to say when the cost of the present model cannot be counted but has a limit; once for each model."""
+        present = self.provider.name, self.model
+        if present in self._told_uncounted:
+            return None
+        if (notice := uncounted(self.options.limits, *present, self.price)) is not None:
+            self._told_uncounted.add(present)
+        return notice
+
+    async def substitute(self, entry: str) -> Substitute:
+        """The provider and model of an entry of the settings' `fallback`, ready to answer.
+
+        Raises:
+            ConfigError: there is no such provider.
+            ProviderError: it cannot be used; the message says why.
+        """
+        if self._substitute_for is None:
+            raise ConfigError("this session has one provider only")
+        return await self._substitute_for(entry)
 
     def set_profile(self, name: ProfileName) -> None:
         """Give the model more or less from the next request on; "auto" goes by the settings and the model again."""

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
@@ -13,10 +13,13 @@ from msgspec.structs import replace
 from tui_agent.agent.cancellation import uninterrupted
 from tui_agent.agent.context import messages, request_size
 from tui_agent.agent.exchange import Exchange
+from tui_agent.agent.fallback import Fallback, Substitute
 from tui_agent.agent.mentions import mentioned_files
 from tui_agent.agent.nudges import Nudges
 from tui_agent.agent.profile import Profile, offered
 from tui_agent.agent.prompt import EXAMPLE, system_prompt
+from tui_agent.agent.spending import Limits
+from tui_agent.config.model import Price
 from tui_agent.conversation.errors import ProviderError, TuiAgentError
 from tui_agent.conversation.events import (
     AssistantReplied,
@@ -60,6 +63,9 @@ class TurnOptions:
     directory: str = "."
     system: str = "Linux"
     system_addition: str = ""
+    limits: Limits = field(default_factory=Limits)
+    fallback: tuple[str, ...] = ()
+    """Who answers when the provider is down: `PROVIDER` or `PROVIDER/MODEL`, first to last."""
 
 
 class Journal(Protocol):
@@ -93,6 +99,27 @@ class Journal(Protocol):
         """How many files calls left other than they were, and lines added and removed in them."""
         ...
 
+    async def switch(self, provider: LLMProvider, model: str) -> list[LoggedEvent]:
+        """Let another provider and model answer from the next request on."""
+        ...
+
+    async def substitute(self, entry: str) -> Substitute:
+        """The provider and model of an entry of `fallback`."""
+        ...
+
+    @property
+    def price(self) -> Price | None:
+        """What the present model costs."""
+        ...
+
+    def limit_reached(self) -> Noticed | None:
+        """What to say when no further request may be sent."""
+        ...
+
+    def uncounted(self) -> Noticed | None:
+        """What to say, once, when the cost of the present model cannot be counted but has a limit."""
+        ...
+
     @property
     def steered(self) -> bool:
         """True when prompts wait to be sent with the next request."""
@@ -118,6 +145,7 @@ class Turn:
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self._exchange: Exchange | None = None
+        self._fallback = Fallback(session, options.fallback, self._log, emit)
         self._open_calls: list[ToolCall] = []
         self._begun = ""
         self._repeated = False
@@ -141,7 +169,6 @@ class Turn:
                 await self._log(event)
             if self._stopping:
                 raise asyncio.CancelledError
-            await self._know_model()
             reason = await self._iterate()
         except asyncio.CancelledError:
             reason = "interrupted"
@@ -194,9 +221,12 @@ class Turn:
         retried_empty = False
         patience = _Patience()
         for iteration in range(1, self._options.max_iterations + 1):
+            if (reached := self._session.limit_reached()) is not None:
+                await self._log(reached)
+                return "limit"
             for text in self._session.take_steering():
                 await self._log(self._submitted(text))
-            reply = await self._ask(iteration)
+            reply = await self._fallback.answered(partial(self._ask, iteration), self._shown)
             if reply.finish == "incomplete":
                 return "error"
             if reply.tool_calls:
@@ -226,12 +256,15 @@ class Turn:
 
     async def _ask(self, iteration: int) -> AssistantReplied:
         """One request; the reply is logged, whole or as far as it came."""
+        await self._know_model()
+        if (doubt := self._session.uncounted()) is not None:
+            await self._log(doubt)
         request = self._request()
         size = request_size(request)
         provider = self._session.provider
         logger.info("request %d to %s, model %s, about %d tokens", iteration, provider.name, request.model, size)
         self._emit(RequestStarted(provider.name, request.model, iteration, size))
-        self._exchange = exchange = Exchange(provider, request, size, self._emit)
+        self._exchange = exchange = Exchange(provider, request, size, self._emit, self._session.price)
         finished = await exchange.run()
         logged = exchange.logged(finished)
         # From here on the calls are open: if the turn is stopped before they ran, each still gets a result.
@@ -242,6 +275,10 @@ class Turn:
         if finished.error:
             await self._log(Noticed("error", finished.error, "the part that arrived is kept; send a prompt to go on"))
         return logged
+
+    def _shown(self) -> bool:
+        """Whether anything of the reply that is coming was shown."""
+        return self._exchange is not None and self._exchange.shown
 
     def _request(self) -> ChatRequest:
         """The conversation so far, as the model is sent it."""

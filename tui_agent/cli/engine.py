@@ -15,11 +15,14 @@ from tui_agent.cli import wiring
 from tui_agent.cli.saved import full_session_id, open_log, session_end
 from tui_agent.config.load import LoadedSettings
 from tui_agent.config.locations import locations
-from tui_agent.config.model import ProfileName, Settings
+from tui_agent.config.model import Price, ProfileName, Settings
+from tui_agent.config.providers import price_of, resolve_key
 from tui_agent.conversation.errors import ConfigError, ProviderError, StoreError
 
 if TYPE_CHECKING:
+    from tui_agent.agent.fallback import Substitute
     from tui_agent.agent.session import Session
+    from tui_agent.agent.spending import Spent
     from tui_agent.agent.turn import TurnOptions
     from tui_agent.cli.archive import Archive
     from tui_agent.conversation.events import Mode, Record
@@ -36,6 +39,9 @@ if TYPE_CHECKING:
 
 MODES: "tuple[Mode, ...]" = ("plan", "ask", "accept-edits", "auto")
 """From strict to wide."""
+
+LIMITS = ("max_tokens", "max_cost", "max_turns")
+"""Settings that say what one run of the program may use."""
 
 FILES_OFFERED = 50
 """Paths offered for the completion of `@`."""
@@ -76,19 +82,25 @@ class Engine:
         self.session = self._session(provider, model, loaded.settings.mode)
 
     def _options(self) -> "TurnOptions":
+        from tui_agent.agent.spending import Limits
         from tui_agent.agent.turn import TurnOptions
 
         settings = self.loaded.settings
+        flags = [name for name in LIMITS if self.loaded.origins.get(name) == "flag"]
+        limits = Limits(settings.max_tokens, settings.max_cost, settings.max_turns, settings.currency, frozenset(flags))
         return TurnOptions(
             max_iterations=settings.max_iterations,
             tools=self._tools,
             directory=str(self.directory),
             system=platform.system(),
             system_addition=settings.system_prompt,
+            limits=limits,
+            fallback=settings.fallback,
         )
 
-    def _session(self, provider: "LLMProvider", model: str, mode: "Mode") -> "Session":
+    def _session(self, provider: "LLMProvider", model: str, mode: "Mode", earlier: "Spent | None" = None) -> "Session":
         from tui_agent.agent.session import Session
+        from tui_agent.agent.spending import Spent
         from tui_agent.cli.rules import scene_of
         from tui_agent.permissions.policy import RulePolicy
 
@@ -104,6 +116,9 @@ class Engine:
             options=self._options(),
             policy_for=lambda mode: RulePolicy(mode, self._rules, scene, executor.sandbox.on),
             profile_for=self._profile,
+            price_for=self._price,
+            substitute_for=self._substitute,
+            earlier=earlier or Spent(),
             mode=mode,
             working_directory=str(self.directory),
             version=__version__,
@@ -113,6 +128,27 @@ class Engine:
     def _profile(self, provider: str) -> ProfileName:
         settings = self.loaded.settings.providers.get(provider)
         return settings.profile if settings is not None else "auto"
+
+    def _price(self, provider: str, model: str) -> Price | None:
+        settings = self.loaded.settings.providers.get(provider)
+        return price_of(settings, model) if settings is not None else None
+
+    async def _substitute(self, entry: str) -> "Substitute":
+        """The provider and model of an entry of `fallback`.
+
+        Raises:
+            ConfigError: there is no such provider.
+            ProviderError: it has no key or no model.
+        """
+        import asyncio
+
+        from tui_agent.agent.fallback import Substitute
+
+        name, _, model = entry.partition("/")
+        provider = self.provider(name)
+        settings = self.loaded.settings.providers[name]
+        await asyncio.to_thread(resolve_key, name, settings, os.environ)
+        return Substitute(provider, model or settings.default_model or (await provider.describe("")).id)
 
     def provider(self, name: str) -> "LLMProvider":
         """The client of a configured provider, made once.
@@ -182,7 +218,9 @@ class Engine:
 
     async def fresh_session(self) -> "Session":
         """Start a new session with the same model and mode; the old one stays in the log."""
-        await self._take(self._session(self.session.provider, self.session.model, self.session.mode))
+        await self._take(
+            self._session(self.session.provider, self.session.model, self.session.mode, self.session.spent_in_run())
+        )
         return self.session
 
     async def _take(self, session: "Session") -> None:
@@ -221,7 +259,8 @@ class Engine:
         named = {self.loaded.origins.get(key) for key in ("provider", "model")}
         if "flag" not in named and stand.provider in self.loaded.settings.providers:
             provider, model = self.provider(stand.provider), stand.model
-        session = self._session(provider, model, min(stand.mode, self.session.mode, key=MODES.index))
+        mode = min(stand.mode, self.session.mode, key=MODES.index)
+        session = self._session(provider, model, mode, self.session.spent_in_run())
         session.continue_from(records, stand)
         await self._take(session)
         await asyncio.to_thread(tidy, records, session.executor.workspace)

@@ -53,6 +53,15 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--provider", metavar="NAME", help="provider to start with")
     group.add_argument("--model", metavar="NAME", help="model to start with")
     group.add_argument("--max-iterations", metavar="N", type=positive, help="requests to the model in one turn")
+    group = parser.add_argument_group("limits", "for this run; the history of a resumed session does not count")
+    group.add_argument("--max-turns", metavar="N", type=positive, help="stop after N requests to models")
+    group.add_argument("--max-tokens", metavar="N", type=positive, help="stop after N tokens, requests and replies")
+    group.add_argument(
+        "--max-cost",
+        metavar="MONEY",
+        type=above_zero,
+        help="stop when so much is spent; needs `prices:` in config.yaml",
+    )
 
 
 def positive(text: str) -> int:
@@ -64,3 +73,14 @@ def positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, not {text[:40]!a}")
     return number
+
+
+def above_zero(text: str) -> float:
+    """An amount above 0."""
+    try:
+        amount = float(text)
+    except ValueError:
+        amount = 0.0
+    if not 0 < amount < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be an amount above 0, not {text[:40]!a}")
+    return amount

@@ -28,6 +28,10 @@ _FLAGS = (
     ("model", "model"),
     ("mode", "mode"),
     ("sandbox", "sandbox"),
+    ("max_iterations", "max_iterations"),
+    ("max_turns", "max_turns"),
+    ("max_tokens", "max_tokens"),
+    ("max_cost", "max_cost"),
     ("ui.theme", "theme"),
 )
 """Settings, and the flags that replace them."""
@@ -65,8 +69,6 @@ def settings_from(args: argparse.Namespace, directory: Path | None = None) -> Lo
     for key, name in _FLAGS:
         if (value := getattr(args, name, None)) is not None:
             flags[key] = value
-    if (limit := getattr(args, "max_iterations", None)) is not None:
-        flags["max_iterations"] = limit
     if (reading := getattr(args, "read_only_commands", None)) is not None:
         flags["permissions.read_only_commands"] = reading
     loaded = load_settings(

@@ -29,9 +29,25 @@ Seconds = Annotated[float, Meta(gt=0, le=86400, description="a number of seconds
 Retries = Annotated[int, Meta(ge=0, le=100, description="a whole number from 0 to 100")]
 Iterations = Annotated[int, Meta(ge=1, le=100_000, description="a whole number from 1 to 100000")]
 Tokens = Annotated[int, Meta(ge=256, le=100_000_000, description="a whole number of tokens, 256 or more")]
+Count = Annotated[int, Meta(ge=1, le=10**15, description="a whole number of 1 or more")]
+Money = Annotated[float, Meta(ge=0, le=10**9, description="an amount of money, 0 or more")]
+Limit = Annotated[float, Meta(gt=0, le=10**9, description="an amount of money above 0")]
+Currency = Annotated[str, Meta(min_length=1, max_length=8, description="a sign or a name of up to 8 characters")]
+ModelName = Annotated[str, Meta(min_length=1, max_length=300, description="the name of a model, or *")]
 
 SECRET_KEYS = frozenset({"default_api_key"})
 """Last parts of keys whose values are never shown."""
+
+
+class Price(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a model costs, in money for a million tokens."""
+
+    input: Money
+    """For the tokens of a request."""
+    output: Money
+    """For the tokens of a reply."""
+    cached: Money | None = None
+    """For those tokens of a request that the server had in its cache; default: as `input`."""
 
 
 class ProviderSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -75,6 +91,8 @@ class ProviderSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """The command that starts this server, shown when nothing listens."""
     fetch_hint: str = ""
     """The command that fetches a model, shown when it is unknown; `{model}` is filled in."""
+    prices: dict[ModelName, Price] = {}
+    """What its models cost, for each million tokens; `"*"` stands for every model that is not named."""
 
     def __repr__(self) -> str:
         return f"ProviderSettings(base_url={self.base_url!r}, default_model={self.default_model!r}, api={self.api!r})"
@@ -127,6 +145,17 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     bubblewrap where it works, else nothing."""
     max_iterations: Iterations = 50
     """Requests to the model in one turn before it stops."""
+    max_turns: Count | None = None
+    """Requests to models in one run of the program before it stops."""
+    max_tokens: Count | None = None
+    """Tokens, of requests and replies together, in one run of the program before it stops."""
+    max_cost: Limit | None = None
+    """Money in one run of the program before it stops; it needs `prices`."""
+    currency: Currency = "$"
+    """What the prices are in."""
+    fallback: tuple[str, ...] = ()
+    """Who answers, first to last, when the provider cannot be reached or is overloaded: `PROVIDER` or
+    `PROVIDER/MODEL`. The conversation is sent there."""
     system_prompt: str = ""
     """Added to the system prompt of every session."""
     providers: dict[Name, ProviderSettings] = {}

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from tui_agent.config.model import ProviderSettings, Settings
+from tui_agent.config.model import Price, ProviderSettings, Settings
 from tui_agent.config.problems import printable
 from tui_agent.conversation.errors import ProviderError
 from tui_agent.text.own_keys import own_keys
@@ -91,6 +91,11 @@ def base_url(settings: ProviderSettings, environ: Mapping[str, str]) -> str:
     if url == _SHIPPED_OLLAMA and (host := environ.get("OLLAMA_HOST", "").strip().strip("\"'")):
         return _ollama_url(host)
     return url
+
+
+def price_of(settings: ProviderSettings, model: str) -> Price | None:
+    """What a model of the provider costs; None when nothing says so."""
+    return settings.prices.get(model) or settings.prices.get("*")
 
 
 def is_loopback(url: str) -> bool:
