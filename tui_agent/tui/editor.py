@@ -1,7 +1,9 @@
 """The user's own editor in place of the screen."""
 
 import asyncio
+import os
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Protocol
 
 from textual.app import SuspendNotSupported
@@ -9,7 +11,7 @@ from textual.app import SuspendNotSupported
 from tui_agent.sandbox import editor
 from tui_agent.sandbox.editor import EditorError, editor_command
 
-__all__ = ["EditorError", "Lender", "edited", "editor_command"]
+__all__ = ["EditorError", "Lender", "edited", "edited_text", "editor_command"]
 
 
 class Lender(Protocol):
@@ -47,6 +49,22 @@ async def edited(app: Lender, command: list[str], data: bytes, name: str) -> byt
         raise EditorError("no editor can be run in this terminal") from error
     finally:
         app.lent = False
+
+
+async def edited_text(app: Lender, text: str, name: str, directory: Path) -> str:
+    """A text as the user left it in the editor; no editor is looked for in `directory`.
+
+    Raises:
+        EditorError: as `edited`, or what was left is no text, or nothing.
+    """
+    made = await edited(app, editor_command(os.environ, directory), text.encode(), name)
+    try:
+        text = made.decode()
+    except UnicodeDecodeError as error:
+        raise EditorError("what the editor left is not UTF-8, so it is not taken over") from error
+    if not text.strip():
+        raise EditorError("the editor left it empty, so it stays as it was")
+    return text
 
 
 async def _ended(work: asyncio.Future[bytes]) -> asyncio.CancelledError | None:

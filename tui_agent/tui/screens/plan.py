@@ -1,6 +1,5 @@
 """A plan as a document: read, edited in place, kept in a file, sent back with a comment, or accepted."""
 
-import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from msgspec import Struct
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.content import Content
-from textual.widgets import Input, Static, TextArea
+from textual.widgets import Input, Static
 
 from tui_agent.conversation.errors import TuiAgentError
 from tui_agent.conversation.events import Mode
@@ -20,6 +19,7 @@ from tui_agent.tui.gate import Gate
 from tui_agent.tui.plans import FileThere
 from tui_agent.tui.screens.closing import ClosingScreen
 from tui_agent.tui.theming import UNICODE, Symbols
+from tui_agent.tui.widgets.document_area import DocumentArea
 from tui_agent.tui.widgets.key_footer import KeyFooter
 from tui_agent.tui.widgets.transcript.document import AgentBlock, Document, GrowingText
 from tui_agent.tui.widgets.transcript.pane import TranscriptPane
@@ -59,13 +59,12 @@ class PlanScreen(ClosingScreen[PlanAnswer | None]):
         background: $background;
         #title { height: 1; padding: 0 1 0 2; background: $surface; }
         TranscriptPane { height: 1fr; }
-        TextArea, TextArea:focus { height: 1fr; border: none; padding: 0 0 0 1; background: $surface; color: $text; }
         #way { height: auto; max-height: 3; padding: 0 1 0 2; background: $surface; }
         #said { height: auto; max-height: 3; padding: 0 1 0 2; color: $warning; display: none; }
         Input, Input:focus { height: 1; border: none; padding: 0 1 0 2; background: $tui-raised; }
-        TextArea, Input { display: none; }
+        DocumentArea, Input { display: none; }
         &.-editing TranscriptPane { display: none; }
-        &.-editing TextArea { display: block; }
+        &.-editing DocumentArea { display: block; }
         &.-typing Input { display: block; }
         &.-said #said { display: block; }
     }
@@ -101,8 +100,7 @@ class PlanScreen(ClosingScreen[PlanAnswer | None]):
         self._replace = ""
         self._gate = Gate(self, "plan", DOING, clock)
         self._title = Static(id="title", markup=False)
-        self._editor = TextArea(soft_wrap=True, show_line_numbers=False, highlight_cursor_line=False)
-        self._editor.cursor_blink = False
+        self._editor = DocumentArea()
         self._said = Static(id="said", markup=False)
         self._where = Static(id="way", markup=False)
         self._input = Input(compact=True, select_on_focus=False)
@@ -214,23 +212,14 @@ class PlanScreen(ClosingScreen[PlanAnswer | None]):
     @work(exclusive=True, exit_on_error=False)
     async def action_editor(self) -> None:
         """Edit it in the user's own editor."""
-        from tui_agent.tui.editor import edited, editor_command
+        from tui_agent.tui.editor import edited_text
 
         self.say("")
         self._gate.hidden()
         try:
-            command = editor_command(os.environ, self._directory)
-            made = await edited(self.app, command, self.text.encode(), "plan.md")
-            text = made.decode()
+            self._take(await edited_text(self.app, self.text, "plan.md", self._directory))
         except TuiAgentError as error:
             self.say(f"{error.message}: {error.hint}" if error.hint else error.message)
-        except UnicodeDecodeError:
-            self.say("what the editor left is not UTF-8, so it is not taken over")
-        else:
-            if text.strip():
-                self._take(text)
-            else:
-                self.say("the editor left it empty, so it stays as it was")
         self.call_after_refresh(self._gate.painted)
 
     def _take(self, text: str) -> None:
