@@ -20,8 +20,8 @@ from contextlib import aclosing
 from pathlib import Path
 
 from benchmarks.task_set import CHAT, ONE_STEP, STEPS, Run, Task, make_project, no_call
+from tui_agent.agent.journal import TurnOptions
 from tui_agent.agent.session import Session
-from tui_agent.agent.turn import TurnOptions
 from tui_agent.config.load import load_settings
 from tui_agent.config.model import ProviderSettings, Settings
 from tui_agent.conversation.events import AssistantReplied, Noticed, ToolFinished

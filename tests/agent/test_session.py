@@ -20,8 +20,8 @@ from tests.fakes.chat_server import (
     reply_text,
     text,
 )
+from tui_agent.agent.journal import TurnOptions
 from tui_agent.agent.session import Session
-from tui_agent.agent.turn import TurnOptions
 from tui_agent.config.model import ProviderSettings
 from tui_agent.conversation.errors import StoreError
 from tui_agent.conversation.events import (

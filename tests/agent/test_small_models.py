@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from tests.agent.test_session import Face, provider_for
 from tests.fakes.chat_server import ChatServer, reply_calls, reply_text
+from tui_agent.agent.journal import TurnOptions
 from tui_agent.agent.mentions import mentioned_files, named_paths
 from tui_agent.agent.nudges import Nudges
 from tui_agent.agent.profile import Profile, choose_profile, offered
 from tui_agent.agent.prompt import EXAMPLE, system_prompt
 from tui_agent.agent.session import Session
-from tui_agent.agent.turn import TurnOptions
 from tui_agent.config.model import ProfileName
 from tui_agent.conversation.events import Event, Nudged, PromptSubmitted, ToolFinished
 from tui_agent.providers.protocol import ModelInfo

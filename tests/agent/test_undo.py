@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from tests.agent.test_session import Face, provider_for
 from tests.fakes.chat_server import ChatServer, Reply, Stall, history_problems, reply_calls, reply_steps, reply_text
 from tui_agent.agent.context import messages
+from tui_agent.agent.journal import TurnOptions
 from tui_agent.agent.session import Session
-from tui_agent.agent.turn import TurnOptions
 from tui_agent.agent.undo import NothingToUndo, past
 from tui_agent.conversation.errors import StoreError
 from tui_agent.conversation.events import (

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tests.fakes.chat_server import ChatServer, Reply, reply_calls
+from tui_agent.agent.journal import TurnOptions
 from tui_agent.agent.session import Session
-from tui_agent.agent.turn import TurnOptions
 from tui_agent.config.model import ProviderSettings
 from tui_agent.conversation.events import Event, LoggedEvent, ToolFinished, TurnEnded
 from tui_agent.permissions.approval import AllowOnce, ApprovalDecision, ApprovalRequest

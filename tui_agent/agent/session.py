@@ -9,10 +9,12 @@ from typing import NamedTuple
 
 from tui_agent.agent.cancellation import uninterrupted
 from tui_agent.agent.fallback import Substitute
+from tui_agent.agent.journal import Journal, TurnOptions
 from tui_agent.agent.profile import Profile, choose_profile
+from tui_agent.agent.requests import first_request
 from tui_agent.agent.secrecy import KeyFilter, without_keys
 from tui_agent.agent.spending import Spent, limit_reached, spent, spent_in_turn, uncounted
-from tui_agent.agent.turn import Journal, Turn, TurnOptions, first_request
+from tui_agent.agent.turn import Turn
 from tui_agent.agent.undo import Undoing
 from tui_agent.config.model import Price, ProfileName
 from tui_agent.conversation.errors import ConfigError, ProviderError, StoreError

@@ -4,22 +4,19 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
 
 from msgspec.structs import replace
 
 from tui_agent.agent.cancellation import uninterrupted
-from tui_agent.agent.context import messages, request_size
+from tui_agent.agent.context import request_size
 from tui_agent.agent.exchange import Exchange
-from tui_agent.agent.fallback import Fallback, Substitute
+from tui_agent.agent.fallback import Fallback
+from tui_agent.agent.journal import Journal, TurnOptions
 from tui_agent.agent.mentions import mentioned_files
 from tui_agent.agent.nudges import Nudges
-from tui_agent.agent.profile import Profile, offered
-from tui_agent.agent.prompt import EXAMPLE, system_prompt
-from tui_agent.agent.spending import Limits
-from tui_agent.config.model import Price
+from tui_agent.agent.patience import Patience, about_ending
+from tui_agent.agent.requests import know_model, next_request
 from tui_agent.conversation.errors import ProviderError, TuiAgentError
 from tui_agent.conversation.events import (
     AssistantReplied,
@@ -27,107 +24,22 @@ from tui_agent.conversation.events import (
     DecisionMade,
     Event,
     LoggedEvent,
-    Mode,
     Noticed,
     PromptSubmitted,
-    Record,
     RequestStarted,
     ToolFinished,
     ToolOutput,
     TurnEnded,
     TurnReason,
 )
-from tui_agent.conversation.messages import Message, ToolCall
-from tui_agent.providers.protocol import ChatRequest, LLMProvider, ModelInfo
+from tui_agent.conversation.messages import ToolCall
+from tui_agent.providers.protocol import ChatRequest
 from tui_agent.tools.attempt import ToolOutcome
-from tui_agent.tools.executor import ToolExecutor
 
 logger = logging.getLogger(__name__)
 
-SAME_CALL_LIMIT = 4
-"""The same call with the same result so many times in a row ends the turn."""
-
 NOT_BEGUN = "not run: the turn was stopped"
 STOPPED = "stopped while it ran; it may have been done in part"
-
-MALFORMED_LIMIT = 3
-"""So many replies in a row whose calls could all not be understood end the turn."""
-
-
-@dataclass(frozen=True, slots=True)
-class TurnOptions:
-    """What a turn may use and how long it may go on."""
-
-    max_iterations: int = 50
-    tools: bool = True
-    directory: str = "."
-    system: str = "Linux"
-    system_addition: str = ""
-    limits: Limits = field(default_factory=Limits)
-    fallback: tuple[str, ...] = ()
-    """Who answers when the provider is down: `PROVIDER` or `PROVIDER/MODEL`, first to last."""
-
-
-class Journal(Protocol):
-    """What a turn needs of its session."""
-
-    mode: Mode
-    executor: ToolExecutor
-    provider: LLMProvider
-    model: str
-    profile: Profile
-    model_info: ModelInfo | None
-
-    async def describe(self) -> list[LoggedEvent]:
-        """Learn what the model is."""
-        ...
-
-    @property
-    def records(self) -> Sequence[Record]:
-        """Everything logged so far."""
-        ...
-
-    async def record(self, event: LoggedEvent) -> list[LoggedEvent]:
-        """Log an event and say what was logged."""
-        ...
-
-    def take_unsaid(self) -> list[LoggedEvent]:
-        """Events that have to be logged before the next prompt."""
-        ...
-
-    async def changed(self, snapshots: Sequence[str]) -> tuple[int, int, int]:
-        """How many files calls left other than they were, and lines added and removed in them."""
-        ...
-
-    async def switch(self, provider: LLMProvider, model: str) -> list[LoggedEvent]:
-        """Let another provider and model answer from the next request on."""
-        ...
-
-    async def substitute(self, entry: str) -> Substitute:
-        """The provider and model of an entry of `fallback`."""
-        ...
-
-    @property
-    def price(self) -> Price | None:
-        """What the present model costs."""
-        ...
-
-    def limit_reached(self) -> Noticed | None:
-        """What to say when no further request may be sent."""
-        ...
-
-    def uncounted(self) -> Noticed | None:
-        """What to say, once, when the cost of the present model cannot be counted but has a limit."""
-        ...
-
-    @property
-    def steered(self) -> bool:
-        """True when prompts wait to be sent with the next request."""
-        ...
-
-    def take_steering(self) -> list[str]:
-        """Prompts given meanwhile."""
-        ...
 
 
 class _TurnDenied(Exception):
@@ -219,7 +131,7 @@ class Turn:
 
     async def _iterate(self) -> TurnReason:
         retried_empty = False
-        patience = _Patience()
+        patience = Patience()
         for iteration in range(1, self._options.max_iterations + 1):
             if (reached := self._session.limit_reached()) is not None:
                 await self._log(reached)
@@ -241,7 +153,7 @@ class Turn:
             elif self._session.profile.small and (word := self._nudges.word(looking=self._looking)) is not None:
                 await self._log(word)
             else:
-                if (notice := _about_ending(reply)) is not None:
+                if (notice := about_ending(reply)) is not None:
                     await self._log(notice)
                 if not self._session.steered:
                     return "done"
@@ -357,91 +269,3 @@ class Turn:
                 self._emit(logged)
 
         await uninterrupted(both())
-
-
-async def know_model(session: Journal) -> list[LoggedEvent]:
-    """Learn which model answers, and how much it is given; a server elsewhere is not asked what nobody waits for.
-
-    Raises:
-        ProviderError: no model is named and the server cannot say which it has.
-    """
-    if not session.model or (session.model_info is None and session.provider.local):
-        return await session.describe()
-    return []
-
-
-def next_request(session: Journal, options: TurnOptions) -> ChatRequest:
-    """The whole conversation so far, as the model of now is sent it."""
-    beginning = first_request(session, options)
-    system = beginning.messages[0].content
-    sent = messages((record.event for record in session.records), system, small=session.profile.small)
-    return replace(beginning, messages=(sent[0], *beginning.messages[1:], *sent[1:]))
-
-
-def first_request(session: Journal, options: TurnOptions) -> ChatRequest:
-    """What every request of the session begins with: the system prompt and the tools on offer."""
-    system = system_prompt(
-        options.directory,
-        options.system,
-        options.system_addition,
-        plan=session.mode == "plan",
-        small=session.profile.small,
-    )
-    tools = offered(session.executor.specs(), session.profile) if options.tools else ()
-    # A small model that is left to chance loses its way sooner than one that always takes the likeliest word.
-    temperature = 0.0 if session.profile.small else None
-    example = EXAMPLE if session.profile.small and tools else ()
-    fixed = (Message("system", system), *example)
-    return ChatRequest(session.model, fixed, tools, temperature=temperature, fixed=len(fixed))
-
-
-def _about_ending(reply: AssistantReplied) -> Noticed | None:
-    match reply.finish:
-        case "length":
-            return Noticed("warning", "the reply was cut by its length limit", "send `continue` to go on")
-        case "content_filter":
-            return Noticed("warning", "the provider's content filter ended the reply")
-        case _ if not reply.text.strip():
-            return Noticed("warning", "the model sent an empty reply", "send the prompt again, or try another model")
-        case _:
-            return None
-
-
-class _Patience:
-    """Counts fruitless rounds, so that a confused model does not go on for ever."""
-
-    def __init__(self) -> None:
-        self._malformed = 0
-        self._same = 0
-        self._last: object = None
-        self._seen: set[tuple[str, str, str]] = set()
-
-    def seen(self, calls: Sequence[ToolCall], outcomes: Sequence[ToolOutcome]) -> bool:
-        """True when one of these calls was made before in this turn and came to the same."""
-        now = {
-            (outcome.tool, call.arguments, outcome.result.content)
-            for call, outcome in zip(calls, outcomes, strict=True)
-        }
-        repeated = bool(now & self._seen)
-        self._seen |= now
-        return repeated
-
-    def lost(self, calls: Sequence[ToolCall], outcomes: Sequence[ToolOutcome]) -> Noticed | None:
-        """The notice to stop with, once a limit is reached."""
-        self._malformed = self._malformed + 1 if not any(outcome.understood for outcome in outcomes) else 0
-        if self._malformed >= MALFORMED_LIMIT:
-            return Noticed(
-                "warning",
-                f"stopped: the last {self._malformed} replies held no tool call that could be understood",
-                "try another model, or ask for one small step at a time",
-            )
-        now = [(call.name, call.arguments, outcome.result) for call, outcome in zip(calls, outcomes, strict=True)]
-        self._same = self._same + 1 if now == self._last else 1
-        self._last = now
-        if self._same >= SAME_CALL_LIMIT:
-            return Noticed(
-                "warning",
-                f"stopped: the model made the same call {self._same} times with the same result",
-                "say what it should do instead",
-            )
-        return None

@@ -21,9 +21,9 @@ from tui_agent.conversation.errors import ConfigError, ProviderError, StoreError
 
 if TYPE_CHECKING:
     from tui_agent.agent.fallback import Substitute
+    from tui_agent.agent.journal import TurnOptions
     from tui_agent.agent.session import Session
     from tui_agent.agent.spending import Spent
-    from tui_agent.agent.turn import TurnOptions
     from tui_agent.cli.archive import Archive
     from tui_agent.conversation.events import Mode, Record
     from tui_agent.permissions.approval import ApprovalRequest, Approver, Verdict
@@ -82,8 +82,8 @@ class Engine:
         self.session = self._session(provider, model, loaded.settings.mode)
 
     def _options(self) -> "TurnOptions":
+        from tui_agent.agent.journal import TurnOptions
         from tui_agent.agent.spending import Limits
-        from tui_agent.agent.turn import TurnOptions
 
         settings = self.loaded.settings
         flags = [name for name in LIMITS if self.loaded.origins.get(name) == "flag"]

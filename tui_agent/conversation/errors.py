@@ -66,13 +66,22 @@ ProviderErrorKind = Literal[
 class ProviderError(TuiAgentError):
     """A language-model server failed.
 
-    `exit_code` is 4 when it could not be reached and 1 otherwise.
+    `exit_code` is 4 when it could not be reached and 1 otherwise. `window` is how many tokens the server takes, when
+    it said so in refusing a request as too long.
     """
 
-    def __init__(self, kind: ProviderErrorKind, message: str, hint: str = "", status: int | None = None) -> None:
+    def __init__(
+        self,
+        kind: ProviderErrorKind,
+        message: str,
+        hint: str = "",
+        status: int | None = None,
+        window: int | None = None,
+    ) -> None:
         super().__init__(message, hint)
         self.kind = kind
         self.status = status
+        self.window = window
         self.exit_code = EXIT_UNREACHABLE if kind == "unreachable" else EXIT_FAILED
 
 

@@ -143,7 +143,8 @@ class TurnEnded(Struct, frozen=True, tag="turn_ended"):
     """The turn is over; the session waits for the next prompt.
 
     `cause` names what went wrong when `reason` is "error": a `ProviderErrorKind`, or "internal". `files` is how many
-    files are not as they were when it began, with lines `added` and `removed` where they could be counted.
+    files are not as they were when it began, with lines `added` and `removed` where they could be counted. `window` is
+    how many tokens the server said that it takes, when it refused the request as too long.
     """
 
     reason: TurnReason
@@ -151,6 +152,7 @@ class TurnEnded(Struct, frozen=True, tag="turn_ended"):
     files: int = 0
     added: int = 0
     removed: int = 0
+    window: int = 0
 
 
 RestoreKind = Literal["undo", "redo", "rewind"]
@@ -219,7 +221,8 @@ class Compacted(Struct, frozen=True, tag="compacted"):
     user edited the summary. `provider` and `model` wrote it; they are empty when no model could, and then it is a plain
     list of what happened. With the summary, the user's prompts before that record go on being sent word by word, the
     first and the last up to `quoted` characters in all. `before` and `after` are about the tokens of a request,
-    `messages` how many the summary stands for, 0 where nobody counted.
+    `messages` how many the summary stands for, 0 where nobody counted. `window` is how many tokens the server said that
+    it takes, when it refused a request; 0 when it did not say.
     """
 
     before_seq: int

@@ -1,0 +1,47 @@
+"""What a session sends to its model: the same beginning every time, and the conversation behind it."""
+
+from msgspec.structs import replace
+
+from tui_agent.agent.context import messages
+from tui_agent.agent.journal import Journal, TurnOptions
+from tui_agent.agent.profile import offered
+from tui_agent.agent.prompt import EXAMPLE, system_prompt
+from tui_agent.conversation.events import LoggedEvent
+from tui_agent.conversation.messages import Message
+from tui_agent.providers.protocol import ChatRequest
+
+
+async def know_model(session: Journal) -> list[LoggedEvent]:
+    """Learn which model answers, and how much it is given; a server elsewhere is not asked what nobody waits for.
+
+    Raises:
+        ProviderError: no model is named and the server cannot say which it has.
+    """
+    if not session.model or (session.model_info is None and session.provider.local):
+        return await session.describe()
+    return []
+
+
+def next_request(session: Journal, options: TurnOptions) -> ChatRequest:
+    """The whole conversation so far, as the model of now is sent it."""
+    beginning = first_request(session, options)
+    system = beginning.messages[0].content
+    sent = messages((record.event for record in session.records), system, small=session.profile.small)
+    return replace(beginning, messages=(sent[0], *beginning.messages[1:], *sent[1:]))
+
+
+def first_request(session: Journal, options: TurnOptions) -> ChatRequest:
+    """What every request of the session begins with: the system prompt and the tools on offer."""
+    system = system_prompt(
+        options.directory,
+        options.system,
+        options.system_addition,
+        plan=session.mode == "plan",
+        small=session.profile.small,
+    )
+    tools = offered(session.executor.specs(), session.profile) if options.tools else ()
+    # A small model that is left to chance loses its way sooner than one that always takes the likeliest word.
+    temperature = 0.0 if session.profile.small else None
+    example = EXAMPLE if session.profile.small and tools else ()
+    fixed = (Message("system", system), *example)
+    return ChatRequest(session.model, fixed, tools, temperature=temperature, fixed=len(fixed))
