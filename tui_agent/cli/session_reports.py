@@ -58,6 +58,7 @@ class _Printed:
     def of(self, event: "Event") -> str:
         """What to write for an event."""
         from tui_agent.conversation.events import (
+            AsideAnswered,
             AssistantReplied,
             Compacted,
             ModelSwitched,
@@ -86,6 +87,8 @@ class _Printed:
                 return f"  {one_line(event.tool)}  {one_line(event.title)}  {event.status}\n"
             case ModelSwitched():
                 return f"\nnow {one_line(event.provider)} · {one_line(event.model)}\n"
+            case AsideAnswered():
+                return f"\nbeside: {sanitize(event.question)}\n{sanitize(event.answer)}\n"
             case Compacted():
                 return f"\n{event.headline}\n"
             case ResultsTrimmed():

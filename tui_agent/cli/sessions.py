@@ -192,6 +192,7 @@ async def _show(args: argparse.Namespace, log: "SqliteLog") -> int:
 
 def _lines(records: "list[Record]") -> list[str]:
     from tui_agent.conversation.events import (
+        AsideAnswered,
         AssistantReplied,
         Compacted,
         FilesRestored,
@@ -222,6 +223,8 @@ def _lines(records: "list[Record]") -> list[str]:
                 lines.append(f"  {sanitize(event.tool)}  {sanitize(event.title)}  {event.status}")
             case ModelSwitched() as event:
                 lines.append(f"\nnow {sanitize(event.provider)} · {sanitize(event.model)}")
+            case AsideAnswered() as event:
+                lines.append(f"\nbeside: {sanitize(event.question)}\n{sanitize(event.answer)}")
             case Compacted() as event:
                 lines.append(f"\n{event.headline}; {sanitize(event.origin)}\n{sanitize(event.summary)}")
             case (Nudged() | ResultsTrimmed()) as event:

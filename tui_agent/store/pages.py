@@ -8,6 +8,7 @@ from typing import Literal
 from msgspec import Struct
 
 from tui_agent.conversation.events import (
+    AsideAnswered,
     AssistantReplied,
     Compacted,
     DecisionMade,
@@ -31,7 +32,7 @@ MOST_LINES = 400
 MOST_CHARACTERS = 20_000
 """Of one tool result or diff on a page; the JSON export has all of it."""
 
-Kind = Literal["head", "prompt", "thought", "answer", "summary", "tool", "notice"]
+Kind = Literal["head", "prompt", "thought", "answer", "summary", "aside", "tool", "notice"]
 
 
 class Part(Struct, frozen=True):
@@ -76,6 +77,10 @@ def parts(records: Sequence[Record], redact: Callable[[str], str]) -> Iterator[P
                 yield Part("notice", f"now {line(event.provider)} · {line(event.model)}")
             case Compacted() as event:
                 yield Part("summary", f"{event.headline} · {line(event.origin)}", safe(event.summary))
+            case AsideAnswered() as event:
+                cut = ", cut off" if event.finish in ("incomplete", "length") else ""
+                text = f"{event.question.strip()}\n\n{event.answer.strip()}"
+                yield Part("aside", f"beside the conversation · {line(event.model)}{cut}", safe(text))
             case (Nudged() | ResultsTrimmed()) as event:
                 yield Part("notice", line(event.notice.text))
             case Noticed() as event:
@@ -124,7 +129,7 @@ def markdown(title: str, records: Sequence[Record], redact: Callable[[str], str]
                 lines += [f"## {part.line}", "", *_tame(part.text, "> "), ""]
             case "answer":
                 lines += [f"### {_plain(part.line)}", "", *_tame(part.text), ""]
-            case "thought" | "summary":
+            case "thought" | "summary" | "aside":
                 lines += [f"*{_plain(part.line)}*", "", *_tame(part.text, "> "), ""]
             case "tool":
                 lines += [f"- {_plain(part.line)}", ""]

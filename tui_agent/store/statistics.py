@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from msgspec import Struct, field
 
 from tui_agent.conversation.events import (
+    AsideAnswered,
     AssistantReplied,
     DecisionMade,
     PromptSubmitted,
@@ -65,7 +66,7 @@ class Statistics(Struct):
                     self.files_changed += event.files
                     self.lines_added += event.added
                     self.lines_removed += event.removed
-                case AssistantReplied() as event:
+                case (AssistantReplied() | AsideAnswered()) as event:
                     self._reply(event)
                 case DecisionMade() as event:
                     name = f"{event.by} {event.outcome}"
@@ -80,7 +81,7 @@ class Statistics(Struct):
         if times:
             self.span_seconds += max(0.0, times[-1] - times[0])  # a clock may have been set back
 
-    def _reply(self, event: AssistantReplied) -> None:
+    def _reply(self, event: AssistantReplied | AsideAnswered) -> None:
         usage = event.usage
         self.replies += 1
         self.model_seconds += event.seconds

@@ -109,6 +109,7 @@ class ToolExecutor:
         self._grants = SessionGrants()
         self._loop_thread: LoopThread | None = None
         self._offered: frozenset[str] | None = None
+        self._told: frozenset[str] | None = None
         if tools is not None:
             self.offer(tools)
 
@@ -148,17 +149,25 @@ class ToolExecutor:
 
     def specs(self) -> tuple[ToolSpec, ...]:
         """The tools on offer, as a model is told of them."""
-        offered = self._offered
+        limits = [names for names in (self._offered, self._told) if names is not None]
         return tuple(
             spec
             for provider in self._providers
             for spec in provider.get_tools()
-            if offered is None or spec.name in offered
+            if all(spec.name in names for names in limits)
         )
 
     def offer(self, tools: Iterable[str]) -> None:
         """Offer and run only these tools from now on, by their names or aliases."""
         self._offered = frozenset(map(self.canonical, tools))
+
+    def tell_of(self, tools: Iterable[str]) -> None:
+        """Tell models only of these of the tools on offer; calls of the others are decided by the policy as ever."""
+        self._told = frozenset(map(self.canonical, tools))
+
+    def recall(self, other: "ToolExecutor") -> None:
+        """Know the files that were read with another one of the same folders, as they were then."""
+        self._desk.recall(other._desk)
 
     def canonical(self, name: str) -> str:
         """A tool's own name for a name or alias; other names as they are."""

@@ -52,6 +52,10 @@ class Desk:
         """Remember that the model knows this content of the file."""
         self._read[path] = sha256
 
+    def recall(self, other: "Desk") -> None:
+        """Remember what the model knows by way of another desk; it is in the same conversation now."""
+        self._read.update(other._read)
+
     def quoting(self, text: str) -> str:
         """A message that quotes lines, as the model is told it."""
         return _NUMBER.sub("", text) if self.simple else text
