@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tui_agent.config.decode import field_types
 from tui_agent.config.documents import MAX_BYTES
 from tui_agent.config.load import LoadedSettings, describe_changes, flatten, load_settings
-from tui_agent.config.model import Settings
+from tui_agent.config.model import Price, Settings
 from tui_agent.config.problems import InvalidConfig
 from tui_agent.config.schema import keys
 
@@ -309,6 +309,34 @@ def test_a_secret_never_shows_in_a_message_or_repr(layers: Layers) -> None:
     assert "providers.openai.default_api_key: changed" in shown
 
 
+# ---- fallback and prices ----
+
+
+def test_an_unknown_provider_to_fall_back_on_is_named_with_the_nearest(layers: Layers) -> None:
+    assert layers.load("fallback: [openai/o/p/q, ollama]\n").settings.fallback == ("openai/o/p/q", "ollama")
+    assert layers.mistakes("fallback: [opnai/gpt, ollama]\n") == [
+        "user:1: fallback: no provider is called opnai; did you mean openai?"
+    ]
+
+
+def test_prices_have_input_and_output(layers: Layers) -> None:
+    loaded = layers.load(
+        "providers:\n  openai:\n    prices:\n      '*': {input: 1, output: 2}\n"
+        "      a/b:c.d: {input: 0, output: 8.5, cached: 0.1}\n"
+    )
+    prices = loaded.settings.providers["openai"].prices
+    assert prices == {"*": Price(input=1, output=2), "a/b:c.d": Price(input=0, output=8.5, cached=0.1)}
+    assert layers.mistakes("providers:\n  openai:\n    prices:\n      gpt: {cached: 1}\n      x: {input: -1}\n") == [
+        "user:5: providers.openai.prices.x.input: expected an amount of money, 0 or more, found -1"
+    ]
+    assert layers.mistakes("providers:\n  openai:\n    prices:\n      gpt: {cached: 1}\n") == [
+        "user:4: providers.openai.prices.gpt: input is missing",
+        "user:4: providers.openai.prices.gpt: output is missing",
+    ]
+    (told,) = layers.mistakes("providers:\n  openai:\n    prices:\n      *: {input: 1, output: 2}\n")
+    assert told.endswith("a word that begins with * or & goes in quotes")
+
+
 # ---- a project may only tighten ----
 
 
@@ -355,6 +383,22 @@ def test_a_project_may_have_commands_asked_about_that_the_user_lets_run(layers: 
     assert loaded.settings.permissions.read_only_commands == "ask" and held(loaded) == []
 
 
+@pytest.mark.parametrize("key", ["max_turns", "max_tokens", "max_cost"])
+def test_a_project_can_make_the_limits_of_a_run_only_lower(layers: Layers, key: str) -> None:
+    for user, project, counts in [("", "5", True), ("9", "5", True), ("5", "9", False), ("5", "null", False)]:
+        loaded = layers.load(f"{key}: {user}\n", f"{key}: {project}\n")
+        assert getattr(loaded.settings, key) == (5 if user != "9" or counts else 9)
+        assert (held(loaded) == []) is counts
+
+
+def test_a_trusted_project_adds_who_answers_when_the_provider_is_down(layers: Layers) -> None:
+    assert layers.load("fallback: [ollama]\n", "fallback: [openai/gpt]\n").settings.fallback == ("ollama",)
+    (told,) = held(layers.load("fallback: [ollama]\n", "fallback: [openai/gpt]\n"))
+    assert told == (
+        "line 1: fallback: adds [openai/gpt] (what you ask, and your files, go to these when the provider is down)"
+    )
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -373,6 +417,11 @@ def test_a_project_may_have_commands_asked_about_that_the_user_lets_run(layers: 
         "providers: {openai: {api_key_command: cat /etc/passwd}}\n",
         "providers: {mine: {base_url: 'http://evil.example/'}}\n",
         "providers: {mine: {}}\n",
+        "fallback: [openai]\n",
+        "fallback: [nobody]\n",
+        "currency: EUR\n",
+        "max_cost: \n",
+        "providers: {openai: {prices: {'*': {input: 0, output: 0}}}}\n",
     ],
 )
 def test_a_project_can_loosen_nothing(layers: Layers, text: str) -> None:
@@ -387,7 +436,7 @@ FREE_FOR_PROJECTS = {
     "permissions.ask",
     "permissions.deny",
     "mode",
-    "max_iterations",
+    *("max_iterations", "max_turns", "max_tokens", "max_cost"),
     "permissions.read_only_commands",  # `ask`
     "ui.theme",
     "ui.symbols",
@@ -397,15 +446,15 @@ FREE_FOR_PROJECTS = {
 
 
 def test_a_key_that_is_added_later_is_closed_to_projects_until_someone_opens_it(layers: Layers) -> None:
-    samples = {"list": "[x]", "tokens": "512", "number": "60", "true": "true", "address": "http://x"}
+    samples = {"list": "[x]", "tokens": "512", "number": "60", "true": "true", "address": "http://x", "money": "5"}
     for key in keys():
         value = next((text for word, text in samples.items() if word in key.type), "x")
         if key.type.startswith("one of"):
             value = key.type.removeprefix("one of ").split(", ")[0]
         text = value
-        for part in reversed(key.key.replace("NAME", "n").split(".", 3 if "NAME" in key.key else 2)):
+        for part in reversed(key.key.replace("NAME", "n").split(".", 4 if "NAME" in key.key else 2)):
             text = f"{{{part}: {text}}}"
-        free = key.key in FREE_FOR_PROJECTS - {"max_iterations"}
+        free = key.key in FREE_FOR_PROJECTS - {"max_iterations"}  # 60 is more than the default
         assert (held(layers.load("sandbox: bwrap\n", text)) == []) is free, text
 
 

@@ -174,7 +174,8 @@ def parse(source: str, data: bytes) -> Node | None:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        raise _problem(source, line, f"not valid YAML: {error.problem or error.context}") from error
+        hint = "; a word that begins with * or & goes in quotes" if "alphabetic" in (error.problem or "") else ""
+        raise _problem(source, line, f"not valid YAML: {error.problem or error.context}{hint}") from error
     except yaml.YAMLError as error:
         raise _problem(source, 1, "not valid YAML") from error
     if isinstance(root, Scalar) and root.plain and is_null(root):

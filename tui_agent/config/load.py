@@ -154,9 +154,13 @@ def _read(path: Path, *, required: bool) -> Decoded:
 
 
 def _contradictions(merged: Mapping[KeyPath, _Value], opened: Mapping[KeyPath, tuple[str, int]]) -> Iterator[Problem]:
-    """What is wrong only once the layers are put together."""
-    names = [path[1] for path in opened]
+    """What is wrong only once the layers are put together; of what is opened, the deeper ones are prices."""
+    names = [path[1] for path in opened if len(path) == 2]
     for path, (source, line) in opened.items():
+        if len(path) > 2:
+            missing = [name for name in ("input", "output") if (*path, name) not in merged]
+            yield from (Problem(source, line, ".".join(path), f"{name} is missing") for name in missing)
+            continue
         api, base_url = merged.get((*path, "api")), merged.get((*path, "base_url"))
         if not (base_url and base_url.value) and not (api and api.value == "embedded"):
             yield Problem(source, line, ".".join(path), "base_url is missing")
@@ -164,6 +168,12 @@ def _contradictions(merged: Mapping[KeyPath, _Value], opened: Mapping[KeyPath, t
     if chosen and isinstance(chosen.value, str) and chosen.value not in ("auto", *names):
         text = f"no provider is called {shown(chosen.value)}{nearest(chosen.value, ['auto', *names])}"
         yield Problem(chosen.source, chosen.line, "provider", text)
+    others = merged.get(("fallback",))
+    if others and isinstance(others.value, tuple):
+        for name in (entry.partition("/")[0] for entry in others.value):
+            if name not in names:
+                text = f"no provider is called {shown(name)}{nearest(name, names)}"
+                yield Problem(others.source, others.line, "fallback", text)
 
 
 def _type_of(path: KeyPath) -> Any:  # Any: a type form

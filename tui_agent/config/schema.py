@@ -55,7 +55,7 @@ def _keys(struct: type[msgspec.Struct], prefix: str) -> list[Key]:
         if is_struct(kind):
             found += _keys(kind, f"{key}.")
         elif get_origin(kind) is dict and is_struct(value := get_args(kind)[1]):
-            found += _keys(value, f"{key}.NAME.")
+            found += _keys(value, f"{key}.{'MODEL' if value is model.Price else 'NAME'}.")
         else:
             key += ".ACTION" if get_origin(kind) is dict else ""
             found.append(Key(key, _type_name(kind), _default(defaults[name]), docs[name]))

@@ -28,6 +28,11 @@ _EFFECTS: dict[tuple[str, ...], str] = {
     ("mode",): "more is done without asking",
     ("sandbox",): "commands are kept in less",
     ("max_iterations",): "the model goes on for longer by itself",
+    ("max_turns",): "the model goes on for longer by itself",
+    ("max_tokens",): "the model goes on for longer by itself",
+    ("max_cost",): "more money is spent without asking",
+    ("currency",): "amounts of money mean something else",
+    ("fallback",): "what you ask, and your files, go to these when the provider is down",
     ("system_prompt",): "the model is told this in every session",
     ("permissions", "allow"): "these run unasked",
     ("permissions", "read_only_commands"): "commands that provably only read run unasked",
@@ -40,6 +45,9 @@ _EFFECTS: dict[tuple[str, ...], str] = {
     ("model_file",): "this file is loaded",
     ("start_hint",): "you are shown this as the command to start the server",
     ("fetch_hint",): "you are shown this as the command to fetch a model",
+    ("input",): "`max_cost` stops sooner or later",
+    ("output",): "`max_cost` stops sooner or later",
+    ("cached",): "`max_cost` stops sooner or later",
 }
 
 
@@ -65,7 +73,7 @@ def wishes(project: Decoded, below: Mapping[KeyPath, object]) -> dict[KeyPath, W
     }
     # An empty provider sets nothing, but it would still add a provider.
     for path, line in project.mappings.items():
-        if not any(entry[: len(path)] == path for entry in project.entries):
+        if len(path) == 2 and not any(entry[: len(path)] == path for entry in project.entries):
             found[path] = Wish(".".join(path), line, "is added", "there is a provider more")
     return dict(sorted(found.items(), key=lambda item: item[1].line))
 
@@ -80,6 +88,9 @@ def _tightens(path: KeyPath, value: object, below: Mapping[KeyPath, object]) -> 
         case ("max_iterations",):
             limit = below.get(path, Settings().max_iterations)
             return isinstance(value, int) and isinstance(limit, int) and value <= limit
+        case ("max_turns" | "max_tokens" | "max_cost",):
+            limit = below.get(path)
+            return isinstance(value, int | float) and (not isinstance(limit, int | float) or value <= limit)
         case ("permissions", "read_only_commands"):
             return value == "ask"
         case _:
