@@ -9,7 +9,7 @@ from tui_agent.conversation.events import (
     AsideAnswered,
     AssistantReplied,
     Compacted,
-    LoggedEvent,
+    Event,
     Noticed,
     PromptSubmitted,
     Record,
@@ -89,7 +89,7 @@ def spent(records: Iterable[Record]) -> Spent:
     """What the requests in these records used; those of turns that were rewound count, they were paid."""
     total = Spent()
     for record in records:
-        if (one := _spent_on(record.event)) is not None:
+        if (one := spent_on(record.event)) is not None:
             total += one
     return total
 
@@ -138,8 +138,8 @@ def _stopped(limits: Limits, name: str, used: str, limit: str) -> Noticed:
     return Noticed("warning", f"stopped by {name}: this run has used {used} of {limit}", hint)
 
 
-def _spent_on(event: LoggedEvent) -> Spent | None:
-    """What one event stands for; None when no request does."""
+def spent_on(event: Event) -> Spent | None:
+    """What the request used that an event tells of; None when it tells of none."""
     match event:
         case AssistantReplied():
             prompt, reply = event.estimate, (event.text, event.reasoning, *_written(event.tool_calls))

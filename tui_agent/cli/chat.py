@@ -53,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
     loaded = wiring.settings_from(args, directory)
     if loaded.settings.sandbox in ("bwrap", "docker"):
         wiring.find_sandbox(args, directory, loaded.settings)  # what is missing is said before a screen covers it
+    wiring.check_cost_limit(args, loaded.settings)
     places = locations()
 
     async def open_host(approver: "Approver") -> "Host":

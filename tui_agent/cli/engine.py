@@ -20,6 +20,7 @@ from tui_agent.config.providers import price_of, resolve_key
 from tui_agent.conversation.errors import ConfigError, ProviderError, StoreError
 
 if TYPE_CHECKING:
+    from tui_agent.agent.comparing import Comparison
     from tui_agent.agent.fallback import Substitute
     from tui_agent.agent.journal import TurnOptions
     from tui_agent.agent.session import Session
@@ -137,7 +138,7 @@ class Engine:
         """The provider and model of an entry of `fallback`.
 
         Raises:
-            ConfigError: there is no such provider.
+            ConfigError: there is no such provider, or its cost could not be counted and has a limit.
             ProviderError: it has no key or no model.
         """
         import asyncio
@@ -148,7 +149,22 @@ class Engine:
         provider = self.provider(name)
         settings = self.loaded.settings.providers[name]
         await asyncio.to_thread(resolve_key, name, settings, os.environ)
-        return Substitute(provider, model or settings.default_model or (await provider.describe("")).id)
+        model = model or settings.default_model or (await provider.describe("")).id
+        if self.loaded.settings.max_cost is not None and price_of(settings, model) is None:
+            raise ConfigError("no price is known for it, and there is a max_cost")
+        return Substitute(provider, model)
+
+    async def check_cost_limit(self, args: argparse.Namespace) -> None:
+        """See that what the command line's limit is about can be counted for the model that will answer.
+
+        Raises:
+            ProviderError: no model is named and the server cannot say which it has.
+            UsageError: no price is known.
+        """
+        if args.max_cost is not None:
+            if not self.session.model:
+                await self.session.describe()
+            wiring.check_cost_limit(args, self.loaded.settings, self.session.provider.name, self.session.model)
 
     def provider(self, name: str) -> "LLMProvider":
         """The client of a configured provider, made once.
@@ -187,6 +203,25 @@ class Engine:
                 except ConfigError:
                     self._providers[name] = self._retired.pop()
                     raise
+
+    def compare(self, models: "Sequence[tuple[str, str]]") -> "Comparison":
+        """The session's next prompt for two models (provider and model; without one, the provider's own) at once.
+
+        Raises:
+            ConfigError: such a provider cannot be used.
+        """
+        from tui_agent.agent.comparing import Comparison, Side
+
+        reading = self._rules.read_only or self.session.executor.lets_reading_run
+        tools = (*wiring.READING_TOOLS, "run_command") if reading else wiring.READING_TOOLS
+        sides = []
+        for name, model in models:
+            executor = self._new_executor()
+            executor.tell_of(tools)
+            model = model or self.loaded.settings.providers[name].default_model
+            sides.append(Side(self.session.reading_copy(self.provider(name), model, executor)))
+        first, second = sides
+        return Comparison(self.session, (first, second))
 
     def judge(self, request: "ApprovalRequest", command: str) -> "Verdict":
         """What the policy of now says of a question's call with another command; looks at the disk, so it may block."""

@@ -144,6 +144,7 @@ async def _turn(args: argparse.Namespace, prompt: str, writer: "Writer", stopped
 
     from tui_agent.cli import wiring
     from tui_agent.cli.engine import open_engine
+    from tui_agent.conversation.errors import ProviderError
     from tui_agent.headless.writers import TurnOutcome
 
     directory = wiring.working_directory(args)
@@ -168,6 +169,8 @@ async def _turn(args: argparse.Namespace, prompt: str, writer: "Writer", stopped
     try:
         if args.resume is not None:
             await engine.resume(args.resume)
+        with suppress(ProviderError):  # the turn will say that no model can be found
+            await engine.check_cost_limit(args)
         if stopped_by:  # before the turn had begun
             outcome.reason = "interrupted"
         else:

@@ -119,24 +119,44 @@ async def stats(args: argparse.Namespace, log: "SqliteLog") -> int:
 
         sys.stdout.write(json.dumps(msgspec.to_builtins(found)) + "\n")
     else:
-        sys.stdout.write("".join(f"{name:<12}{text}\n" for name, text in _rows(found)))
+        sys.stdout.write("".join(f"{name:<12}{text}\n" for name, text in _rows(found, currency(args))))
     return EXIT_DONE
 
 
-def _rows(found: "Statistics") -> list[tuple[str, str]]:
+def currency(args: argparse.Namespace) -> str:
+    """What prices are in; settings that cannot be read do not keep anybody from looking at a session."""
+    from tui_agent.cli import wiring
+    from tui_agent.config.model import Settings
+    from tui_agent.conversation.errors import ConfigError, UsageError
+
+    try:
+        return wiring.settings_from(args).settings.currency
+    except (ConfigError, UsageError):
+        return Settings().currency
+
+
+def use_rows(found: "Statistics", currency: str) -> list[tuple[str, str]]:
+    """The tokens that servers reported and, where there were prices, the cost."""
+    from tui_agent.text.money import money
+
+    unknown = f"; {found.unreported:,} replies without a count" if found.unreported else ""
+    tokens = f"{found.prompt_tokens:,} in ({found.cached_tokens:,} cached), {found.completion_tokens:,} out{unknown}"
+    if found.cost is None:
+        return [("tokens", tokens)]
+    unpriced = f"; {found.unpriced:,} requests without a price" if found.unpriced else ""
+    return [("tokens", tokens), ("cost", money(found.cost, currency, estimated=found.cost_estimated) + unpriced)]
+
+
+def _rows(found: "Statistics", currency: str) -> list[tuple[str, str]]:
     from tui_agent.text.sanitize import one_line
 
     turns = ", ".join(f"{count:,} {reason}" for reason, count in sorted(found.turns.items()))
-    unknown = f"; {found.unreported:,} replies without a count" if found.unreported else ""
     rows = [
         ("sessions", f"{found.sessions:,}"),
         ("events", f"{found.events:,}"),
         ("turns", f"{sum(found.turns.values()):,}" + (f" ({turns})" if turns else "")),
         ("replies", f"{found.replies:,}"),
-        (
-            "tokens",
-            f"{found.prompt_tokens:,} in ({found.cached_tokens:,} cached), {found.completion_tokens:,} out{unknown}",
-        ),
+        *use_rows(found, currency),
         ("files", f"{found.files_changed:,} changed, +{found.lines_added:,} −{found.lines_removed:,} lines"),
     ]
     for name, count in sorted(found.approvals.items()):

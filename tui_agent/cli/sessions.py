@@ -186,8 +186,18 @@ async def _show(args: argparse.Namespace, log: "SqliteLog") -> int:
         for record in records:
             sys.stdout.write(json.dumps(msgspec.to_builtins(record)) + "\n")
     else:
-        sys.stdout.write("\n".join(_lines(records)) + "\n")
+        sys.stdout.write("\n".join([*_lines(records), *_use(args, records)]) + "\n")
     return EXIT_DONE
+
+
+def _use(args: argparse.Namespace, records: "list[Record]") -> list[str]:
+    """What the session used, if it asked a model anything."""
+    from tui_agent.cli.session_reports import currency, use_rows
+    from tui_agent.store.statistics import Statistics
+
+    found = Statistics()
+    found.count(records)
+    return ["", *(f"{name:<8}{text}" for name, text in use_rows(found, currency(args)))] if found.replies else []
 
 
 def _lines(records: "list[Record]") -> list[str]:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from tui_agent.config.load import LoadedSettings, load_settings
 from tui_agent.config.locations import locations
 from tui_agent.config.model import Settings
-from tui_agent.config.providers import configured_keys
+from tui_agent.config.providers import configured_keys, price_of
 from tui_agent.conversation.errors import UsageError, WorkspaceError
 from tui_agent.text.own_keys import own_keys
 
@@ -93,6 +93,23 @@ def checked_settings(args: argparse.Namespace, directory: Path) -> LoadedSetting
     loaded = settings_from(args, directory)
     rules_from(loaded)
     return loaded
+
+
+def check_cost_limit(args: argparse.Namespace, settings: Settings, provider: str = "", model: str = "") -> None:
+    """See that what the command line's limit is about can be counted; without a provider, that anything can.
+
+    Raises:
+        UsageError: no price is known.
+    """
+    if args.max_cost is None:
+        return
+    asked = [settings.providers[provider]] if provider in settings.providers else settings.providers.values()
+    if not any(price_of(one, model) if model else one.prices for one in asked):
+        name = f"{provider} · {model}" if model else provider or "any model"
+        raise UsageError(
+            f"--max-cost cannot be kept: no price is known for {name}",
+            f"add `prices:` under `providers: {provider or 'NAME'}:` in config.yaml, or limit --max-tokens",
+        )
 
 
 def tell_held_back(loaded: LoadedSettings) -> None:

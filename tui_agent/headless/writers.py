@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from tui_agent.agent.spending import Spent, spent_on
 from tui_agent.conversation.errors import (
     EXIT_DONE,
     EXIT_FAILED,
@@ -14,6 +15,7 @@ from tui_agent.conversation.errors import (
 from tui_agent.conversation.events import (
     AssistantReplied,
     CallStarted,
+    Compacted,
     DecisionMade,
     Event,
     Noticed,
@@ -53,20 +55,36 @@ class TurnOutcome:
         self._cause = ""
         self._refused = False
         self._usage: dict[str, int] = {}
+        self._spent = Spent()
 
     def take(self, event: Event) -> None:
         """Account for one event."""
+        if (one := spent_on(event)) is not None:
+            self._spent += one
         match event:
             case AssistantReplied():
                 self.text = event.text
-                for name, count in _usage(event.usage).items():
-                    self._usage[name] = self._usage.get(name, 0) + count
+                self._add(event.usage)
+            case Compacted():
+                self._add(event.usage)
             case ToolFinished():
                 self._refused = event.status == "denied"
             case TurnEnded():
                 self.reason, self._cause = event.reason, event.cause
             case _:
                 pass
+
+    def _add(self, usage: Usage) -> None:
+        for name, count in _usage(usage).items():
+            self._usage[name] = self._usage.get(name, 0) + count
+
+    @property
+    def cost(self) -> dict[str, float | bool]:
+        """What the requests cost, as far as prices are known; `cost_estimated` when the server did not count all."""
+        if self._spent.cost is None:
+            return {}
+        cost: dict[str, float | bool] = {"cost": round(self._spent.cost, 9)}
+        return {**cost, "cost_estimated": True} if self._spent.estimated else cost
 
     @property
     def usage(self) -> dict[str, int]:
@@ -75,7 +93,7 @@ class TurnOutcome:
 
     @property
     def exit_code(self) -> int:
-        """0 answered · 1 failed · 3 the last thing it tried was refused · 4 unreachable · 130 interrupted."""
+        """0 answered · 1 failed, or a limit · 3 the last thing it tried was refused · 4 unreachable · 130 interrupted."""
         if self.reason == "interrupted":
             return EXIT_INTERRUPTED
         if self.reason == "denied" or (self.reason == "done" and self._refused):
@@ -158,6 +176,7 @@ class JsonWriter:
             "reason": outcome.reason,
             "text": outcome.text,
             "usage": outcome.usage,
+            **outcome.cost,
             "exit_code": outcome.exit_code,
         }
         self._write("end", session, fields)

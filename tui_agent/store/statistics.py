@@ -7,6 +7,7 @@ from msgspec import Struct, field
 from tui_agent.conversation.events import (
     AsideAnswered,
     AssistantReplied,
+    Compacted,
     DecisionMade,
     PromptSubmitted,
     Record,
@@ -28,7 +29,9 @@ class ToolCount(Struct):
 class Statistics(Struct):
     """Counts over sessions; add to them with `count`.
 
-    Tokens are what servers reported; `unreported` replies came without a count. `approvals` counts decisions as
+    Tokens are what servers reported; `unreported` replies came without a count. `cost` is None when nothing had a
+    price; `unpriced` counts the requests without one, and `cost_estimated` says that for some of the others the tokens
+    were our own counts. `approvals` counts decisions as
     "user allowed" or "policy denied". Of the times, `model_seconds` is from request to last byte, and `span_seconds`
     from the first event of a session to its last by the clock of the machine.
     """
@@ -42,6 +45,9 @@ class Statistics(Struct):
     cached_tokens: int = 0
     completion_tokens: int = 0
     unreported: int = 0
+    cost: float | None = None
+    cost_estimated: bool = False
+    unpriced: int = 0
     tools: dict[str, ToolCount] = field(default_factory=dict)
     approvals: dict[str, int] = field(default_factory=dict)
     model_seconds: float = 0.0
@@ -68,6 +74,8 @@ class Statistics(Struct):
                     self.lines_removed += event.removed
                 case (AssistantReplied() | AsideAnswered()) as event:
                     self._reply(event)
+                case Compacted() as event if event.model and event.trigger != "edit":
+                    self._request(event)
                 case DecisionMade() as event:
                     name = f"{event.by} {event.outcome}"
                     self.approvals[name] = self.approvals.get(name, 0) + 1
@@ -82,10 +90,18 @@ class Statistics(Struct):
             self.span_seconds += max(0.0, times[-1] - times[0])  # a clock may have been set back
 
     def _reply(self, event: AssistantReplied | AsideAnswered) -> None:
-        usage = event.usage
         self.replies += 1
         self.model_seconds += event.seconds
+        self._request(event)
+
+    def _request(self, event: AssistantReplied | AsideAnswered | Compacted) -> None:
+        usage = event.usage
         self.unreported += usage.prompt_tokens is None and usage.completion_tokens is None
         self.prompt_tokens += usage.prompt_tokens or 0
         self.cached_tokens += usage.cached_tokens or 0
         self.completion_tokens += usage.completion_tokens or 0
+        if event.cost is None:
+            self.unpriced += 1
+        else:
+            self.cost = (self.cost or 0.0) + event.cost
+            self.cost_estimated |= usage.prompt_tokens is None or usage.completion_tokens is None
