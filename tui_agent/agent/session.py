@@ -5,8 +5,10 @@ import secrets
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import NamedTuple
 
+from tui_agent.agent.aside import ask
 from tui_agent.agent.cancellation import uninterrupted
 from tui_agent.agent.fallback import Substitute
 from tui_agent.agent.journal import Journal, TurnOptions
@@ -35,11 +37,18 @@ from tui_agent.store.log import GENESIS, SessionLog, StoreConflictError, seal
 from tui_agent.tools.executor import ToolExecutor
 from tui_agent.workspace.snapshots.snapshots import Snapshots
 
+from tui_agent.permissions.reading import ReadingPolicy
 DESCRIBE_SECONDS = 3.0
 """How long a local server may take to say what a model is; a turn goes on without knowing."""
 
 
 class Standing(NamedTuple):
+COMPARED = (
+    "two models answer this side by side: nothing is written or run before the user has chosen one; "
+    "say what you would do instead"
+)
+"""What a model is told of a call that does more than read, while it is compared with another."""
+
     """Where a session stood at its end."""
 
     provider: str
@@ -115,6 +124,7 @@ class Session(Journal):
         self._policy_for = policy_for
         self._profile_for = profile_for
         self._profile_chosen: ProfileName = "auto"
+        self._aside: asyncio.Task[None] | None = None
         self._price_for = price_for
         self._substitute_for = substitute_for
         self._earlier = earlier
@@ -211,6 +221,69 @@ class Session(Journal):
             provider, named = self.provider, self.model
             if self.model_info is not None:
                 return []
+    async def aside(self, question: str) -> AsyncGenerator[Event]:
+        """Ask beside the conversation, also while a turn runs, and yield what happens; the last is `AsideAnswered`.
+
+        When it was stopped before anything had arrived, there is none. Leaving the iteration early stops it.
+
+        Raises:
+            TuiAgentError: there is no answer, or it broke off, and what had arrived was yielded.
+            RuntimeError: another question is being answered.
+        """
+        if self._aside is not None:
+            raise RuntimeError("a question is being answered")
+        queue: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._aside = task = asyncio.create_task(ask(self, self.options, question, KeyFilter(queue.put_nowait)))
+        task.add_done_callback(lambda _: queue.put_nowait(None))
+        try:
+            while (event := await queue.get()) is not None:
+                yield event
+            if not task.cancelled():
+                await task
+        finally:
+            task.cancel()
+            await uninterrupted(_ended(task))
+            _ = task.cancelled() or task.exception()  # who left early asks for neither
+            self._aside = None
+
+    def stop_aside(self) -> None:
+        """Stop the question that is being answered; `aside` still yields what that leaves. Safe to call again."""
+        if self._aside is not None:
+            self._aside.cancel()
+
+    def reading_copy(self, provider: LLMProvider, model: str, executor: ToolExecutor) -> "Session":
+        """A session that goes on from here with this model, in memory, without asking and without changing anything.
+
+        `executor` becomes its own.
+        """
+        lets_reading_run = self.executor.lets_reading_run
+
+        def policy_for(mode: Mode) -> Policy:
+            policy = self._policy_for(mode)
+            return ReadingPolicy(policy.letting_reading_run() if lets_reading_run else policy, COMPARED)
+
+        copy = Session(
+            log=None,
+            executor=executor,
+            provider=provider,
+            model=model,
+            options=replace(self.options, fallback=()),
+            policy_for=policy_for,
+            profile_for=self._profile_for,
+            price_for=self._price_for,
+            earlier=self.spent_in_run(),
+            mode=self.mode,
+            working_directory=self._directory,
+            version=self._version,
+            clock=self._clock,
+        )
+        if self._records:
+            copy.continue_from(self._records)
+        if (provider, model) == (self.provider, self.model):
+            copy.model_info = self.model_info
+        copy.set_profile(self._profile_chosen)
+        return copy
+
             try:
                 async with asyncio.timeout(DESCRIBE_SECONDS if named else None):
                     info = await provider.describe(named)

@@ -10,6 +10,7 @@ from tui_agent.config.load import LoadedSettings
 from tui_agent.conversation.events import Mode, Record
 
 if TYPE_CHECKING:  # the engine is imported after the first paint
+    from tui_agent.agent.comparing import Comparison
     from tui_agent.agent.session import Session
     from tui_agent.permissions.approval import ApprovalRequest, Approver, Verdict
     from tui_agent.permissions.permitted import Permit
@@ -124,6 +125,10 @@ class Host(Protocol):
 
     def reconfigure(self, loaded: LoadedSettings) -> None:
         """Take over changed settings."""
+        ...
+
+    def compare(self, models: "Sequence[tuple[str, str]]") -> "Comparison":
+        """The session's next prompt for two models (provider and model) at once."""
         ...
 
     def judge(self, request: "ApprovalRequest", command: str) -> "Verdict":
