@@ -32,23 +32,23 @@ from tui_agent.conversation.events import (
     SessionStarted,
 )
 from tui_agent.permissions.policy import Policy, RulePolicy
+from tui_agent.permissions.reading import ReadingPolicy
 from tui_agent.providers.protocol import LLMProvider, ModelInfo, PrimingProvider
 from tui_agent.store.log import GENESIS, SessionLog, StoreConflictError, seal
 from tui_agent.tools.executor import ToolExecutor
 from tui_agent.workspace.snapshots.snapshots import Snapshots
 
-from tui_agent.permissions.reading import ReadingPolicy
-DESCRIBE_SECONDS = 3.0
-"""How long a local server may take to say what a model is; a turn goes on without knowing."""
-
-
-class Standing(NamedTuple):
 COMPARED = (
     "two models answer this side by side: nothing is written or run before the user has chosen one; "
     "say what you would do instead"
 )
 """What a model is told of a call that does more than read, while it is compared with another."""
 
+DESCRIBE_SECONDS = 3.0
+"""How long a local server may take to say what a model is; a turn goes on without knowing."""
+
+
+class Standing(NamedTuple):
     """Where a session stood at its end."""
 
     provider: str
@@ -118,13 +118,13 @@ class Session(Journal):
         self._records: list[Record] = []
         self._steering: list[str] = []
         self._turn: Turn | None = None
+        self._aside: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
         self._unsaid: list[LoggedEvent] = []
         self._undoing = Undoing(self, snapshots)
         self._policy_for = policy_for
         self._profile_for = profile_for
         self._profile_chosen: ProfileName = "auto"
-        self._aside: asyncio.Task[None] | None = None
         self._price_for = price_for
         self._substitute_for = substitute_for
         self._earlier = earlier
@@ -195,32 +195,6 @@ class Session(Journal):
         if self._turn is not None:
             self._turn.interrupt()
 
-    def steer(self, text: str) -> None:
-        """Give the running turn a further prompt, after the current tool."""
-        self._steering.append(text)
-
-    @property
-    def steered(self) -> bool:
-        """True when prompts wait to be sent with the next request."""
-        return bool(self._steering)
-
-    def take_steering(self) -> list[str]:
-        """What was steered and not yet sent; it is taken out."""
-        texts, self._steering = self._steering, []
-        return texts
-
-    async def describe(self) -> list[LoggedEvent]:
-        """Learn what the model is and which profile fits it; without a named model, take the one its server would use.
-
-        It is asked once for each model. What was logged comes back.
-
-        Raises:
-            ProviderError: no model is named and the server cannot say which it has.
-        """
-        async with self._describing:
-            provider, named = self.provider, self.model
-            if self.model_info is not None:
-                return []
     async def aside(self, question: str) -> AsyncGenerator[Event]:
         """Ask beside the conversation, also while a turn runs, and yield what happens; the last is `AsideAnswered`.
 
@@ -284,6 +258,32 @@ class Session(Journal):
         copy.set_profile(self._profile_chosen)
         return copy
 
+    def steer(self, text: str) -> None:
+        """Give the running turn a further prompt, after the current tool."""
+        self._steering.append(text)
+
+    @property
+    def steered(self) -> bool:
+        """True when prompts wait to be sent with the next request."""
+        return bool(self._steering)
+
+    def take_steering(self) -> list[str]:
+        """What was steered and not yet sent; it is taken out."""
+        texts, self._steering = self._steering, []
+        return texts
+
+    async def describe(self) -> list[LoggedEvent]:
+        """Learn what the model is and which profile fits it; without a named model, take the one its server would use.
+
+        It is asked once for each model. What was logged comes back.
+
+        Raises:
+            ProviderError: no model is named and the server cannot say which it has.
+        """
+        async with self._describing:
+            provider, named = self.provider, self.model
+            if self.model_info is not None:
+                return []
             try:
                 async with asyncio.timeout(DESCRIBE_SECONDS if named else None):
                     info = await provider.describe(named)
