@@ -202,10 +202,12 @@ async def test_another_session_opened_meanwhile_is_not_mixed_with_the_first(
     await keep(machine, EVENTS, 60)
     allowed = threading.Event()
 
-    def when_allowed(records: Sequence[Record], thoughts_folded: bool, changes_key: Callable[[], str]) -> list[Block]:
+    def when_allowed(
+        records: Sequence[Record], thoughts_folded: bool, changes_key: Callable[[], str], currency: Callable[[], str]
+    ) -> list[Block]:
         if len(records) > 1000:
             allowed.wait(10)
-        return blocks_of(records, thoughts_folded, changes_key)
+        return blocks_of(records, thoughts_folded, changes_key, currency)
 
     monkeypatch.setattr("tui_agent.tui.transcript.blocks_of", when_allowed)
     app = chat_app(machine, monkeypatch, "--resume", LONG)

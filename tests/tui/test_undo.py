@@ -16,7 +16,7 @@ from tui_agent.tui.app import TuiAgent
 from tui_agent.tui.screens.review import ReviewScreen
 from tui_agent.tui.screens.rewind import RewindScreen
 from tui_agent.tui.widgets.prompt import PromptArea
-from tui_agent.tui.widgets.transcript.document import ChangedBlock, Document, NoticeBlock, ToolBlock
+from tui_agent.tui.widgets.transcript.document import Document, NoticeBlock, ToolBlock, TurnBlock
 from tui_agent.tui.widgets.transcript.layout import rows_of
 from tui_agent.tui.widgets.transcript.lines import text_of
 from tui_agent.tui.widgets.transcript.projection import Projector
@@ -169,7 +169,7 @@ def test_many_paths_are_bounded_and_a_summary_without_counts_has_none() -> None:
     assert drawn(TurnEnded("done", "", 20_000)) == ["20,000 files changed   ctrl+g review   /undo"]
     assert drawn(TurnEnded("done")) == []
     assert drawn(TurnEnded("done", "", 1, 5, 1), width=24) != []
-    assert {type(block) for block in _blocks(TurnEnded("done", "", 1), Rewound(1, "p"))} == {ChangedBlock, NoticeBlock}
+    assert {type(block) for block in _blocks(TurnEnded("done", "", 1), Rewound(1, "p"))} == {TurnBlock, NoticeBlock}
     assert isinstance(_blocks(FilesRestored("undo", (), (), (), 1))[0], ToolBlock)
 
 

@@ -20,11 +20,17 @@ if TYPE_CHECKING:
 class Transcript:
     """One session at a time; `document` stays the same, `progress` is that of the session."""
 
-    def __init__(self, *, thoughts_folded: bool, changes_key: Callable[[], str] = str) -> None:
+    def __init__(
+        self,
+        *,
+        thoughts_folded: bool,
+        changes_key: Callable[[], str] = str,
+        currency: Callable[[], str] = lambda: "$",
+    ) -> None:
         self.document = Document()
         self.progress = Progress()
-        self._changes_key = changes_key
-        self._projector = Projector(self.document, thoughts_folded, changes_key)
+        self._told = changes_key, currency
+        self._projector = Projector(self.document, thoughts_folded, *self._told)
         self._details_folded = True
 
     def take(self, event: "Event") -> None:
@@ -42,11 +48,11 @@ class Transcript:
         """Begin with nothing."""
         self.document.clear()
         self.progress = Progress()
-        self._projector = Projector(self.document, self.thoughts_folded, self._changes_key)
+        self._projector = Projector(self.document, self.thoughts_folded, *self._told)
 
     async def begin_with(self, end: "Sequence[Record]") -> None:
         """Show the last turns of a session, or all of them, and nothing else."""
-        blocks = await asyncio.to_thread(blocks_of, end, self.thoughts_folded, self._changes_key)
+        blocks = await asyncio.to_thread(blocks_of, end, self.thoughts_folded, *self._told)
         await asyncio.to_thread(prepare)
         self.clear()
         self.document.put_first(blocks)
@@ -57,7 +63,7 @@ class Transcript:
     async def put_above(self, earlier: "Sequence[Record]") -> None:
         """Show the turns before those that are shown."""
         with lasting():
-            blocks = await asyncio.to_thread(blocks_of, earlier, self.thoughts_folded, self._changes_key)
+            blocks = await asyncio.to_thread(blocks_of, earlier, self.thoughts_folded, *self._told)
         self.document.put_first(blocks)
 
     # ---- what is folded ----

@@ -1,7 +1,15 @@
-"""What a turn changed, what was taken back, and what made room, as blocks."""
+"""What a turn changed and used, what was taken back, and what made room, as blocks."""
 
-from tui_agent.conversation.events import Compacted, FilesRestored, Noticed, Rewound
-from tui_agent.tui.widgets.transcript.document import ChangedBlock, ToolBlock
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tui_agent.conversation.events import Compacted, FilesRestored, LoggedEvent, Noticed, Record, Rewound, TurnEnded
+from tui_agent.text.money import money
+from tui_agent.tui.widgets.status_bar import short_count
+from tui_agent.tui.widgets.transcript.document import ToolBlock, TurnBlock
+
+if TYPE_CHECKING:
+    from tui_agent.agent.spending import Spent
 
 _MOST_LEFT = 20
 
@@ -12,9 +20,34 @@ _DONE = {
 }
 
 
-def changed_block(files: int, added: int, removed: int, key: str) -> ChangedBlock:
-    """The line under a turn that changed files."""
-    return ChangedBlock(files=files, added=added, removed=removed, key=key)
+def turn_block(event: TurnEnded, requests: Sequence[LoggedEvent], key: str, currency: str) -> TurnBlock | None:
+    """The line under a turn that changed files or sent requests (`requests` are the events that stand for them)."""
+    from tui_agent.agent.spending import spent  # the first paint has no turn
+
+    used = spent(Record("", 0, 0.0, request, "") for request in requests)
+    known = used.prompt_tokens > 0  # a session of an earlier version has no count where the server had none
+    if not event.files and not known:
+        return None
+    return TurnBlock(
+        files=event.files,
+        added=event.added,
+        removed=event.removed,
+        key=key,
+        spent=spent_words(used, currency) if known else "",
+    )
+
+
+def spent_words(used: "Spent", currency: str) -> str:
+    """Tokens, and money where a price is known: `6.1k in, 5.1k cached · 412 out · $0.02`."""
+    about = "about " if used.estimated else ""
+    cached = f", {short_count(used.cached_tokens)} cached" if used.cached_tokens else ""
+    words = [
+        f"{about}{short_count(used.prompt_tokens)} in{cached}",
+        f"{short_count(used.completion_tokens)} out",
+    ]
+    if used.cost is not None:
+        words.append(("at least " if used.unpriced else "") + money(used.cost, currency))
+    return " · ".join(words)
 
 
 def restored_block(event: FilesRestored) -> ToolBlock:
@@ -60,10 +93,9 @@ def compacted_block(event: Compacted) -> ToolBlock:
     """What became a summary; who wrote it and all of it are under the row."""
     name, _, title = event.headline.partition(": ")
     kept = "your prompts go on being sent as you wrote them" if event.quoted else ""
-    said = "; ".join(filter(None, (event.origin, kept, "/summary edits it")))
-    return ToolBlock(
-        name=name, title=title, status="ok", note="/summary edits it", content=f"{said}\n\n{event.summary}"
-    )
+    said = "; ".join(filter(None, (event.origin, kept)))
+    content = f"{said}\n\n{event.summary}"
+    return ToolBlock(name=name, title=f"{title} · /summary edits it", status="ok", content=content)
 
 
 def _counted(number: int, what: str) -> str:

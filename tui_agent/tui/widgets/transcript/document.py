@@ -191,19 +191,28 @@ class SwitchBlock(Block, kw_only=True):
         return f"{self.provider} · {self.model}"
 
 
-class ChangedBlock(Block, kw_only=True):
-    """How many files a turn left other than they were; lines are 0 where nobody counted them, `key` shows them all."""
+class TurnBlock(Block, kw_only=True):
+    """What a turn came to: how many files it left other than they were, and what its requests used.
 
-    files: int
+    Lines are 0 where nobody counted them; `key` shows all changes; `spent` is in words.
+    """
+
+    files: int = 0
     added: int = 0
     removed: int = 0
     key: str = ""
+    spent: str = ""
+
+    @property
+    def changed(self) -> str:
+        """Files and lines in words; empty when none changed."""
+        lines = f"  +{self.added:,} −{self.removed:,}" if self.added or self.removed else ""
+        return f"{self.files:,} file{'' if self.files == 1 else 's'} changed{lines}" if self.files else ""
 
     @property
     def source(self) -> str:
         """Counts in words."""
-        lines = f"  +{self.added:,} −{self.removed:,}" if self.added or self.removed else ""
-        return f"{self.files:,} file{'' if self.files == 1 else 's'} changed{lines}"
+        return "   ".join(filter(None, (self.changed, self.spent)))
 
 
 class WelcomeBlock(Block, kw_only=True):

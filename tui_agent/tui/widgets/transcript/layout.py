@@ -8,16 +8,16 @@ from tui_agent.text.sanitize import sanitize
 from tui_agent.tui.widgets.transcript.document import (
     AgentBlock,
     Block,
-    ChangedBlock,
     GrowingText,
     NoticeBlock,
     SwitchBlock,
     ThoughtBlock,
     ToolBlock,
+    TurnBlock,
     UserBlock,
     WelcomeBlock,
 )
-from tui_agent.tui.widgets.transcript.lines import EMPTY, Line, Spans, clip, text_of, wrap_at
+from tui_agent.tui.widgets.transcript.lines import EMPTY, Line, Spans, clip, text_of, width_of, wrap_at
 from tui_agent.tui.widgets.transcript.long_text import SourceLine
 from tui_agent.tui.widgets.transcript.places import ItemIndex
 from tui_agent.tui.widgets.transcript.text_rows import duration, first_line, last_lines, wrapped
@@ -71,13 +71,16 @@ def mark_of(block: Block) -> tuple[str, str, str]:
             return "", sign, role
         case SwitchBlock():
             return "", "→", "accent"
-        case ChangedBlock():
-            return "", "±", "muted"
+        case TurnBlock():
+            return ("", "±", "muted") if block.files else ("", "=", "faint")
     return "", " ", "faint"
 
 
 def gap_before(previous: Block | None, block: Block) -> int:
-    """Empty rows above a block: one of air, but none between a thought and what came of it, nor between calls."""
+    """Empty rows above a block: one of air, but none between a thought and what came of it, between calls, and where
+    only counts follow."""
+    if isinstance(block, TurnBlock) and not block.files:
+        return 0
     if isinstance(previous, ThoughtBlock):
         return 0 if isinstance(block, AgentBlock | ToolBlock | ThoughtBlock) else 1
     return 0 if isinstance(previous, ToolBlock) and isinstance(block, ToolBlock | ThoughtBlock) else 1
@@ -207,8 +210,8 @@ def rows_of(block: Block, width: int, clock: Callable[[], float]) -> Sequence[Li
             item = SourceLine(label, "muted", 0)
             shown = clip(((label, "muted"), ("  answers from here on", "faint")), width)
             return [Line(shown, item=item, start=-1, pieces=((0, 0, min(len(label), len(text_of(shown)))),))]
-        case ChangedBlock():
-            return [_changed(block, width)]
+        case TurnBlock():
+            return [_turn(block, width)]
         case WelcomeBlock():
             return _welcome(block, width) or [EMPTY]
     return [EMPTY]
@@ -230,15 +233,24 @@ def _thought(block: ThoughtBlock, width: int, clock: Callable[[], float]) -> lis
     return rows
 
 
-def _changed(block: ChangedBlock, width: int) -> Line:
-    """The counts, and behind them the ways to look at it and to take it back."""
-    what, _, lines = block.source.partition("  ")
-    added, _, removed = lines.partition(" ")
-    counts: Spans = (("  ", "text"), (added, "added"), (" ", "text"), (removed, "removed")) if lines else ()
-    keys: Spans = (("   ", "text"), (block.key, "muted"), (" review", "faint")) if block.key else ()
-    shown = clip(((what, "text"), *counts, *keys, ("   ", "text"), ("/undo", "faint")), width)
-    item = SourceLine(block.source, "text", 0)
-    return Line(shown, item=item, start=-1, pieces=((0, 0, min(len(block.source), len(text_of(shown)))),))
+def _turn(block: TurnBlock, width: int) -> Line:
+    """The counts of what changed, behind them the ways to look at it and to take it back; then what was used."""
+    spent: Spans = ((block.spent, "faint"),) if block.spent else ()
+    pieces: list[tuple[int, int, int]] = []
+    if not block.files:
+        row = clip(spent, width)
+        pieces.append((0, 0, len(text_of(row))))
+    else:
+        what, _, lines = block.changed.partition("  ")
+        added, _, removed = lines.partition(" ")
+        counts: Spans = (("  ", "text"), (added, "added"), (" ", "text"), (removed, "removed")) if lines else ()
+        keys: Spans = (("   ", "text"), (block.key, "muted"), (" review", "faint")) if block.key else ()
+        row = clip(((what, "text"), *counts, *keys, ("   ", "text"), ("/undo", "faint")), width)
+        pieces.append((0, 0, min(len(block.changed), len(text_of(row)))))
+        if spent and width_of(row) + 3 + width_of(spent) <= width:
+            row = (*row, ("   ", "text"), *spent)
+            pieces.append((len(text_of(row)) - len(block.spent), len(block.changed) + 3, len(block.spent)))
+    return Line(row, item=SourceLine(block.source, "text", 0), start=-1, pieces=tuple(pieces))
 
 
 def _welcome(block: WelcomeBlock, width: int) -> list[Line]:

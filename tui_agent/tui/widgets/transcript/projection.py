@@ -10,6 +10,7 @@ from tui_agent.conversation.events import (
     DecisionMade,
     Event,
     FilesRestored,
+    LoggedEvent,
     ModelSwitched,
     Noticed,
     Nudged,
@@ -26,7 +27,7 @@ from tui_agent.conversation.events import (
     TurnEnded,
 )
 from tui_agent.conversation.messages import ToolCall
-from tui_agent.tui.widgets.transcript.changes import changed_block, compacted_block, restored_block, rewound_notice
+from tui_agent.tui.widgets.transcript.changes import compacted_block, restored_block, rewound_notice, turn_block
 from tui_agent.tui.widgets.transcript.document import (
     UNFINISHED,
     AgentBlock,
@@ -45,11 +46,14 @@ _TELLING = ("file_path", "path", "command", "pattern", "query", "url", "name")
 
 
 def blocks_of(
-    records: Iterable[Record], thoughts_folded: bool = True, changes_key: Callable[[], str] = str
+    records: Iterable[Record],
+    thoughts_folded: bool = True,
+    changes_key: Callable[[], str] = str,
+    currency: Callable[[], str] = lambda: "$",
 ) -> list[Block]:
     """The blocks of logged turns that are over; a log may be cut into such parts wherever a turn ends."""
     document = Document()
-    projector = Projector(document, thoughts_folded, changes_key)
+    projector = Projector(document, thoughts_folded, changes_key, currency)
     for record in records:
         projector.apply(record.event)
     projector.close()
@@ -63,17 +67,26 @@ class Projector:
     `RequestStarted`, `Retrying`, `ModeChanged` and `SessionStarted` draw nothing here: the status line shows them.
     """
 
-    def __init__(self, document: Document, thoughts_folded: bool = True, changes_key: Callable[[], str] = str) -> None:
-        """`changes_key` tells the key that shows the changes of a turn."""
+    def __init__(
+        self,
+        document: Document,
+        thoughts_folded: bool = True,
+        changes_key: Callable[[], str] = str,
+        currency: Callable[[], str] = lambda: "$",
+    ) -> None:
+        """`changes_key` tells the key that shows the changes of a turn, `currency` what its cost is in."""
         self.document = document
         self.thoughts_folded = thoughts_folded
         self._changes_key = changes_key
+        self._currency = currency
         self._answer: AgentBlock | None = None
         self._thought: ThoughtBlock | None = None
         self._blank = ""  # white space that came before the first word of the answer
         self._cut: AgentBlock | None = None  # the answer that ended early, until it is known why
         self._writing: dict[int, ToolBlock] = {}
         self._calls: dict[str, ToolBlock] = {}
+        self._requests: list[LoggedEvent] = []  # of the turn that is shown, as far as they were answered
+        self._in_turn = False
 
     def apply(self, event: Event) -> None:
         """Show what happened."""
@@ -89,6 +102,8 @@ class Projector:
             case ToolOutput():
                 self._output(event)
             case PromptSubmitted():
+                if not self._in_turn:
+                    self._requests, self._in_turn = [], True
                 self._end_reply()
                 self.document.add(UserBlock(text=event.text))
             case AssistantReplied():
@@ -102,6 +117,7 @@ class Projector:
             case Nudged() | ResultsTrimmed():
                 self.apply(event.notice)
             case Compacted():
+                self._requests.append(event)
                 self.document.add(compacted_block(event))
             case Noticed():
                 self.document.add(NoticeBlock(level=event.level, text=event.text, hint=event.hint))
@@ -110,9 +126,9 @@ class Projector:
                 if event.reason in ("interrupted", "denied"):
                     self._stopped()
                 self._cut = None
-                if event.files:
-                    counts = (event.files, event.added, event.removed)
-                    self.document.add(changed_block(*counts, self._changes_key()))
+                if row := turn_block(event, self._requests, self._changes_key(), self._currency()):
+                    self.document.add(row)
+                self._requests, self._in_turn = [], False
             case FilesRestored():
                 self.document.add(restored_block(event))
             case Rewound():
@@ -175,6 +191,7 @@ class Projector:
 
     def _replied(self, event: AssistantReplied) -> None:
         """The whole reply: it replaces what was streamed where they differ."""
+        self._requests.append(event)
         if event.reasoning.strip():
             if self._thought is None:
                 before = self._answer or self._first_writing()

@@ -8,11 +8,11 @@ from typing import NamedTuple
 from tui_agent.tui.widgets.transcript.document import (
     AgentBlock,
     Block,
-    ChangedBlock,
     NoticeBlock,
     SwitchBlock,
     ThoughtBlock,
     ToolBlock,
+    TurnBlock,
     UserBlock,
     WelcomeBlock,
 )
@@ -225,7 +225,7 @@ def _pieces_of(block: Block) -> Iterator[_Numbered]:
         case NoticeBlock():
             yield from _cut(block.text, 0)
             yield from _cut(block.hint, block.text.count("\n") + 1)
-        case ChangedBlock():
+        case TurnBlock():
             yield 0, block.source
         case SwitchBlock():
             yield 0, " · ".join(filter(None, (first_line(block.provider), first_line(block.model))))

@@ -12,11 +12,11 @@ from tui_agent.tui.opening import SCHEMES
 from tui_agent.tui.widgets.transcript.document import (
     AgentBlock,
     Block,
-    ChangedBlock,
     NoticeBlock,
     SwitchBlock,
     ThoughtBlock,
     ToolBlock,
+    TurnBlock,
     UserBlock,
 )
 from tui_agent.tui.widgets.transcript.finding import FindingPane
@@ -31,7 +31,7 @@ _NAMES: dict[type[Block], str] = {
     ToolBlock: "tool call",
     NoticeBlock: "notice",
     SwitchBlock: "model",
-    ChangedBlock: "summary",
+    TurnBlock: "counts",
 }
 
 
