@@ -12,7 +12,7 @@ from tui_agent.agent.journal import TurnOptions
 from tui_agent.agent.mentions import mentioned_files, named_paths
 from tui_agent.agent.nudges import Nudges
 from tui_agent.agent.profile import Profile, choose_profile, offered
-from tui_agent.agent.prompt import EXAMPLE, system_prompt
+from tui_agent.agent.prompt import EXAMPLE, plan_words, system_prompt
 from tui_agent.agent.session import Session
 from tui_agent.config.model import ProfileName
 from tui_agent.conversation.events import Event, Nudged, PromptSubmitted, ToolFinished
@@ -206,18 +206,17 @@ async def test_in_plan_mode_nobody_is_told_to_change_anything_but_still_to_look(
         events = await small.run("The function add in calc.py is wrong. Fix it and run it.")
         bodies = [seen.body for seen in server.requests]
     assert [event.reason for event in events if isinstance(event, Nudged)] == ["calc.py: not read yet"]
-    assert "End with a plan" in bodies[0]["messages"][0]["content"]
+    assert "End with a plan" in bodies[0]["messages"][-1]["content"]
+    assert bodies[0]["messages"][0]["content"] == system_prompt("", "", small=True)
     assert "plan mode: nothing is written or run" in bodies[3]["messages"][-1]["content"]
     assert not (project / "new.py").exists()
 
 
 @pytest.mark.parametrize("small", [True, False])
 def test_in_plan_mode_a_model_is_told_to_look_only_and_to_end_with_a_plan(small: bool) -> None:
-    told = system_prompt("/srv/shop", "Linux", "be kind", plan=True, small=small)
-    assert told.startswith(system_prompt("/srv/shop", "Linux", small=small))
+    told = plan_words(small=small)
     assert "read" in told and "search" in told and "End with a plan" in told.replace("\n", " ")
-    assert told.endswith("be kind")
-    assert estimate(told) - estimate(system_prompt("/srv/shop", "Linux", "be kind", small=small)) < 90
+    assert estimate(told) < 90
 
 
 async def test_who_claims_success_after_a_failed_call_is_told_of_the_failure(project: Path) -> None:

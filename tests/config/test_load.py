@@ -446,7 +446,15 @@ FREE_FOR_PROJECTS = {
 
 
 def test_a_key_that_is_added_later_is_closed_to_projects_until_someone_opens_it(layers: Layers) -> None:
-    samples = {"list": "[x]", "tokens": "512", "number": "60", "true": "true", "address": "http://x", "money": "5"}
+    samples = {
+        "list": "[x]",
+        "tokens": "512",
+        "number": "60",
+        "true": "true",
+        "address": "http://x",
+        "money": "5",
+        "share": "0.5",
+    }
     for key in keys():
         value = next((text for word, text in samples.items() if word in key.type), "x")
         if key.type.startswith("one of"):

@@ -2,16 +2,26 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Literal, NamedTuple
 
+from tui_agent.agent.prompt import PLAN_OVER, plan_words
+from tui_agent.agent.shortening import Past, cut_result, in_place_of
 from tui_agent.conversation.events import (
     AssistantReplied,
+    Compacted,
     DecisionMade,
     FilesRestored,
     LoggedEvent,
+    Mode,
+    ModeChanged,
     Nudged,
     PromptSubmitted,
+    ResultsTrimmed,
     Rewound,
+    SessionStarted,
     ToolFinished,
+    TurnEnded,
 )
 from tui_agent.conversation.messages import Message, ToolCall, ToolSpec
 from tui_agent.providers.protocol import ChatRequest
@@ -24,65 +34,183 @@ MOST_NAMED = 20
 """Files that are named to a model when they were put back."""
 CUT_RUN = "interrupted while it ran; it may have been done in part"
 
+PartName = Literal["system", "tools", "summary", "files", "results", "conversation"]
+"""What a request is made of: `files` are what files were read, `results` what all other tools said."""
+
+FILE_TOOL = "read_file"
+
+
+class Item(NamedTuple):
+    """One message, before the user's that follow each other are joined.
+
+    `seq` is the record it comes from, of a result without one that of its call; `title` says what it is, for people.
+    """
+
+    message: Message
+    seq: int
+    part: PartName
+    title: str
+
 
 def messages(events: Iterable[LoggedEvent], system: str, *, small: bool = False) -> tuple[Message, ...]:
     """The conversation as messages.
 
     What was rewound is not in it. Every tool call gets exactly one result, right behind its reply and in the order of
     the calls, whatever happened to it; prompts that follow each other become one user message; a cut reply is marked as
-    such.
+    such. What was compacted is there as its summary, and results that were trimmed are cut.
     """
-    projected = [Message("system", system)]
-    open_calls: dict[str, ToolCall] = {}
-    results: dict[str, ToolFinished] = {}
-    begun: set[str] = set()
-
-    def close_calls() -> None:
-        for call in open_calls.values():
-            done = results.get(call.id)
-            content = done.content if done else CUT_RUN if call.id in begun else NOT_RUN
-            projected.append(Message("tool", content, tool_call_id=call.id, tool_name=call.name))
-        open_calls.clear()
-        results.clear()
-        begun.clear()
-
-    for event in living(events):
-        match event:
-            case FilesRestored():
-                close_calls()
-                if event.count:
-                    _add_prompt(projected, restored_note(event))
-            case ToolFinished():
-                if event.call_id in open_calls:
-                    results.setdefault(event.call_id, event)
-            case DecisionMade(outcome="allowed"):
-                begun.add(event.call_id)
-            case PromptSubmitted():
-                close_calls()
-                _add_prompt(projected, event.text + (_named(event.files) if small else ""))
-            case Nudged():
-                close_calls()
-                _add_prompt(projected, event.text)
-            case AssistantReplied():
-                close_calls()
-                reply = _reply(event)
-                if reply is not None:
-                    projected.append(reply)
-                    open_calls = {call.id: call for call in reply.tool_calls}
-            case _:
-                pass
-    close_calls()
-    return tuple(projected)
+    return joined([Message("system", system)], items(events, small=small))
 
 
-def living(events: Iterable[LoggedEvent]) -> list[LoggedEvent]:
-    """The events of a whole log without those that were rewound; what was done to files goes on to hold."""
+def joined(beginning: Iterable[Message], rest: Iterable[Item]) -> tuple[Message, ...]:
+    """The messages of the items behind a beginning, what the user says in a row as one."""
+    sent = [*beginning]
+    behind = len(sent)
+    for item in rest:
+        if item.message.role == "user" and len(sent) > behind and sent[-1].role == "user":
+            sent[-1] = Message("user", f"{sent[-1].content}\n\n{item.message.content}")
+        else:
+            sent.append(item.message)
+    return tuple(sent)
+
+
+def items(events: Iterable[LoggedEvent], *, small: bool = False) -> list[Item]:
+    """The conversation as items, oldest first; see `messages`."""
+    known = living(events)
+    summary, place = _summary_in(known)
+    projection = _Projection(summary, [event for _, event in known if isinstance(event, ResultsTrimmed)], small)
+    for seq, event in known:
+        projection.take(seq, event)
+    return projection.finished(place)
+
+
+def living(events: Iterable[LoggedEvent]) -> list[tuple[int, LoggedEvent]]:
+    """The events of a whole log, with their numbers, without those that were rewound.
+
+    What was done to files goes on to hold, and so do summaries and cuts of what is all before the place that was gone
+    back to: without them the window would be full again.
+    """
     kept: list[tuple[int, LoggedEvent]] = []
     for seq, event in enumerate(events, start=1):
         if isinstance(event, Rewound):
-            kept = [known for known in kept if known[0] < event.before_seq]
+            back = event.before_seq
+            kept = [known for known in kept if known[0] < back or _only_before(known[1], back)]
         kept.append((seq, event))
-    return [event for _, event in kept]
+    return kept
+
+
+def summary_in_force(events: Iterable[LoggedEvent]) -> Compacted | None:
+    """The summary that is sent in place of the beginning."""
+    return _summary_in(living(events))[0]
+
+
+def _summary_in(known: Sequence[tuple[int, LoggedEvent]]) -> tuple[Compacted | None, int]:
+    return next(((event, seq) for seq, event in reversed(known) if isinstance(event, Compacted)), (None, 0))
+
+
+def _only_before(event: LoggedEvent, seq: int) -> bool:
+    return isinstance(event, Compacted | ResultsTrimmed) and event.before_seq <= seq
+
+
+class _Projection:
+    """Takes the events in order."""
+
+    def __init__(self, summary: Compacted | None, trims: Sequence[ResultsTrimmed], small: bool) -> None:
+        self._summary = summary
+        self._begins = summary.before_seq if summary is not None else 0
+        self._trims = trims
+        self._small = small
+        self._items: list[Item] = []
+        self._past = Past()
+        self._asked: list[Item] = []
+        self._mode: Mode = "ask"
+        self._planning = False
+        self._open: dict[str, ToolCall] = {}
+        self._open_seq = 0
+        self._results: dict[str, tuple[int, ToolFinished]] = {}
+        self._begun: set[str] = set()
+
+    def finished(self, place: int) -> list[Item]:
+        """The items; the summary, where there is one, is record `place`."""
+        self._close_calls()
+        if self._summary is None:
+            return self._items
+        text = in_place_of(self._past, self._summary)
+        return [Item(Message("user", text), place, "summary", "summary"), *self._asked, *self._items]
+
+    def take(self, seq: int, event: LoggedEvent) -> None:
+        """Take the next event."""
+        gone = seq < self._begins
+        match event:
+            case SessionStarted() | ModeChanged():
+                self._mode = event.mode
+            case PromptSubmitted():
+                prompt = self._prompt(seq, event)
+                if gone:
+                    # The prompts of a turn that still went on there are sent as they were: it is about them.
+                    self._asked.append(prompt)
+                    self._past.prompts.append(event.text)
+                else:
+                    self._add(prompt)
+            case _ if gone:
+                self._pass(event)
+            case FilesRestored() if event.count:
+                self._add(_said(seq, restored_note(event), "files put back"))
+            case ToolFinished():
+                if event.call_id in self._open:
+                    self._results.setdefault(event.call_id, (seq, event))
+            case DecisionMade(outcome="allowed"):
+                self._begun.add(event.call_id)
+            case Nudged():
+                self._add(_said(seq, event.text, "told to go on"))
+            case AssistantReplied():
+                self._close_calls()
+                if (reply := _reply(event)) is not None:
+                    self._items.append(Item(reply, seq, "conversation", _titled("answer", event.text)))
+                    self._open = {call.id: call for call in reply.tool_calls}
+                    self._open_seq = seq
+            case _:
+                pass
+
+    def _pass(self, event: LoggedEvent) -> None:
+        """Take note of what is not sent any more."""
+        match event:
+            case TurnEnded():
+                self._asked.clear()
+                self._past.quoted = len(self._past.prompts)
+            case ToolFinished() | FilesRestored():
+                self._past.changed |= dict.fromkeys(file.path for file in event.files)
+            case _:
+                pass
+
+    def _prompt(self, seq: int, event: PromptSubmitted) -> Item:
+        text = event.text + (_named(event.files) if self._small else "")
+        planning, self._planning = self._planning, self._mode == "plan"
+        if self._planning:
+            text += plan_words(small=self._small)
+        elif planning:
+            text += PLAN_OVER
+        return _said(seq, text, _titled("prompt", event.text))
+
+    def _add(self, item: Item) -> None:
+        self._close_calls()
+        self._items.append(item)
+
+    def _close_calls(self) -> None:
+        for call in self._open.values():
+            seq, done = self._results.get(call.id, (self._open_seq, None))
+            content = self._cut(seq, done.content) if done else CUT_RUN if call.id in self._begun else NOT_RUN
+            result = Message("tool", content, tool_call_id=call.id, tool_name=call.name)
+            tool, title = (done.tool, done.title) if done else (call.name, "")
+            part: PartName = "files" if tool == FILE_TOOL else "results"
+            self._items.append(Item(result, seq, part, f"{tool} {title}".strip()))
+        self._open = {}
+        self._results = {}
+        self._begun = set()
+
+    def _cut(self, seq: int, content: str) -> str:
+        limit = min((trim.limit for trim in self._trims if seq < trim.before_seq), default=None)
+        return content if limit is None else cut_result(content, limit)
 
 
 def restored_note(event: FilesRestored) -> str:
@@ -98,11 +226,12 @@ def _named(files: Sequence[str]) -> str:
     return "".join(f" [{name}: not read yet]" for name in files)
 
 
-def _add_prompt(projected: list[Message], text: str) -> None:
-    if projected[-1].role == "user":
-        projected[-1] = Message("user", f"{projected[-1].content}\n\n{text}")
-    else:
-        projected.append(Message("user", text))
+def _said(seq: int, text: str, title: str) -> Item:
+    return Item(Message("user", text), seq, "conversation", title)
+
+
+def _titled(kind: str, text: str) -> str:
+    return f"{kind}: {' '.join(text[:200].split())[:60]}"
 
 
 def _reply(event: AssistantReplied) -> Message | None:
@@ -114,6 +243,7 @@ def _reply(event: AssistantReplied) -> Message | None:
     return Message("assistant", event.text, tool_calls=calls)
 
 
+@lru_cache(maxsize=1024)
 def _valid(arguments: str) -> str:
     """The arguments as a JSON object; servers answer 400 to a history with anything else in it.
 
@@ -136,11 +266,13 @@ def request_size(request: ChatRequest) -> int:
 
 def message_size(message: Message) -> int:
     """About how many tokens a message has."""
-    return estimate(message.content) + sum(
-        estimate(call.name) + estimate(call.arguments) for call in message.tool_calls
-    )
+    return _size(message.content) + sum(_size(call.name) + _size(call.arguments) for call in message.tool_calls)
 
 
 def tool_size(tool: ToolSpec) -> int:
     """About how many tokens the description of a tool has."""
-    return estimate(f"{tool.name} {tool.description} {tool.parameters}")
+    return _size(f"{tool.name} {tool.description} {tool.parameters}")
+
+
+_size = lru_cache(maxsize=4096)(estimate)
+"""Of every request nearly all was in the one before."""

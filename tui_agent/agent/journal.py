@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from tui_agent.agent.fallback import Substitute
 from tui_agent.agent.profile import Profile
@@ -25,6 +25,10 @@ class TurnOptions:
     limits: Limits = field(default_factory=Limits)
     fallback: tuple[str, ...] = ()
     """Who answers when the provider is down: `PROVIDER` or `PROVIDER/MODEL`, first to last."""
+    compact: Literal["auto", "manual"] = "auto"
+    """Whether room is made unasked when the window is nearly full."""
+    compact_at: float = 0.8
+    """How full it may be before that, as a share of the window."""
 
 
 class Journal(Protocol):
@@ -36,6 +40,11 @@ class Journal(Protocol):
     model: str
     profile: Profile
     model_info: ModelInfo | None
+
+    @property
+    def configured_window(self) -> int | None:
+        """Tokens of the model's window by the settings."""
+        ...
 
     async def describe(self) -> list[LoggedEvent]:
         """Learn what the model is."""

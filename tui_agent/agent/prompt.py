@@ -56,22 +56,33 @@ EXAMPLE = (
 """What a small model is shown before the conversation: a task of several steps, and a question that needs no tool."""
 
 _PLAN = """
-Plan mode: only look (read, search). Writing is refused, and so is every command that does more than read. End with a \
+
+[Plan mode: only look (read, search). Writing is refused, and so is every command that does more than read. End with a \
 plan as your answer: numbered steps, each with the files it touches and what changes there, then how to check the \
-result. The user reviews and edits it before anything is done."""
+result. The user reviews and edits it before anything is done.]"""
 
 _SMALL_PLAN = """
-- Plan mode now: only read and search. Change no file and run nothing. End with a plan: numbered steps, and the file \
-that each one changes."""
+
+[Plan mode: only read and search. Change no file and run nothing. End with a plan: numbered steps, and the file that \
+each one changes.]"""
+
+PLAN_OVER = """
+
+[Plan mode is over: files may be changed and commands run again.]"""
+"""What the first prompt after plan mode ends with."""
 
 
-def system_prompt(directory: str, system: str, addition: str = "", *, plan: bool = False, small: bool = False) -> str:
+def plan_words(*, small: bool) -> str:
+    """What prompts in plan mode end with. The system prompt would be the wrong place: every change of the mode would
+    throw away what a server has in its cache."""
+    return _SMALL_PLAN if small else _PLAN
+
+
+def system_prompt(directory: str, system: str, addition: str = "", *, small: bool = False) -> str:
     """The system prompt for a session in `directory` on `system` (such as "Linux"), with the user's `addition`.
 
     The one for small models names neither: its bytes are the same everywhere, so that a saved prompt cache serves all
     projects.
     """
     text = _SMALL_RULES if small else _RULES.format(directory=directory, system=system)
-    if plan:
-        text += _SMALL_PLAN if small else _PLAN
     return f"{text}\n\n{addition.strip()}" if addition.strip() else text

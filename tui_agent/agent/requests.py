@@ -1,8 +1,11 @@
 """What a session sends to its model: the same beginning every time, and the conversation behind it."""
 
+from collections.abc import Iterable
+from itertools import chain
+
 from msgspec.structs import replace
 
-from tui_agent.agent.context import messages
+from tui_agent.agent.context import Item, items, joined
 from tui_agent.agent.journal import Journal, TurnOptions
 from tui_agent.agent.profile import offered
 from tui_agent.agent.prompt import EXAMPLE, system_prompt
@@ -24,24 +27,26 @@ async def know_model(session: Journal) -> list[LoggedEvent]:
 
 def next_request(session: Journal, options: TurnOptions) -> ChatRequest:
     """The whole conversation so far, as the model of now is sent it."""
-    beginning = first_request(session, options)
-    system = beginning.messages[0].content
-    sent = messages((record.event for record in session.records), system, small=session.profile.small)
-    return replace(beginning, messages=(sent[0], *beginning.messages[1:], *sent[1:]))
+    return with_items(first_request(session, options), next_items(session))
+
+
+def next_items(session: Journal, *further: LoggedEvent) -> list[Item]:
+    """The conversation so far, as if these events were logged already."""
+    events = (record.event for record in session.records)
+    return items(chain(events, further), small=session.profile.small)
+
+
+def with_items(beginning: ChatRequest, following: Iterable[Item]) -> ChatRequest:
+    """The request that begins so, and goes on with these."""
+    return replace(beginning, messages=joined(beginning.messages, following))
 
 
 def first_request(session: Journal, options: TurnOptions) -> ChatRequest:
     """What every request of the session begins with: the system prompt and the tools on offer."""
-    system = system_prompt(
-        options.directory,
-        options.system,
-        options.system_addition,
-        plan=session.mode == "plan",
-        small=session.profile.small,
-    )
+    small = session.profile.small
+    system = system_prompt(options.directory, options.system, options.system_addition, small=small)
     tools = offered(session.executor.specs(), session.profile) if options.tools else ()
     # A small model that is left to chance loses its way sooner than one that always takes the likeliest word.
-    temperature = 0.0 if session.profile.small else None
-    example = EXAMPLE if session.profile.small and tools else ()
-    fixed = (Message("system", system), *example)
+    temperature = 0.0 if small else None
+    fixed = (Message("system", system), *(EXAMPLE if small and tools else ()))
     return ChatRequest(session.model, fixed, tools, temperature=temperature, fixed=len(fixed))

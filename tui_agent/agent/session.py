@@ -10,17 +10,21 @@ from typing import NamedTuple
 
 from tui_agent.agent.aside import ask
 from tui_agent.agent.cancellation import uninterrupted
+from tui_agent.agent.context import summary_in_force
 from tui_agent.agent.fallback import Substitute
 from tui_agent.agent.journal import Journal, TurnOptions
+from tui_agent.agent.measuring import context_use, known_window
 from tui_agent.agent.profile import Profile, choose_profile
 from tui_agent.agent.requests import first_request
 from tui_agent.agent.secrecy import KeyFilter, without_keys
 from tui_agent.agent.spending import Spent, limit_reached, spent, spent_in_turn, uncounted
 from tui_agent.agent.turn import Turn
 from tui_agent.agent.undo import Undoing
+from tui_agent.agent.window import ContextUse
 from tui_agent.config.model import Price, ProfileName
 from tui_agent.conversation.errors import ConfigError, ProviderError, StoreError
 from tui_agent.conversation.events import (
+    Compacted,
     Event,
     LoggedEvent,
     Mode,
@@ -94,6 +98,7 @@ class Session(Journal):
         options: TurnOptions,
         policy_for: Callable[[Mode], Policy] = RulePolicy,
         profile_for: Callable[[str], ProfileName] = lambda provider: "auto",
+        window_for: Callable[[str], int | None] = lambda provider: None,
         price_for: Callable[[str, str], Price | None] = lambda provider, model: None,
         substitute_for: Callable[[str], Awaitable[Substitute]] | None = None,
         earlier: Spent = Spent(),  # noqa: B008 - it is frozen
@@ -125,6 +130,7 @@ class Session(Journal):
         self._policy_for = policy_for
         self._profile_for = profile_for
         self._profile_chosen: ProfileName = "auto"
+        self._window_for = window_for
         self._price_for = price_for
         self._substitute_for = substitute_for
         self._earlier = earlier
@@ -143,6 +149,25 @@ class Session(Journal):
     def busy(self) -> bool:
         """True while a turn runs."""
         return self._turn is not None and not self._turn.ended
+
+    @property
+    def configured_window(self) -> int | None:
+        """Tokens of the model's window by the settings."""
+        return self._window_for(self.provider.name)
+
+    @property
+    def window(self) -> int | None:
+        """Tokens of the model's window, as far as that is known."""
+        return known_window(self).tokens
+
+    def context_use(self) -> ContextUse:
+        """What fills the window of the model in use."""
+        return context_use(self, self.options)
+
+    @property
+    def summary(self) -> Compacted | None:
+        """The summary that is sent in place of the beginning of the conversation."""
+        return summary_in_force(record.event for record in self._records)
 
     def continue_from(self, records: Sequence[Record], stand: Standing | None = None) -> None:
         """Take up an earlier session where it stood, which is `stand` if the caller knows.

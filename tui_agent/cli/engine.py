@@ -97,6 +97,8 @@ class Engine:
             system_addition=settings.system_prompt,
             limits=limits,
             fallback=settings.fallback,
+            compact=settings.compact,
+            compact_at=settings.compact_at,
         )
 
     def _session(self, provider: "LLMProvider", model: str, mode: "Mode", earlier: "Spent | None" = None) -> "Session":
@@ -117,6 +119,7 @@ class Engine:
             options=self._options(),
             policy_for=lambda mode: RulePolicy(mode, self._rules, scene, executor.sandbox.on),
             profile_for=self._profile,
+            window_for=self._window,
             price_for=self._price,
             substitute_for=self._substitute,
             earlier=earlier or Spent(),
@@ -165,6 +168,10 @@ class Engine:
             if not self.session.model:
                 await self.session.describe()
             wiring.check_cost_limit(args, self.loaded.settings, self.session.provider.name, self.session.model)
+
+    def _window(self, provider: str) -> int | None:
+        settings = self.loaded.settings.providers.get(provider)
+        return settings.context_length if settings is not None else None
 
     def provider(self, name: str) -> "LLMProvider":
         """The client of a configured provider, made once.

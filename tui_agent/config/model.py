@@ -28,6 +28,7 @@ Url = Annotated[
 Seconds = Annotated[float, Meta(gt=0, le=86400, description="a number of seconds above 0, up to 86400")]
 Retries = Annotated[int, Meta(ge=0, le=100, description="a whole number from 0 to 100")]
 Iterations = Annotated[int, Meta(ge=1, le=100_000, description="a whole number from 1 to 100000")]
+Share = Annotated[float, Meta(ge=0.1, le=1, description="a share from 0.1 to 1")]
 Tokens = Annotated[int, Meta(ge=256, le=100_000_000, description="a whole number of tokens, 256 or more")]
 Count = Annotated[int, Meta(ge=1, le=10**15, description="a whole number of 1 or more")]
 Money = Annotated[float, Meta(ge=0, le=10**9, description="an amount of money, 0 or more")]
@@ -156,6 +157,11 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     fallback: tuple[str, ...] = ()
     """Who answers, first to last, when the provider cannot be reached or is overloaded: `PROVIDER` or
     `PROVIDER/MODEL`. The conversation is sent there."""
+    compact: Literal["auto", "manual"] = "auto"
+    """Who makes room when a model's window is nearly full: `auto` cuts old results and lets the model summarise,
+    `manual` waits for `/compact`."""
+    compact_at: Share = 0.8
+    """How full the window may be before `auto` makes room, as a share of it."""
     system_prompt: str = ""
     """Added to the system prompt of every session."""
     providers: dict[Name, ProviderSettings] = {}

@@ -33,6 +33,8 @@ _EFFECTS: dict[tuple[str, ...], str] = {
     ("max_cost",): "more money is spent without asking",
     ("currency",): "amounts of money mean something else",
     ("fallback",): "what you ask, and your files, go to these when the provider is down",
+    ("compact",): "older parts of the conversation are summarised at another time",
+    ("compact_at",): "older parts of the conversation are summarised at another time",
     ("system_prompt",): "the model is told this in every session",
     ("permissions", "allow"): "these run unasked",
     ("permissions", "read_only_commands"): "commands that provably only read run unasked",

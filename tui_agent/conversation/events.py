@@ -236,6 +236,7 @@ class Compacted(Struct, frozen=True, tag="compacted"):
     usage: Usage = Usage()
     cost: float | None = None
     messages: int = 0
+    window: int = 0
 
     @property
     def headline(self) -> str:

@@ -1,0 +1,36 @@
+"""How full the window of a session's model is."""
+
+from tui_agent.agent.journal import Journal, TurnOptions
+from tui_agent.agent.requests import first_request, next_items
+from tui_agent.agent.window import (
+    Calibration,
+    ContextUse,
+    Learned,
+    Window,
+    calibrate,
+    learned,
+    samples,
+    use_of,
+    window_of,
+)
+from tui_agent.conversation.events import AssistantReplied
+
+
+def calibration(session: Journal) -> Calibration:
+    """What our count of tokens is to be multiplied by for the model in use."""
+    return calibrate(samples(session.records, session.provider.name, session.model))
+
+
+def known_window(session: Journal) -> Window:
+    """What is known of the window of the model in use."""
+    told = learned(session.records).get((session.provider.name, session.model), Learned())
+    server = session.model_info.context_length if session.model_info is not None else None
+    return window_of(session.configured_window, server, told, calibration(session).cut)
+
+
+def context_use(session: Journal, options: TurnOptions) -> ContextUse:
+    """What fills the window of the model in use."""
+    last = next((r.event for r in reversed(session.records) if isinstance(r.event, AssistantReplied)), None)
+    return use_of(
+        first_request(session, options), next_items(session), calibration(session), known_window(session), last
+    )
