@@ -139,12 +139,16 @@ def use_rows(found: "Statistics", currency: str) -> list[tuple[str, str]]:
     """The tokens that servers reported and, where there were prices, the cost."""
     from tui_agent.text.money import money
 
-    unknown = f"; {found.unreported:,} replies without a count" if found.unreported else ""
+    unknown = f"; {_counted(found.unreported, 'reply', 'replies')} without a count" if found.unreported else ""
     tokens = f"{found.prompt_tokens:,} in ({found.cached_tokens:,} cached), {found.completion_tokens:,} out{unknown}"
     if found.cost is None:
         return [("tokens", tokens)]
-    unpriced = f"; {found.unpriced:,} requests without a price" if found.unpriced else ""
+    unpriced = f"; {_counted(found.unpriced, 'request', 'requests')} without a price" if found.unpriced else ""
     return [("tokens", tokens), ("cost", money(found.cost, currency, estimated=found.cost_estimated) + unpriced)]
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"
 
 
 def _rows(found: "Statistics", currency: str) -> list[tuple[str, str]]:

@@ -191,13 +191,15 @@ async def _show(args: argparse.Namespace, log: "SqliteLog") -> int:
 
 
 def _use(args: argparse.Namespace, records: "list[Record]") -> list[str]:
-    """What the session used, if it asked a model anything."""
+    """What the session used, if anything is known of it."""
     from tui_agent.cli.session_reports import currency, use_rows
     from tui_agent.store.statistics import Statistics
 
     found = Statistics()
     found.count(records)
-    return ["", *(f"{name:<8}{text}" for name, text in use_rows(found, currency(args)))] if found.replies else []
+    if not (found.prompt_tokens or found.completion_tokens or found.cost is not None):
+        return []
+    return ["", *(f"{name:<8}{text}" for name, text in use_rows(found, currency(args)))]
 
 
 def _lines(records: "list[Record]") -> list[str]:
