@@ -212,6 +212,15 @@ def test_a_writer_that_hangs_is_a_warning(made: Machine) -> None:
     assert "1 sessions" in rows["session log"]["file"][0]["text"]
 
 
+def test_the_log_is_named_before_there_is_one_and_when_nothing_is_wrong(made: Machine) -> None:
+    file = made.home / "data" / "state" / "log" / "tui-agent.log"
+    assert str(file) in examine(made)[0]["log"]["log"][0]["text"]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("")
+    (row,) = examine(made)[0]["log"]["log"]
+    assert row["state"] == "ok" and row["text"] == f"no errors in {file}"
+
+
 def test_errors_of_the_log_are_counted_and_not_repeated(made: Machine) -> None:
     folder = made.home / "data" / "state" / "log"
     folder.mkdir(parents=True)
