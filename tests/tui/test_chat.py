@@ -144,12 +144,12 @@ async def test_what_is_sent_while_it_works_steers_and_escape_gives_it_back(
             await submit(pilot, "go")
             await until(pilot, says(app, "Thinking about"))
             await submit(pilot, "and be quick")
-            await until(pilot, says(app, "queued  and be quick"))
+            await until(pilot, says(app, "after this step  and be quick"))
             await pilot.press("escape")
             await until(pilot, says(app, "turn stopped"))
             await until(pilot, lambda: not app.chat.busy, "the end of the turn")
             assert app.chat.query_one(PromptArea).draft == "and be quick"
-            assert "queued" not in screen_text(app)
+            assert "after this step" not in screen_text(app)
         assert len(server.requests) == 1
 
 
@@ -162,11 +162,11 @@ async def test_what_is_queued_is_shown_until_it_is_sent(machine: Machine, monkey
             await until(pilot, lambda: app.chat._questions.armed, "the question")
             app.chat.query_one(PromptArea).focus()
             await submit(pilot, "and be quick")
-            await until(pilot, says(app, "queued  and be quick"))
+            await until(pilot, says(app, "after this step  and be quick"))
             await until(pilot, lambda: app.chat._questions.armed, "the question again")
             await pilot.press("y")
             await until(pilot, says(app, "Both done."))
-            assert "queued" not in screen_text(app)
+            assert "after this step" not in screen_text(app)
             assert "and be quick" in screen_text(app)
 
 

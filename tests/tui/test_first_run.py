@@ -261,14 +261,14 @@ async def test_one_key_downloads_it_and_prompts_wait_for_it(
             await until(pilot, says(app, "downloading tiny"))
             await until(pilot, lambda: says(app, "getting Tiny 0.1K")() and "esc stop" in footer(app), "a way to stop")
             await submit(pilot, "hello")
-            await until(pilot, says(app, "queued hello sent after the download"))
+            await until(pilot, says(app, "after the download hello"))
             await until(pilot, says(app, "• loading tiny"))
             assert not engine.asked and model_is_here(machine)
             engine.go.set()
             await until(pilot, says(app, "Heard 1."))
             await until(pilot, says(app, "tiny is ready"))
             await until(pilot, says(app, "embedded · tiny small ask"))
-            assert engine.asked == ["hello"] and "queued" not in screen_text(app)
+            assert engine.asked == ["hello"] and "alt+↑" not in screen_text(app)
 
 
 async def test_esc_stops_the_download_gives_prompts_back_and_the_key_goes_on(
@@ -283,12 +283,12 @@ async def test_esc_stops_the_download_gives_prompts_back_and_the_key_goes_on(
             await pilot.press("f6")
             await until(pilot, says(app, "50 %"))
             await submit(pilot, "hello")
-            await until(pilot, says(app, "queued hello"))
+            await until(pilot, says(app, "after the download hello"))
             await pilot.press("escape")
             await until(pilot, says(app, "download stopped at 50 % → f6 goes on from there"))
             await until(pilot, says(app, "f6 goes on with the download"))
             assert draft(app) == "hello"
-            await until(pilot, lambda: "queued" not in screen_text(app), "an empty queue")
+            await until(pilot, lambda: "alt+↑" not in screen_text(app), "an empty queue")
             assert server.gone.wait(5)
             await pilot.pause(0.5)
             await pilot.press("f6")
@@ -384,7 +384,7 @@ async def test_it_is_got_ready_while_the_user_reads_and_a_prompt_waits_for_it(
         assert "esc" not in footer(app), "nobody waits for it yet"
         await until(pilot, says(app, "Tiny 0.1K · 0 MB · runs on this machine nothing but tests"))
         await submit(pilot, "hello")
-        await until(pilot, says(app, "queued hello sent after loading"))
+        await until(pilot, says(app, "after loading hello"))
         await until(pilot, lambda: "esc stop" in footer(app), "a way to stop")
         await pilot.press("escape")
         await until(pilot, lambda: draft(app) == "hello", "the prompt again")

@@ -93,6 +93,6 @@ class Journal(Protocol):
         """True when prompts wait to be sent with the next request."""
         ...
 
-    def take_steering(self) -> list[str]:
-        """Prompts given meanwhile."""
+    def next_steering(self) -> str | None:
+        """The next prompt that was given meanwhile; it is taken out."""
         ...

@@ -14,6 +14,7 @@ from tui_agent.agent.context import summary_in_force
 from tui_agent.agent.fallback import Substitute
 from tui_agent.agent.journal import Journal, TurnOptions
 from tui_agent.agent.measuring import context_use, known_window
+from tui_agent.agent.outbox import Outbox
 from tui_agent.agent.profile import Profile, choose_profile
 from tui_agent.agent.requests import first_request
 from tui_agent.agent.secrecy import KeyFilter, without_keys
@@ -82,7 +83,7 @@ def new_session_id(now: float) -> str:
 
 
 class Session(Journal):
-    """One conversation with one model at a time.
+    """One conversation with one model at a time; `outbox` has the prompts that wait to steer its turn.
 
     Events go down into `log` and up to whoever iterates `run`. When the log cannot be written, the session says so once
     and goes on in memory.
@@ -115,13 +116,13 @@ class Session(Journal):
         self.mode = mode
         self.model_info: ModelInfo | None = None
         self.profile: Profile = choose_profile(profile_for(provider.name), None)
+        self.outbox = Outbox()
         self.id = ""
         self._log = log
         self._directory = working_directory
         self._version = version
         self._clock = clock
         self._records: list[Record] = []
-        self._steering: list[str] = []
         self._turn: Turn | None = None
         self._aside: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
@@ -285,17 +286,16 @@ class Session(Journal):
 
     def steer(self, text: str) -> None:
         """Give the running turn a further prompt, after the current tool."""
-        self._steering.append(text)
+        self.outbox.add(text, "step")
 
     @property
     def steered(self) -> bool:
         """True when prompts wait to be sent with the next request."""
-        return bool(self._steering)
+        return self.outbox.has("step")
 
-    def take_steering(self) -> list[str]:
-        """What was steered and not yet sent; it is taken out."""
-        texts, self._steering = self._steering, []
-        return texts
+    def next_steering(self) -> str | None:
+        """The next prompt that was given meanwhile; it is taken out."""
+        return self.outbox.next("step")
 
     async def describe(self) -> list[LoggedEvent]:
         """Learn what the model is and which profile fits it; without a named model, take the one its server would use.

@@ -136,7 +136,7 @@ class Turn:
             if (reached := self._session.limit_reached()) is not None:
                 await self._log(reached)
                 return "limit"
-            for text in self._session.take_steering():
+            while (text := self._session.next_steering()) is not None:  # one by one: a stop in between loses none
                 await self._log(self._submitted(text))
             reply = await self._fallback.answered(partial(self._ask, iteration), self._shown)
             if reply.finish == "incomplete":

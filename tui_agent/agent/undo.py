@@ -151,6 +151,30 @@ class Undoing:
         """The prompts that the session can go back to, oldest first."""
         return past(self._session.records).prompts
 
+    def last_turn(self) -> tuple[Prompt, ...]:
+        """The prompt that opened the last turn of the conversation, and those that steered it, in order."""
+        turns: list[list[Prompt]] = []
+        running = False
+        for record in self._session.records:
+            match record.event:
+                case PromptSubmitted() as event:
+                    if not (running and turns):
+                        turns.append([])
+                    turns[-1].append(Prompt(record.seq, record.time, event.text))
+                    running = True
+                case TurnEnded():
+                    running = False
+                case Rewound(before_seq=seq):
+                    kept = ([prompt for prompt in turn if prompt.seq < seq] for turn in turns)
+                    turns = [turn for turn in kept if turn]
+                case _:
+                    pass
+        return tuple(turns[-1]) if turns else ()
+
+    async def changed_since(self, prompt: Prompt) -> int:
+        """How many files are not as they were before a prompt, as far as calls changed them; 0 when nobody knows."""
+        return (await self.counts(self._since(prompt)))[0]
+
     async def undo(self, scope: Scope = "turn") -> list[LoggedEvent]:
         """Take back what the last turn that changed files changed, or its last such call; what was logged comes back.
 

@@ -22,6 +22,7 @@ Place = Literal[
     "plan",
     "questions",
     "background",
+    "queued",
     "help",
 ]
 
@@ -45,6 +46,7 @@ PLACES: tuple[tuple[Place, str], ...] = (
     ("plan", "plan"),
     ("questions", "questions"),
     ("background", "in the background"),
+    ("queued", "what is queued"),
     ("help", "help"),
 )
 """Every place in the order in which people read about them, with its title."""
@@ -103,6 +105,17 @@ ACTIONS: tuple[Action, ...] = (
         "Start a new line in the prompt.",
         on="prompt",
     ),
+    Action(
+        "chat.queue",
+        "tab",
+        "queue",
+        "queue",
+        "While busy: send the prompt as a turn of its own after this one.",
+        footer=True,
+        on="prompt",
+    ),
+    Action("chat.take_back", "alt+up", "take_back", "take back", "Take back what was queued last.", on="prompt"),
+    Action("chat.queued", "alt+u", "queued", "queued", "See what is queued; edit it, reorder it.", palette=True),
     Action("chat.interrupt", "escape", "interrupt", "stop", "Stop the turn; what was queued comes back.", footer=True),
     Action(
         "chat.fetch", "f6", "fetch", "download", "Download the offered model and start it.", footer=True, palette=True
@@ -146,6 +159,15 @@ ACTIONS: tuple[Action, ...] = (
     Action("chat.redo", "alt+y", "redo", "redo", "Redo what was undone last.", palette=True),
     Action("chat.rewind", "alt+g", "rewind", "go back", "Go back to before an earlier prompt.", palette=True),
     Action(
+        "chat.retry",
+        "",
+        "retry",
+        "retry",
+        "Send the last prompt again; /retry can name another model.",
+        palette=True,
+        fixed=True,
+    ),
+    Action(
         "chat.background",
         "f10",
         "background",
@@ -165,6 +187,14 @@ ACTIONS: tuple[Action, ...] = (
     Action("prompt.complete", "tab", "complete", "complete", "Complete a /command or an @file."),
     Action("prompt.earlier", "up", "", "earlier", "On the first line: the prompt before this one.", fixed=True),
     Action("prompt.later", "down", "", "later", "On the last line: the prompt after this one.", fixed=True),
+    Action(
+        "prompt.twice",
+        "escape",
+        "",
+        "go back",
+        "Twice, when nothing runs and nothing is typed: go back to before an earlier prompt.",
+        fixed=True,
+    ),
     Action("transcript.up", "up,k", "line_up", "up", "Scroll a line up."),
     Action("transcript.down", "down,j", "line_down", "down", "Scroll a line down."),
     Action("transcript.page_up", "pageup", "page_up", "page up", "Scroll a page up."),
@@ -328,6 +358,16 @@ ACTIONS: tuple[Action, ...] = (
     Action("background.page_up", "pageup", "page_up", "page up", "Scroll the output a page up."),
     Action("background.page_down", "pagedown,space", "page_down", "page down", "Scroll the output a page down."),
     Action("background.close", "escape,q,f10", "close", "back", "Back to the chat; they go on.", footer=True),
+    Action("queued.edit", "e,enter", "edit", "edit", "Edit this prompt here; esc ends that.", footer=True),
+    Action("queued.when", "tab", "turn", "when", "Send it after this step, or after this turn.", footer=True),
+    Action("queued.earlier", "K,shift+up", "earlier", "earlier", "Send it before the one above it.", footer=True),
+    Action("queued.later", "J,shift+down", "later", "later", "Send it after the one below it.", footer=True),
+    Action("queued.remove", "x,delete", "remove", "remove", "Remove it; the prompt's history keeps it.", footer=True),
+    Action("queued.up", "up,k", "up", "up", "Go up in the list."),
+    Action("queued.down", "down,j", "down", "down", "Go down in the list."),
+    Action("queued.page_up", "pageup", "page_up", "page up", "Go a page up in the list."),
+    Action("queued.page_down", "pagedown,space", "page_down", "page down", "Go a page down in the list."),
+    Action("queued.close", "escape,q,alt+u", "close", "back", "Back to the chat; what is queued goes on.", footer=True),
     Action("help.up", "up,k", "up", "up", "Scroll a line up."),
     Action("help.down", "down,j", "down", "down", "Scroll a line down."),
     Action("help.page_up", "pageup", "page_up", "page up", "Scroll a page up."),

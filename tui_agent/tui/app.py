@@ -102,7 +102,7 @@ class TuiAgent(App[int]):
                 self._early.append(event)
                 return
             await self.deliver_early_keys()
-            self.chat.typed_elsewhere(event.key if isinstance(event, events.Key) else "")
+            self.chat.typed_elsewhere(event.key if isinstance(event, events.Key) else "", event.time)
         if isinstance(event, events.Paste) and not isinstance(self.focused, PromptArea):
             event = events.Paste(clean_paste(event.text[:LARGEST_PASTE]))  # other inputs show it as it comes
         await super().on_event(event)

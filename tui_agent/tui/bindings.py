@@ -46,6 +46,7 @@ _ABOVE: Mapping[str, tuple[str, ...]] = {
     "plan": ("app",),
     "questions": ("app",),
     "background": ("app",),
+    "queued": ("app",),
     "help": ("app",),
 }
 
@@ -121,7 +122,8 @@ def _own_action(key: str, owner: DOMNode) -> str | None:
     """
     keymap = owner.app._keymap
     own = [binding for bindings in owner._bindings.key_to_bindings.values() for binding in bindings]
-    actions = [(binding.action, _BY_ID[binding.id]) for binding in own if binding.id in _BY_ID]
+    offered = [binding for binding in own if binding.id in _BY_ID and owner.check_action(binding.action, ())]
+    actions = [(binding.action, _BY_ID[binding.id]) for binding in offered if binding.id is not None]
     return next((name for name, action in actions if key in keys_of(action, keymap)), None)
 
 

@@ -9,7 +9,7 @@ from textual.screen import Screen
 from tui_agent.tui.actions import ACTIONS
 from tui_agent.tui.widgets.completion import Command
 
-Take = Callable[[str], Awaitable[None] | None]
+Take = Callable[[str], Awaitable[object] | None]
 """What takes the argument of a command."""
 
 
@@ -45,6 +45,8 @@ SLASH_COMMANDS: tuple[SlashCommand, ...] = (
     SlashCommand("/undo", "chat.undo", "call, or turn"),
     SlashCommand("/redo", "chat.redo"),
     SlashCommand("/rewind", "chat.rewind"),
+    SlashCommand("/retry", "chat.retry", "provider or provider/model"),
+    SlashCommand("/queue", "chat.queued"),
     SlashCommand("/background", "chat.background"),
     SlashCommand("/theme", "app.theme", "its name"),
     SlashCommand("/trust", TRUST),

@@ -149,16 +149,19 @@ class Models:
         if chosen is not None:
             await self.switch(*chosen)
 
-    async def choose(self, name: str) -> None:
+    async def choose(self, name: str) -> bool:
         """As `switch`, from "provider" or "provider/model"."""
         provider, _, model = name.partition("/")
-        await self.switch(provider, model)
+        return await self.switch(provider, model)
 
-    async def switch(self, provider: str, model: str) -> None:
-        """Let a model answer from now on; one that is not here is fetched first: to choose it is to want it."""
+    async def switch(self, provider: str, model: str) -> bool:
+        """Let a model answer from now on; one that is not here is fetched first: to choose it is to want it.
+
+        False when it cannot answer, which was said.
+        """
         host = await self._engine.ready()
         if host is None:
-            return
+            return False
         here = self.offer(host, provider, model)
         if self._standby.fetching is not None:
             self._stop_waiting()
@@ -166,6 +169,9 @@ class Models:
             self.prepare(here)
         elif await self.use(host, provider, model):
             self.prepare()
+        else:
+            return False
+        return True
 
     async def fetch(self) -> None:
         """Download the model that is offered, or the best there is, and let it answer."""

@@ -223,8 +223,9 @@ class Sessions:
         host = await self._idle()
         if host is None:
             return
-        await host.fresh_session()
-        self._greet()
+        with self._engine.opening():
+            await host.fresh_session()
+            self._greet()
         self._face.changed()
 
     # ---- what is shown ----
@@ -233,6 +234,7 @@ class Sessions:
         self._face.drop(_EARLIER)
         self._transcript.clear()
         self._greeting.show()
+        self._shown()
 
     async def _show_end(self, end: "Sequence[Record]") -> None:
         """Show the last turns of a session, or all of them."""

@@ -10,6 +10,7 @@ from tui_agent.tui.host import Offer
 from tui_agent.tui.widgets.activity import Activity, preparing
 
 if TYPE_CHECKING:
+    from tui_agent.agent.outbox import Outbox
     from tui_agent.agent.session import Session
     from tui_agent.providers.embedded.download import PullProgress
 
@@ -17,18 +18,20 @@ if TYPE_CHECKING:
 class Standby:
     """What is done for the model while no turn runs; `changed` is called whenever there is something else to show.
 
-    Prompts that are sent meanwhile are held. One thing is done at a time: what replaces another waits for its end.
+    Prompts that are sent meanwhile are held in `outbox`. One thing is done at a time: what replaces another waits for
+    its end.
     """
 
-    def __init__(self, changed: Callable[[], None], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, changed: Callable[[], None], outbox: "Outbox", clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.fetching: Offer | None = None
         """The model that is being downloaded."""
         self.share = 0.0
         """How much of it is there, from 0 to 1."""
-        self.held: list[str] = []
-        """Prompts that wait for the model, in order."""
         self.changed = changed
         """Call it when something else is to be shown."""
+        self._outbox = outbox
         self._clock = clock
         self._activity = Activity()
         self._runs = 0
@@ -38,6 +41,11 @@ class Standby:
     def going(self) -> bool:
         """Something is being done, and a prompt has to wait for it."""
         return self._runs > 0
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        """Prompts that wait for the model, in order."""
+        return self._outbox.texts("ready")
 
     @property
     def waited_for(self) -> bool:
@@ -52,13 +60,12 @@ class Standby:
 
     def hold(self, prompt: str) -> None:
         """Keep a prompt until the model is ready."""
-        self.held.append(prompt)
+        self._outbox.add(prompt, "ready")
         self.changed()
 
     def release(self) -> list[str]:
         """The prompts that wait; they wait no longer."""
-        prompts, self.held = self.held, []
-        return prompts
+        return self._outbox.take_all("ready")
 
     async def fetch(self, offer: Offer, steps: "AsyncGenerator[PullProgress]") -> None:
         """Download a model; raises what `steps` raises."""

@@ -1,10 +1,13 @@
-"""Prompts and their turns: what is sent while one runs steers it, and what came too late for that opens the next."""
+"""Prompts and their turns: what is sent while one runs steers it, what is queued follows it, and nothing is lost."""
 
+import time
+from collections.abc import Callable
 from contextlib import aclosing
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from tui_agent.conversation.events import PromptSubmitted, TurnEnded
+from tui_agent.agent.outbox import Outbox
+from tui_agent.conversation.events import PromptSubmitted, TurnEnded, TurnReason
 from tui_agent.permissions.approval import Denied
 from tui_agent.tui.engine import Engine
 from tui_agent.tui.host import Host
@@ -19,40 +22,76 @@ if TYPE_CHECKING:
 RUNNING = "turn"
 """The group of what runs turns."""
 
+_STOPPED: tuple[TurnReason, ...] = ("interrupted", "denied")
+
 
 class Turns:
-    """One turn at a time; `queued` are the prompts that wait for the end of the step that runs."""
+    """One turn at a time; `outbox` has what waits for the end of a step or of the turn.
 
-    def __init__(self, face: "Face", engine: Engine, models: Models, standby: Standby, questions: Questions) -> None:
+    A turn that ended well is followed by what waits, each prompt a turn of its own. After one that the user stopped all
+    of it comes back into the prompt. After any other it stays until `go_on` or `give_back`.
+    """
+
+    def __init__(
+        self,
+        face: "Face",
+        engine: Engine,
+        models: Models,
+        standby: Standby,
+        questions: Questions,
+        outbox: Outbox,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.going = False
+        """A turn runs, or the next one is about to begin."""
+        self.idle_since = clock()
+        """When the last turn was over, as `clock` has it."""
         self._face = face
         self._engine = engine
         self._models = models
         self._standby = standby
         self._questions = questions
-        self.queued: tuple[str, ...] = ()
-        self._stopped = False  # by the user, and nothing was sent since
+        self._outbox = outbox
+        self._clock = clock
+        self._reason: TurnReason = "done"  # why the last turn ended
+        self._over = False  # the user knows that the turn ends: they stopped it, or saw its end
+        self._stopped = False  # by the user
+        self._sent_since = False  # something was sent since then
+        self._unlogged: str | None = None  # the prompt that the turn began with, until the log has it
 
     def send(self, prompt: str) -> None:
         """Begin a turn, or steer the one that runs."""
-        self._stopped = False
-        self._face.aside(partial(self._take, prompt), RUNNING, instead=False)
+        self._face.aside(partial(self._take, prompt, "step"), RUNNING, instead=False)
 
-    async def _take(self, prompt: str) -> None:
+    def queue(self, prompt: str) -> None:
+        """Begin a turn, when the one that runs has ended well."""
+        self._face.aside(partial(self._take, prompt, "turn"), RUNNING, instead=False)
+
+    def go_on(self) -> None:
+        """Send what waits although no turn runs."""
+        self._face.aside(self._go_on, RUNNING, instead=False)
+
+    async def _take(self, prompt: str, when: Literal["step", "turn"]) -> None:
         host = await self._engine.ready()
         if host is None:
             self._face.give_back(prompt)
             if (failure := self._engine.failure) is not None:
                 self._face.say("error", failure.message, failure.hint)
+        elif self.going or host.session.busy:
+            self._outbox.add(prompt, when)
+            self._sent_since = self._sent_since or self._over
+            self._face.changed()
         elif self._standby.going:
             self._standby.hold(prompt)
         elif host.trouble is not None:
             await self._look_for_somebody(host, prompt)
-        elif host.session.busy:
-            host.session.steer(prompt)
-            self.queued += (prompt,)
-            self._face.changed()
         else:
             await self._run(host, prompt)
+
+    async def _go_on(self) -> None:
+        await self._engine.ready()
+        if not self.going and (prompt := self._next()) is not None:
+            await self._take(prompt, "step")
 
     async def _look_for_somebody(self, host: Host, prompt: str) -> None:
         if await self._models.look(host):
@@ -64,46 +103,89 @@ class Turns:
             self._face.changed()
 
     async def _run(self, host: Host, text: str) -> None:
+        self.going = True
         prompt: str | None = text
-        while prompt is not None:
+        try:
+            while prompt is not None:
+                await self._turn(host, prompt)
+                await self._engine.ready()  # what is done to the session between two turns comes first
+                if (self._reason == "done" and not self._stopped) or self._sent_since:
+                    prompt = self._next()
+                else:
+                    prompt = None
+                    if self._stopped or self._reason in _STOPPED:
+                        self.give_back()
+        finally:
+            self.going = False
+            self.idle_since = self._clock()
+            self._face.changed()
+
+    async def _turn(self, host: Host, prompt: str) -> None:
+        host.session.outbox = self._outbox
+        self._reason, self._over, self._stopped, self._sent_since = "error", False, False, False
+        self._unlogged = prompt
+        try:
             async with aclosing(host.session.run(prompt)) as happening:
                 async for event in happening:
                     self._face.show(event)
-            # What was typed too late to steer this turn opens the next one, unless the user stopped it.
-            left = self._take_queue(host)
-            prompt = "\n\n".join(left) if left and not self._stopped else None
-            if left and prompt is None:
-                self._face.give_back("\n\n".join(left))
-            self._stopped = False
-        self._face.changed()
+        finally:
+            if self._unlogged is not None:  # stopped, or failed, before it was the model's
+                self._outbox.put_first([self._unlogged], "step")
+
+    def _next(self) -> str | None:
+        return self._outbox.next("step") or self._outbox.next("turn")
 
     def take(self, event: "Event") -> None:
         """Account for what happened."""
         match event:
             case PromptSubmitted():
-                self.queued = tuple(text for text in self.queued if text != event.text)
+                self._unlogged = None
             case TurnEnded():
-                self._stopped = event.reason in ("interrupted", "denied")
+                self._reason, self._over = event.reason, True
                 self._questions.forget()
                 self._face.call_back()
             case _:
                 pass
 
+    # ---- what waits ----
+
+    def give_back(self) -> None:
+        """Put everything that waits back into the prompt, in order."""
+        if waiting := self._outbox.take_all():
+            self._face.give_back("\n\n".join(waiting))
+
+    def take_newest(self) -> str:
+        """Take out what was queued last; empty when nothing waits."""
+        text = self._outbox.take_newest()
+        self._face.changed()
+        return text
+
+    def hold(self) -> None:
+        """Send nothing of what waits: the user looks it through."""
+        self._outbox.paused = True
+
+    def release(self) -> None:
+        """Go on after `hold`; what a turn that ended well meanwhile would have been followed by follows it now."""
+        self._outbox.paused = False
+        if not self.going and self._reason == "done":
+            self.go_on()
+        self._face.changed()
+
+    # ---- stopping ----
+
     def stop(self) -> None:
         """Stop the turn that runs; what was typed meanwhile and not yet sent is given back."""
         host = self._engine.host
-        if host is None or not host.session.busy:
+        if host is None or not (self.going or host.session.busy):
             return
-        if waiting := self._take_queue(host):
-            self._face.give_back("\n\n".join(waiting))
-        self._stopped = True
+        self.stopping()
         if (asked := self._questions.first) is not None:
             self._questions.answer(asked, Denied(stop=True))
         else:
             host.session.interrupt()
         self._face.changed()
 
-    def _take_queue(self, host: Host) -> list[str]:
-        """What was not sent yet; it is no longer queued."""
-        self.queued = ()
-        return host.session.take_steering()
+    def stopping(self) -> None:
+        """The user stops the turn: all of what waits comes back."""
+        self.give_back()
+        self._over, self._stopped, self._sent_since = True, True, False

@@ -10,7 +10,7 @@ from tui_agent.tui.host import Host
 from tui_agent.tui.theming import Symbols
 
 if TYPE_CHECKING:
-    from tui_agent.agent.undo import Undoing
+    from tui_agent.agent.undo import Prompt, Undoing
     from tui_agent.conversation.events import LoggedEvent
     from tui_agent.tui.face import Face
 
@@ -56,6 +56,10 @@ class Undo:
         )
         if done and "conversation" in goes:
             self._face.give_back(prompt.text)
+
+    async def go_back(self, prompt: "Prompt") -> bool:
+        """Go back to before a prompt with the conversation, and leave files alone; False when that cannot be."""
+        return await self._take_back(lambda undoing: undoing.rewind(prompt, files=False, conversation=True))
 
     async def changes(self) -> None:
         """Show what the last turn that changed files did to them, as one diff against how they were before it."""

@@ -12,11 +12,12 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState, WorkType
 
+from tui_agent.agent.outbox import Outbox
 from tui_agent.config.load import LoadedSettings
 from tui_agent.config.model import Settings
 from tui_agent.conversation.errors import ConfigError, TuiAgentError
 from tui_agent.conversation.events import Level
-from tui_agent.permissions.approval import ApprovalDecision, ApprovalRequest
+from tui_agent.permissions.approval import ApprovalDecision, ApprovalRequest, Denied
 from tui_agent.tui.actions import CHANGES
 from tui_agent.tui.background import Background
 from tui_agent.tui.bindings import bindings_for, key_name, keymap, keys_of
@@ -35,6 +36,7 @@ from tui_agent.tui.questions import Questions
 from tui_agent.tui.sessions import Sessions
 from tui_agent.tui.standby import Standby
 from tui_agent.tui.status import Status
+from tui_agent.tui.steering import Steering
 from tui_agent.tui.theming import Palette, symbols
 from tui_agent.tui.transcript import Transcript
 from tui_agent.tui.turns import RUNNING, Turns
@@ -76,7 +78,8 @@ class ChatScreen(Screen[None]):
         self._transcript = transcript = Transcript(
             thoughts_folded=ui.thoughts == "folded", changes_key=self._changes_key
         )
-        self._standby = standby = Standby(self.changed)
+        self._outbox = outbox = Outbox()
+        self._standby = standby = Standby(self.changed, outbox)
         self._models = models = Models(self, engine, standby, settings, keys, symbols=signs)
         self._modes = Modes(self, engine, settings, symbols=signs)
         self._plans = Plans(self, engine, self._modes, keys, symbols=signs)
@@ -88,8 +91,9 @@ class ChatScreen(Screen[None]):
         self._sessions = Sessions(self, engine, transcript, greeting, self._session_shown, symbols=signs)
         self._counsel = counsel = SessionCounsel(engine)
         self._questions = Questions(self, counsel, self._questions_changed)
-        self._turns = Turns(self, engine, models, standby, self._questions)
-        self._undo = Undo(self, engine, settings, symbols=signs)
+        self._turns = turns = Turns(self, engine, models, standby, self._questions, outbox)
+        self._undo = undo = Undo(self, engine, settings, symbols=signs)
+        self._steering = Steering(self, engine, models, turns, undo, outbox, keys, self._remember, symbols=signs)
         self._finder: Finder | None = None
         self._upkeep = Upkeep(self, launch.warm_up)
         self._last_state: tuple[object, ...] = ()
@@ -104,6 +108,7 @@ class ChatScreen(Screen[None]):
             commands=completions(),
             files=self._files,
             history=PromptHistory(self._launch.history),
+            take_back=self._turns.take_newest,
             placeholder="ask, or / for commands, @ for files",
             symbols=signs,
         )
@@ -188,9 +193,18 @@ class ChatScreen(Screen[None]):
         """Something else goes on than what is shown."""
         asked, standby = self._questions.first, self._standby
         doing = self._transcript.progress.activity if self.busy else standby.activity
-        until = "this step" if not standby.held else "the download" if standby.fetching else "loading"
-        self._foot.show(Activity("you", asked.tool) if asked else doing, standby.held or self._turns.queued, until)
-        state = (self.busy, standby.waited_for, standby.fetching, self._background.running, self._plans.offered)
+        ready = "the download" if standby.fetching else "loading"
+        waiting, going = self._outbox.waiting, self._turns.going or self.busy
+        activity = Activity("you", asked.tool) if asked else doing
+        self._foot.show(
+            activity,
+            waiting,
+            ready,
+            self._steering.hint,
+            stuck=self._steering.stuck,
+        )
+        self._prompt.queueing = going
+        state = (going, bool(waiting), standby.fetching, self._background.running, self._plans.offered)
         if state != self._last_state:
             self._last_state = state
             self.refresh_bindings()
@@ -203,6 +217,7 @@ class ChatScreen(Screen[None]):
         self._status.learn_context_length()
 
     def _session_shown(self) -> None:
+        self._turns.give_back()  # what was typed for another session
         self._view.action_end()
         self._update_status()
 
@@ -287,6 +302,8 @@ class ChatScreen(Screen[None]):
 
     def on_answer_bar_answered(self, event: "AnswerBar.Answered") -> None:
         """The user decided; a yes to what was changed in the review is given there, where it can be seen."""
+        if isinstance(event.decision, Denied) and event.decision.stop:
+            self._turns.stopping()
         if self._questions.is_changed(event.request, event.decision):
             self.action_review()
         else:
@@ -308,9 +325,14 @@ class ChatScreen(Screen[None]):
         ):
             self.say("info", "no change waits for an answer", "a made change unfolds in the transcript")
 
-    def typed_elsewhere(self, key: str = "") -> None:
+    def typed_elsewhere(self, key: str = "", at: float = 0.0) -> None:
         """A key went to some other widget than a question: the question waits."""
+        self._steering.typed(key, at)
         self._questions.typed_elsewhere(key)
+
+    def on_screen_resume(self) -> None:
+        """Another screen has gone; a question that came meanwhile was not seen before."""
+        self._questions.refocused()
 
     def on_app_focus(self) -> None:
         """The terminal has the focus again."""
@@ -325,6 +347,19 @@ class ChatScreen(Screen[None]):
         else:
             self.send(event.text)
 
+    @on(PromptArea.Queued)
+    def _queued(self, event: PromptArea.Queued) -> None:
+        if find(event.text) is None:
+            self._turns.queue(event.text)
+        else:
+            self.give_back(event.text)
+            self.tell("a command is not queued: enter runs it now", 4)
+
+    @on(PromptArea.SentNothing)
+    def _sent_nothing(self) -> None:
+        if self._steering.stuck:
+            self._turns.go_on()
+
     def send(self, prompt: str) -> None:
         """Begin a turn, or steer the one that runs."""
         self._turns.send(prompt)
@@ -334,6 +369,9 @@ class ChatScreen(Screen[None]):
         """Put a prompt that was not sent back where it was typed."""
         self._prompt.restore(prompt)
         self.changed()
+
+    def _remember(self, text: str) -> None:
+        self._prompt.remember(text)
 
     @on(PromptArea.PasteCut)
     def _paste_cut(self, event: PromptArea.PasteCut) -> None:
@@ -352,6 +390,7 @@ class ChatScreen(Screen[None]):
             "/profile": self._models.choose_profile,
             "/download": lambda _: self._models.fetch(),
             "/undo": self._undo.undo,
+            "/retry": self._steering.retry,
             "/rename": self._sessions.rename,
             "/export": self._sessions.export,
             "/replay": self._sessions.replay,
@@ -361,6 +400,9 @@ class ChatScreen(Screen[None]):
 
     def on_key(self, event: events.Key) -> None:
         """Typing goes to the prompt wherever the focus is, but for the keys of that place; escape leads back to it."""
+        empty = self.focused is self._prompt and not self._prompt.draft.strip()
+        if event.key == "escape" and empty and not self.check_action("interrupt", ()):
+            self._steering.escape(event.time)
         if self.focused not in (None, self._view) or event.key in self.active_bindings:
             return
         if event.is_printable and event.character:
@@ -383,7 +425,7 @@ class ChatScreen(Screen[None]):
         """Stopping is offered while there is something to stop, and so on."""
         match action:
             case "interrupt":
-                return self.busy or self._standby.waited_for
+                return self.busy or self._turns.going or bool(self._outbox.waiting) or self._standby.waited_for
             case "fetch":
                 return self._models.can_fetch
             case "look":
@@ -396,6 +438,7 @@ class ChatScreen(Screen[None]):
 
     def action_interrupt(self) -> None:
         """Stop the turn, or waiting for the model; what was not sent comes back into the prompt."""
+        self._turns.give_back()
         if self._standby.waited_for and not self.busy:
             self._models.give_up()
         else:
@@ -498,6 +541,16 @@ class ChatScreen(Screen[None]):
     async def action_redo(self) -> None:
         """Put back again what was undone last."""
         await self._undo.redo()
+
+    @work(exit_on_error=False)
+    async def action_retry(self) -> None:
+        """Send the last prompt again."""
+        await self._steering.retry()
+
+    @work(exit_on_error=False)
+    async def action_queued(self) -> None:
+        """See what is queued, and change it."""
+        await self._steering.show()
 
     @work(exit_on_error=False)
     async def action_rewind(self) -> None:

@@ -1,7 +1,7 @@
-"""The lines above the prompt: what is going on (model, tool, or you are waited for), and what is queued."""
+"""The line above the prompt: what is going on (model, tool, or you are waited for)."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Literal
 
 from msgspec import Struct
@@ -172,50 +172,4 @@ class ActivityLine(Widget):
             Content.styled(words[0], self.get_visual_style(state, partial=True)).truncate(room, ellipsis=True),
             numbers,
         ).truncate(width, ellipsis=True, pad=True)
-        return Strip(line.render_segments(self.visual_style), line.cell_length)
-
-
-class QueuedLine(Widget):
-    """What was sent while a turn runs and has not left yet; no line when there is nothing."""
-
-    DEFAULT_CSS = """
-    QueuedLine {
-        display: none;
-        height: 1;
-        padding: 0 1 0 0;
-        background: $background;
-        color: $tui-faint;
-        &.-waiting { display: block; }
-        .queued--text { color: $tui-muted; }
-    }
-    """
-    COMPONENT_CLASSES = {"queued--text"}
-    ALLOW_SELECT = False
-
-    def __init__(self, *, symbols: Symbols = UNICODE, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._symbols = symbols
-        self.texts: tuple[str, ...] = ()
-        """What waits, in order."""
-        self._until = ""
-
-    def show(self, texts: Iterable[str], until: str = "this step") -> None:
-        """These wait from now on, for the end of `until`."""
-        if (waiting := tuple(texts)) == self.texts and until == self._until:
-            return
-        self.texts, self._until = waiting, until
-        self.set_class(bool(self.texts), "-waiting")
-        self.refresh()
-
-    def render_line(self, y: int) -> Strip:
-        """The prompt that waits, or how many do."""
-        width = self.content_size.width
-        count = len(self.texts)
-        said = Content(f"{self._symbols.enter} {'queued' if count == 1 else f'{count} queued'}  ")
-        text = Content(one_line(self.texts[-1]) if self.texts else "")
-        waits = Content(f"  sent after {self._until}; stopping gives it back")
-        if said.cell_length + text.cell_length + waits.cell_length > width:
-            waits = Content("")
-        shown = Content.styled(text.plain, self.get_visual_style("queued--text", partial=True))
-        line = Content.assemble(said, shown, waits).truncate(width, ellipsis=True, pad=True)
         return Strip(line.render_segments(self.visual_style), line.cell_length)

@@ -1,14 +1,16 @@
 """What is at the foot of the chat: a question when there is one, what goes on, what waits, the prompt, and keys."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
+from tui_agent.agent.outbox import Waiting
 from tui_agent.tui.theming import Symbols
-from tui_agent.tui.widgets.activity import Activity, ActivityLine, QueuedLine
+from tui_agent.tui.widgets.activity import Activity, ActivityLine
 from tui_agent.tui.widgets.key_footer import KeyFooter
 from tui_agent.tui.widgets.prompt import PromptArea
+from tui_agent.tui.widgets.queued import QueuedLines
 
 
 class Foot(Vertical):
@@ -18,7 +20,7 @@ class Foot(Vertical):
         super().__init__(id="foot")
         self.prompt = prompt
         self._activity = ActivityLine(symbols=symbols)
-        self._queued = QueuedLine(symbols=symbols)
+        self._queued = QueuedLines(symbols=symbols)
 
     def compose(self) -> ComposeResult:
         """From the top to the bottom."""
@@ -27,10 +29,10 @@ class Foot(Vertical):
         yield self.prompt
         yield KeyFooter()
 
-    def show(self, activity: Activity, queued: Iterable[str], until: str) -> None:
-        """What goes on, and the prompts that wait for the end of `until`."""
+    def show(self, activity: Activity, waiting: Sequence[Waiting], ready: str, hint: str, *, stuck: bool) -> None:
+        """What goes on, and the prompts that wait: see `QueuedLines.show`."""
         self._activity.show(activity)
-        self._queued.show(queued, until)
+        self._queued.show(waiting, ready, hint, stuck=stuck)
 
     def type(self, text: str) -> None:
         """Go on typing in the prompt, with what was typed elsewhere."""

@@ -45,8 +45,8 @@ _MOUSE_NOISE = re.compile(r"\^?\[<\d+;NaN;NaN[Mm]\Z")
 class PromptArea(TextArea, inherit_bindings=False):
     """The multi-line prompt; one to eight lines, fewer on a short screen.
 
-    Enter posts `Submitted` and empties the area. Whatever goes wrong afterwards, `restore` puts text back without
-    dropping what was typed since.
+    Enter posts `Submitted` and empties the area, Tab posts `Queued` while `queueing`. Whatever goes wrong afterwards,
+    `restore` puts text back without dropping what was typed since.
     """
 
     BINDINGS = [
@@ -85,6 +85,16 @@ class PromptArea(TextArea, inherit_bindings=False):
             super().__init__()
             self.text = text
 
+    class Queued(Message):
+        """The user queued `text`, to be sent after the turn that runs."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class SentNothing(Message):
+        """Enter, and nothing was typed."""
+
     class KeyPressed(Message):
         """A key or a paste reached the prompt; keeps a question from being answered by someone who is typing."""
 
@@ -102,16 +112,22 @@ class PromptArea(TextArea, inherit_bindings=False):
         commands: Sequence[Command] = (),
         files: FileCandidates | None = None,
         history: PromptHistory | None = None,
+        take_back: Callable[[], str] = str,
         placeholder: str = "",
         symbols: Symbols = UNICODE,
         id: str | None = None,
     ) -> None:
+        """`take_back` gives what was queued last, and queues it no longer; empty when there is nothing."""
         super().__init__(id=id, highlight_cursor_line=False, show_line_numbers=False, placeholder=placeholder)
         _teach_alt_enter()
         self.cursor_blink = False
         self.commands = tuple(commands)
         self.past = history or PromptHistory()
+        self.queueing = False
+        """Whether a turn runs, after which what is queued can be sent."""
         self._files = files
+        self._take_back = take_back
+        self._tab_queues = False  # as the footer shows it
         self._marker = symbols.prompt
         self._completions: CompletionList | None = None
         self._offered_for: str | None = None  # the line before the cursor that the list belongs to
@@ -208,13 +224,31 @@ class PromptArea(TextArea, inherit_bindings=False):
         if column == len(line) and line.endswith("\\"):
             self.replace("\n", (row, column - 1), (row, column), maintain_selection_offset=False)
             return
+        self.post_message(self.Submitted(text) if (text := self._leave()) else self.SentNothing())
+
+    def action_queue(self) -> None:
+        """Let it be sent after the turn that runs."""
+        if text := self._leave():
+            self.post_message(self.Queued(text))
+
+    def _leave(self) -> str:
+        """Empty the area for what stands in it, and remember that; empty when it is blank."""
         text = self.text
         if not text.strip():
-            return
+            return ""
+        self.remember(text)
+        self.text = ""
+        return text
+
+    def remember(self, text: str) -> None:
+        """Put a text into the history."""
         if self.past.add(text):
             self.run_worker(lambda: self.past.save(text), thread=True, exit_on_error=False, group="history")
-        self.text = ""
-        self.post_message(self.Submitted(text))
+
+    def action_take_back(self) -> None:
+        """Take back what was queued last, before what stands here."""
+        if text := self._take_back():
+            self.restore(text)
 
     def action_newline(self) -> None:
         """Start a new line."""
@@ -260,6 +294,21 @@ class PromptArea(TextArea, inherit_bindings=False):
         if completions is None or completions.selected is None or self._offered_for != self._line_before_cursor():
             return None
         return completions
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Tab queues where there is nothing to complete."""
+        if action in ("complete", "queue"):
+            return (action == "queue") == self._queues
+        return super().check_action(action, parameters)
+
+    @property
+    def _queues(self) -> bool:
+        return self.queueing and word_before(self._line_before_cursor(), self.cursor_location[0] == 0) is None
+
+    def _on_text_area_selection_changed(self) -> None:
+        if self.queueing and self._queues != self._tab_queues:
+            self._tab_queues = not self._tab_queues
+            self.refresh_bindings()
 
     def action_complete(self) -> None:
         """Take the selected completion, or open the list for the word before the cursor."""
