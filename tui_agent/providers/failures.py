@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from tui_agent.config.model import ProviderSettings
 from tui_agent.config.providers import is_loopback, key_variable
 from tui_agent.conversation.errors import ProviderError
+from tui_agent.providers.overflow import is_overflow, window_named
 from tui_agent.providers.surrogates import mend
 from tui_agent.text.redaction import KEY_SHAPES
 from tui_agent.text.sanitize import one_line
@@ -23,14 +24,6 @@ RETRY_AFTER_CAP = 60.0
 BODY_SHOWN = 300
 RETRIED = frozenset({408, 409, 425, 429})
 
-_CONTEXT = re.compile(
-    r"context[_ ](length|window|size)|maximum context|context the overflows|longer than the maximum model length"
-    r"|(prompt|input|request) (is )?too (long|large)|exceeds? the (available |maximum )?(context|number of tokens)"
-    r"|reduce the length|input token count|maximum prompt length|`inputs` tokens|exceed_context_size"
-    r"|too many (input )?tokens",
-    re.IGNORECASE,
-)
-_CONTEXT_RATE = re.compile(r"tokens per (minute|day)|\bTPM\b|rate.?limit", re.IGNORECASE)
 _MODEL = re.compile(
     # In one sentence, but the names of models have dots.
     r"model(?:[^.]|\.(?!\s)){0,120}?"
@@ -124,7 +117,7 @@ def from_status(endpoint: Endpoint, model: str, status: int, headers: Mapping[st
     if 300 <= status < 400:
         return _moved(endpoint, status, headers.get("location", ""))
     retry = (status in RETRIED or status >= 500) and headers.get("x-should-retry") != "false"
-    failure = _judge(endpoint, model, status, said, retry)
+    failure = _judge(endpoint, model, status, said, retry, window_named(body))
     failure.wait = retry_after(headers)
     return failure
 
@@ -140,10 +133,11 @@ def _moved(endpoint: Endpoint, status: int, target: str) -> Failure:
 
 def from_error_frame(endpoint: Endpoint, model: str, value: Any) -> Failure:
     """The failure that an `error` inside a stream means; a numeric `code` counts as the status."""
-    said = error_text(json.dumps({"error": value}))
+    body = json.dumps({"error": value})
+    said = error_text(body)
     code = value.get("code") if isinstance(value, Mapping) else None
     status = code if isinstance(code, int) and 400 <= code < 600 else 500
-    return _judge(endpoint, model, status, said, status in RETRIED or status >= 500)
+    return _judge(endpoint, model, status, said, status in RETRIED or status >= 500, window_named(body))
 
 
 def from_protocol(endpoint: Endpoint, what: str, head: str = "", retry: bool = False) -> Failure:
@@ -273,7 +267,7 @@ def retry_after(headers: Mapping[str, str], now: float | None = None) -> float |
     return min(max(seconds, 0.0), RETRY_AFTER_CAP) if seconds == seconds else None
 
 
-def _judge(endpoint: Endpoint, model: str, status: int, said: str, retry: bool) -> Failure:
+def _judge(endpoint: Endpoint, model: str, status: int, said: str, retry: bool, window: int | None) -> Failure:
     name, shown = endpoint.name, endpoint.shown(said)
     says = f"{name} answered {status}: {shown}" if shown else f"{name} answered {status}"
 
@@ -293,13 +287,12 @@ def _judge(endpoint: Endpoint, model: str, status: int, said: str, retry: bool) 
                 f"check what the key in {endpoint.key_variable} may use",
             )
         return final(ProviderError("key", message, hint, status))
-    if status == 413 or (_CONTEXT.search(said) and not (status == 429 or _CONTEXT_RATE.search(said))):
+    if is_overflow(status, said):
         hint = "start a new session or remove large files from it, or choose a model with a larger window"
         if endpoint.settings.api == "ollama":
             hint = f"{_larger_window(said)} under `providers: {name}:` in config.yaml, or start a new session"
-        return final(
-            ProviderError("context", f"The conversation is too long for {model} on {name}: {shown}", hint, status)
-        )
+        message = f"The conversation is too long for {model} on {name}: {shown}"
+        return final(ProviderError("context", message, hint, status, window))
     for pattern, program, switch in _TOOL_SWITCHES:
         if pattern.search(said):
             hint = f"start {program} with `{switch}`, or set `tool_calls: text` under `providers: {name}:`"
