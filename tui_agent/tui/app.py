@@ -121,9 +121,13 @@ class TuiAgent(App[int]):
         if self._leaving:
             return
         self._leaving = True
+        unsent = self.chat.unsent
         with suppress(Exception):  # nothing may keep the terminal from being restored
             await asyncio.wait_for(self.chat.close_host(), CLOSING_TIME)
-        self.exit(code, return_code=code)
+        said = None
+        if unsent and code != 128 + signal.SIGHUP:  # after which nobody reads it
+            said = f"{unsent} {'prompt was' if unsent == 1 else 'prompts were'} not sent; the up key brings them back"
+        self.exit(code, code, said)
 
     @property
     def fault(self) -> Exception | None:

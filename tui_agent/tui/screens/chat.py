@@ -179,6 +179,11 @@ class ChatScreen(Screen[None]):
         """Whether a turn runs."""
         return self.engine.busy
 
+    @property
+    def unsent(self) -> int:
+        """How many prompts wait to be sent."""
+        return len(self._outbox.waiting)
+
     def show(self, event: "Event") -> None:
         """Show what happened."""
         self._transcript.take(event)

@@ -104,6 +104,7 @@ class QueuedScreen(ClosingScreen[str]):
     def action_edit(self) -> None:
         """Edit the highlighted one."""
         if self._edited is None:
+            self._tell()  # a quick reader is ahead of what was shown
             self._edited = self._selected
             self._text.can_focus = True
             self.set_focus(self._text)

@@ -42,6 +42,9 @@ from tui_agent.tui.widgets.transcript.document import (
 
 _APPROVED = {"user": "approved", "session": "allowed for this session", "policy": ""}
 # The argument that says best what a call is about, when the engine did not say it.
+RETRY = "/retry sends the prompt again, /retry PROVIDER to another model"
+# Causes of a turn's end that may be gone the next time, or with another server; without one the reply broke off.
+_ONCE_MORE = frozenset({"", "unreachable", "timeout", "limited", "server", "protocol"})
 _TELLING = ("file_path", "path", "command", "pattern", "query", "url", "name")
 
 
@@ -85,6 +88,7 @@ class Projector:
         self._cut: AgentBlock | None = None  # the answer that ended early, until it is known why
         self._writing: dict[int, ToolBlock] = {}
         self._calls: dict[str, ToolBlock] = {}
+        self._notice: NoticeBlock | None = None  # the last one of the turn
         self._requests: list[LoggedEvent] = []  # of the turn that is shown, as far as they were answered
         self._in_turn = False
 
@@ -103,7 +107,7 @@ class Projector:
                 self._output(event)
             case PromptSubmitted():
                 if not self._in_turn:
-                    self._requests, self._in_turn = [], True
+                    self._requests, self._in_turn, self._notice = [], True, None
                 self._end_reply()
                 self.document.add(UserBlock(text=event.text))
             case AssistantReplied():
@@ -120,11 +124,13 @@ class Projector:
                 self._requests.append(event)
                 self.document.add(compacted_block(event))
             case Noticed():
-                self.document.add(NoticeBlock(level=event.level, text=event.text, hint=event.hint))
+                self._notice = self.document.add(NoticeBlock(level=event.level, text=event.text, hint=event.hint))
             case TurnEnded():
                 self._turn_ended()
                 if event.reason in ("interrupted", "denied"):
                     self._stopped()
+                if event.reason == "error" and event.cause in _ONCE_MORE:
+                    self._name_retry()
                 self._cut = None
                 if row := turn_block(event, self._requests, self._changes_key(), self._currency()):
                     self.document.add(row)
@@ -306,6 +312,12 @@ class Projector:
         if self._cut is not None:
             self._cut.note = ""
             self.document.touch(self._cut)
+    def _name_retry(self) -> None:
+        """Below what went wrong with the server."""
+        if self._notice is not None and self._notice.level == "error":
+            self._notice.hint = f"{self._notice.hint}\n{RETRY}".strip()
+            self.document.touch(self._notice)
+
         self.document.add(NoticeBlock(level="info", text="turn stopped"))
 
 
