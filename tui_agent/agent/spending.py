@@ -108,7 +108,8 @@ def spent_in_turn(records: Sequence[Record]) -> Spent:
 def limit_reached(limits: Limits, used: Spent) -> Noticed | None:
     """What to say when no further request may be sent; None when one may."""
     if limits.max_turns is not None and used.requests >= limits.max_turns:
-        return _stopped(limits, "max_turns", f"{used.requests:,} requests to models", f"{limits.max_turns:,}")
+        requests = f"{used.requests:,} request{'' if used.requests == 1 else 's'} to models"
+        return _stopped(limits, "max_turns", requests, f"{limits.max_turns:,}")
     if limits.max_tokens is not None and used.tokens >= limits.max_tokens:
         about = "about " if used.estimated else ""
         return _stopped(limits, "max_tokens", f"{about}{used.tokens:,} tokens", f"{limits.max_tokens:,}")

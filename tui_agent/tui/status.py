@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui_agent.config.model import Settings
-from tui_agent.conversation.events import ToolFinished, TurnEnded
+from tui_agent.conversation.events import ModelSwitched, ToolFinished, TurnEnded
 from tui_agent.tui.background import Background
 from tui_agent.tui.engine import Engine
 from tui_agent.tui.transcript import Transcript
@@ -69,6 +69,8 @@ class Status:
         """Account for what happened."""
         if isinstance(event, ToolFinished | TurnEnded):
             self.look_at_branch()
+        elif isinstance(event, ModelSwitched):
+            self.learn_context_length()
 
     def look_at_branch(self) -> None:
         """The branch may be another one."""
