@@ -36,6 +36,8 @@ OWNERS = {
     "questions": "tui_agent.tui.screens.questions",
     "background": "tui_agent.tui.screens.background",
     "queued": "tui_agent.tui.screens.queued",
+    "beside": "tui_agent.tui.screens.beside",
+    "compare": "tui_agent.tui.screens.compare",
     "help": "tui_agent.tui.screens.help",
 }
 

@@ -47,6 +47,8 @@ _ABOVE: Mapping[str, tuple[str, ...]] = {
     "questions": ("app",),
     "background": ("app",),
     "queued": ("app",),
+    "beside": ("app",),
+    "compare": ("app",),
     "help": ("app",),
 }
 

@@ -47,6 +47,8 @@ SLASH_COMMANDS: tuple[SlashCommand, ...] = (
     SlashCommand("/rewind", "chat.rewind"),
     SlashCommand("/retry", "chat.retry", "provider or provider/model"),
     SlashCommand("/queue", "chat.queued"),
+    SlashCommand("/btw", "chat.beside", "a question"),
+    SlashCommand("/compare", "chat.compare", "one or two of provider/model"),
     SlashCommand("/background", "chat.background"),
     SlashCommand("/theme", "app.theme", "its name"),
     SlashCommand("/trust", TRUST),

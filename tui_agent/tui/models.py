@@ -130,10 +130,13 @@ class Models:
             self._face.tell("looked again: nobody answers")
 
     async def pick(self) -> None:
-        """Let the user choose provider and model among what answers."""
+        """Let the user choose who answers from now on."""
         host = await self._engine.ready()
-        if host is None:
-            return
+        if host is not None and (chosen := await self.picked(host)) is not None:
+            await self.switch(*chosen)
+
+    async def picked(self, host: Host, heading: str = "") -> tuple[str, str] | None:
+        """The provider and model that the user chooses among what answers; None when nothing was chosen."""
         from tui_agent.tui.screens.picker import PickerScreen, provider_rows
 
         session = host.session
@@ -145,9 +148,8 @@ class Models:
             model=session.model,
             symbols=self._symbols,
         )
-        chosen = await self._face.choose(screen)
-        if chosen is not None:
-            await self.switch(*chosen)
+        screen.HEADING = heading or screen.HEADING
+        return await self._face.choose(screen)
 
     async def choose(self, name: str) -> bool:
         """As `switch`, from "provider" or "provider/model"."""

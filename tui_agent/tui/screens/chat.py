@@ -19,10 +19,12 @@ from tui_agent.conversation.errors import ConfigError, TuiAgentError
 from tui_agent.conversation.events import Level
 from tui_agent.permissions.approval import ApprovalDecision, ApprovalRequest, Denied
 from tui_agent.tui.actions import CHANGES
+from tui_agent.tui.aside import BESIDE, COMMAND, Aside
 from tui_agent.tui.background import Background
 from tui_agent.tui.bindings import bindings_for, key_name, keymap, keys_of
 from tui_agent.tui.clipboard import copy, open_or_copy
 from tui_agent.tui.commands import SlashCommand, Take, completions, find, run
+from tui_agent.tui.comparing import Comparing
 from tui_agent.tui.counsel import SessionCounsel
 from tui_agent.tui.engine import Engine
 from tui_agent.tui.greeting import Greeting
@@ -53,6 +55,8 @@ if TYPE_CHECKING:  # what the first paint does not show is imported after it
     from tui_agent.tui.app import TuiAgent
     from tui_agent.tui.finder import Finder
     from tui_agent.tui.widgets.answer_bar import AnswerBar
+
+_PLACEHOLDER = "ask, or / for commands, @ for files"
 
 SETTLING = 0.1
 """Seconds from the first paint to the first work that it did not need."""
@@ -94,6 +98,8 @@ class ChatScreen(Screen[None]):
         self._turns = turns = Turns(self, engine, models, standby, self._questions, outbox)
         self._undo = undo = Undo(self, engine, settings, symbols=signs)
         self._steering = Steering(self, engine, models, turns, undo, outbox, keys, self._remember, symbols=signs)
+        self._beside = Aside(self, engine, models.still_nobody, symbols=signs)
+        self._comparing = Comparing(self, engine, models, standby, settings, self._asks_two, symbols=signs)
         self._finder: Finder | None = None
         self._upkeep = Upkeep(self, launch.warm_up)
         self._last_state: tuple[object, ...] = ()
@@ -109,7 +115,7 @@ class ChatScreen(Screen[None]):
             files=self._files,
             history=PromptHistory(self._launch.history),
             take_back=self._turns.take_newest,
-            placeholder="ask, or / for commands, @ for files",
+            placeholder=_PLACEHOLDER,
             symbols=signs,
         )
         self._foot = Foot(self._prompt, symbols=signs)
@@ -161,10 +167,11 @@ class ChatScreen(Screen[None]):
         host = self.engine.host
         if host is None:
             return
-        if host.session.busy:
-            host.session.interrupt()
-            with suppress(Exception):
-                await self.workers.wait_for_complete([w for w in self.workers if w.group == RUNNING])
+        ending = {BESIDE, RUNNING} if host.session.busy else {BESIDE}
+        host.session.interrupt()
+        host.session.stop_aside()
+        with suppress(Exception):
+            await self.workers.wait_for_complete([w for w in self.workers if w.group in ending])
         await host.aclose()
 
     @on(PromptArea.KeyPressed)
@@ -201,6 +208,7 @@ class ChatScreen(Screen[None]):
         ready = "the download" if standby.fetching else "loading"
         waiting, going = self._outbox.waiting, self._turns.going or self.busy
         activity = Activity("you", asked.tool) if asked else doing
+        self._beside.meanwhile(activity)
         self._foot.show(
             activity,
             waiting,
@@ -349,7 +357,7 @@ class ChatScreen(Screen[None]):
     def _submitted(self, event: PromptArea.Submitted) -> None:
         if (found := find(event.text)) is not None:
             self._run_command(*found)
-        else:
+        elif not self._comparing.send(event.text):
             self.send(event.text)
 
     @on(PromptArea.Queued)
@@ -395,6 +403,8 @@ class ChatScreen(Screen[None]):
             "/profile": self._models.choose_profile,
             "/download": lambda _: self._models.fetch(),
             "/undo": self._undo.undo,
+            COMMAND: self._beside.ask,
+            "/compare": self._comparing.choose,
             "/retry": self._steering.retry,
             "/rename": self._sessions.rename,
             "/export": self._sessions.export,
@@ -556,6 +566,23 @@ class ChatScreen(Screen[None]):
     async def action_queued(self) -> None:
         """See what is queued, and change it."""
         await self._steering.show()
+
+    @work(exit_on_error=False)
+    async def action_beside(self) -> None:
+        """Ask what stands in the prompt beside the conversation, or what is typed then."""
+        question = self._prompt.draft.strip()
+        self._prompt.text = ""
+        await self._beside.ask(question.removeprefix(COMMAND))
+
+    @work(exit_on_error=False)
+    async def action_compare(self) -> None:
+        """Ask two models the next prompt."""
+        await self._comparing.choose()
+
+    def _asks_two(self) -> None:
+        ways = self._comparing.ways
+        names = " and ".join(way.title for way in ways) if ways else ""
+        self._prompt.placeholder = f"ask {names} side by side" if names else _PLACEHOLDER
 
     @work(exit_on_error=False)
     async def action_rewind(self) -> None:

@@ -311,7 +311,7 @@ class AnswerBar(Widget):
             event.stop()
         elif not own and event.key in self._keys_of(self._beside):
             return
-        elif event.is_printable and event.character:
+        elif event.is_printable and event.character and not event.key.startswith("alt+"):
             event.stop()
             self.prompt_key(event.key)
             self.post_message(self.Typed(event.character))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from tui_agent.conversation.events import (
+    AsideAnswered,
     AssistantReplied,
     CallGrowing,
     CallStarted,
@@ -27,6 +28,7 @@ from tui_agent.conversation.events import (
     TurnEnded,
 )
 from tui_agent.conversation.messages import ToolCall
+from tui_agent.tui.widgets.transcript.beside import aside_block
 from tui_agent.tui.widgets.transcript.changes import compacted_block, restored_block, rewound_notice, turn_block
 from tui_agent.tui.widgets.transcript.document import (
     UNFINISHED,
@@ -137,6 +139,9 @@ class Projector:
                 self._requests, self._in_turn = [], False
             case FilesRestored():
                 self.document.add(restored_block(event))
+            case AsideAnswered():
+                # What is still being written is logged after it.
+                self.document.add(aside_block(event), before=self._thought or self._answer or self._first_writing())
             case Rewound():
                 self.apply(rewound_notice(event))
             case RequestStarted() | Retrying():

@@ -1,0 +1,162 @@
+"""Questions beside the conversation: asked on a screen of their own, answered also while nobody looks at that."""
+
+import time
+from collections.abc import Callable
+from contextlib import aclosing
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tui_agent.conversation.errors import TuiAgentError
+from tui_agent.conversation.events import AsideAnswered, Event, LoggedEvent, PromptSubmitted
+from tui_agent.text.sanitize import one_line
+from tui_agent.tui.engine import Engine
+from tui_agent.tui.host import Host
+from tui_agent.tui.progress import Progress
+from tui_agent.tui.theming import Symbols
+from tui_agent.tui.widgets.activity import Activity
+from tui_agent.tui.widgets.transcript.document import Document
+from tui_agent.tui.widgets.transcript.projection import Projector
+
+if TYPE_CHECKING:
+    from tui_agent.tui.face import Face
+    from tui_agent.tui.screens.beside import BesideScreen
+
+COMMAND = "/btw"
+BESIDE = "beside"
+"""The group of what asks."""
+
+
+class Talk:
+    """One question and what has come of it; `changed` is called with every change but those of the document."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.question = ""
+        self.document = Document()
+        self.going = False
+        self.answer: AsideAnswered | None = None
+        """What the session has logged, whole or not."""
+        self.problem: TuiAgentError | None = None
+        self.changed: Callable[[], None] = lambda: None
+        self._clock = clock
+        self._progress = Progress()
+        self._projector = Projector(self.document)
+
+    @property
+    def activity(self) -> Activity:
+        """What goes on."""
+        return self._progress.activity if self.going else Activity()
+
+    def begin(self, question: str) -> None:
+        """This is asked now, in place of what was before."""
+        self.question, self.going, self.answer, self.problem = question, True, None, None
+        self.document.clear()
+        self._progress, self._projector = Progress(), Projector(self.document)
+        self.take(PromptSubmitted(question))
+
+    def take(self, event: Event) -> None:
+        """Account for what happened."""
+        if isinstance(event, AsideAnswered):
+            self.answer = event
+        else:
+            self._projector.apply(event)
+            self._progress.take(event, self._clock())
+        self.changed()
+
+    def end(self, problem: TuiAgentError | None = None) -> None:
+        """Nothing more comes."""
+        self.going, self.problem = False, problem
+        self._projector.close()
+        self.changed()
+
+
+class Aside:
+    """One question at a time; the user may leave it going and come back to it."""
+
+    def __init__(self, face: "Face", engine: Engine, nobody: Callable[[], None], *, symbols: Symbols) -> None:
+        """`nobody` says that no model answers yet."""
+        self._face = face
+        self._engine = engine
+        self._nobody = nobody
+        self._symbols = symbols
+        self._talk = Talk()
+        self._screen: BesideScreen | None = None
+        self._meanwhile = Activity()
+
+    async def ask(self, question: str = "") -> None:
+        """Ask this, or let the user say what; while a question is being answered, show that."""
+        host = await self._engine.ready()
+        if host is None or host.trouble is not None:
+            self._give_back(question)
+            if host is not None:
+                self._nobody()
+            elif (failure := self._engine.failure) is not None:
+                self._face.say("error", failure.message, failure.hint)
+            return
+        if self._screen is not None:
+            return
+        if self._talk.going and question.strip():
+            self._give_back(question)
+            self._face.tell("one question at a time: the last one is still being answered", 4)
+        if not self._talk.going:
+            self._talk = Talk()
+            if question.strip():
+                self._begin(host, question.strip())
+        await self._look(host)
+
+    async def _look(self, host: Host) -> None:
+        from tui_agent.tui.screens.beside import BesideScreen
+
+        talk = self._talk
+        session = host.session
+        answerer = " · ".join(filter(None, (session.provider.name, session.model)))
+        begin = partial(self._begin, host)
+        self._screen = screen = BesideScreen(talk, begin, session.stop_aside, answerer, symbols=self._symbols)
+        screen.meanwhile = self._meanwhile
+        try:
+            await self._face.choose(screen)
+        finally:
+            self._screen = None
+        if not talk.going:
+            self._give_back(screen.draft)
+
+    def meanwhile(self, activity: Activity) -> None:
+        """What the turn does."""
+        self._meanwhile = activity
+        if self._screen is not None:
+            self._screen.show_meanwhile(activity)
+
+    def _begin(self, host: Host, question: str) -> None:
+        self._talk.begin(question)
+        self._face.aside(partial(self._run, host, self._talk), BESIDE)
+
+    async def _run(self, host: Host, talk: Talk) -> None:
+        session, problem = host.session, None
+        try:
+            async with aclosing(session.aside(talk.question)) as happening:
+                async for event in happening:
+                    talk.take(event)
+                    # Another session may be shown by now: the log of its own has it.
+                    if isinstance(event, LoggedEvent) and host.session is session:
+                        self._face.show(event)
+        except TuiAgentError as error:
+            problem = error
+        finally:
+            talk.end(problem)
+        if self._screen is None:
+            self._tell_end(talk)
+
+    def _tell_end(self, talk: Talk) -> None:
+        """It ended while the user was elsewhere."""
+        if talk.problem is not None:
+            self._face.say("error", talk.problem.message, talk.problem.hint)
+        if talk.answer is not None:
+            whole = talk.answer.finish != "incomplete"
+            said = "answered beside the conversation" if whole else "what had come of the answer is in the transcript"
+            self._face.tell(f"{said}: {one_line(talk.question)[:60]}", 4)
+            self._face.call_back()
+        else:
+            self._give_back(talk.question)
+
+    def _give_back(self, question: str) -> None:
+        if question.strip():
+            self._face.give_back(f"{COMMAND} {question.strip()}")
