@@ -84,7 +84,7 @@ def test_what_servers_do_not_count_is_counted_here_and_marked() -> None:
     silent = AssistantReplied("Let me look.", "Hm.", (call,), "tool_calls", "p", "m", Usage(), 1.0, estimate=500)
     used = spent(records(reply(Usage(10, 5, 4)), silent))
     written = tokens_written("Let me look.", "Hm.", call.name, call.arguments)
-    assert used == Spent(2, 510, 5 + written, 4, None, True, unpriced=2)
+    assert used == Spent(2, 510, 5 + written, 4, None, True, unpriced=2, steps=2)
     assert spent(records(reply(Usage(10, 5)))).estimated is False
     assert spent(records(reply(Usage(10, None)))).estimated is True
 
@@ -108,7 +108,7 @@ def test_summaries_by_a_model_and_questions_beside_count_and_so_does_what_was_re
             Rewound(1),
         )
     )
-    assert used == Spent(3, 60, 6, 0, 1.75)
+    assert used == Spent(3, 60, 6, 0, 1.75, steps=1)
 
 
 def test_a_turn_is_what_was_used_from_its_prompt_to_its_end_without_questions_beside_it() -> None:
@@ -125,7 +125,7 @@ def test_a_turn_is_what_was_used_from_its_prompt_to_its_end_without_questions_be
 
 
 SPENT = st.builds(
-    Spent, COUNTS, COUNTS, COUNTS, COUNTS, st.none() | st.integers(0, 1000).map(float), st.booleans(), COUNTS
+    Spent, COUNTS, COUNTS, COUNTS, COUNTS, st.none() | st.integers(0, 1000).map(float), st.booleans(), COUNTS, COUNTS
 )
 
 
@@ -149,17 +149,20 @@ def test_nothing_is_lost_in_a_sum(one: Spent, other: Spent) -> None:
 def test_a_limit_stops_once_it_is_used_up_and_not_before(used: Spent, tokens: int, turns: int, cost: float) -> None:
     assert limit_reached(Limits(), used) is None
     assert (limit_reached(Limits(max_tokens=tokens), used) is None) is (used.tokens < tokens)
-    assert (limit_reached(Limits(max_turns=turns), used) is None) is (used.requests < turns)
+    assert (limit_reached(Limits(max_turns=turns), used) is None) is (used.steps < turns)
     assert (limit_reached(Limits(max_cost=cost), used) is None) is (used.cost is None or used.cost < cost)
 
 
 def test_what_stops_says_which_limit_how_much_and_how_to_go_on() -> None:
     used = Spent(3, 1200, 300, 0, 1.25, estimated=True)
     notice = limit_reached(Limits(max_cost=1, currency="€"), used)
-    assert notice is not None and notice.text == "stopped by max_cost: this run has used ~€1.25 of €1.00"
+    assert notice is not None and notice.text == "stopped by max_cost: this run has used ~€1.25, the limit is €1.00"
     assert "config.yaml" in notice.hint
     notice = limit_reached(Limits(max_tokens=1500, flags=frozenset({"max_tokens"})), used)
-    assert notice is not None and notice.text == "stopped by max_tokens: this run has used about 1,500 tokens of 1,500"
+    assert (
+        notice is not None
+        and notice.text == "stopped by max_tokens: this run has used about 1,500 tokens, the limit is 1,500"
+    )
     assert "--max-tokens" in notice.hint and "config.yaml" not in notice.hint
 
 

@@ -35,9 +35,9 @@ def limited(tmp_path: Path, reply: Reply, *words: str, **settings: object) -> tu
 @pytest.mark.parametrize(
     ("words", "used"),
     [
-        (("--max-turns", "2"), "stopped by max_turns: this run has used 2 requests to models of 2"),
-        (("--max-tokens", "16"), "stopped by max_tokens: this run has used 30 tokens of 16"),
-        (("--max-cost", "0.03"), "stopped by max_cost: this run has used $0.04 of $0.03"),
+        (("--max-turns", "2"), "stopped by max_turns: this run has used 2 steps, the limit is 2"),
+        (("--max-tokens", "16"), "stopped by max_tokens: this run has used 30 tokens, the limit is 16"),
+        (("--max-cost", "0.03"), "stopped by max_cost: this run has used $0.04, the limit is $0.03"),
     ],
 )
 def test_a_limit_ends_the_run_with_its_reason_and_the_sum(tmp_path: Path, words: tuple[str, ...], used: str) -> None:

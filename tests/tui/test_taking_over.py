@@ -50,7 +50,9 @@ async def test_a_limit_in_the_settings_stops_a_turn_and_one_that_is_raised_lets_
         async with app.run_test(size=(120, 30)) as pilot:
             await until(pilot, lambda: "fake · fake-model" in screen_text(app))
             await submit(pilot, "go")
-            await until(pilot, lambda: "stopped by max_turns: this run has used 1 request to models of 1" in screen_text(app))
+            await until(
+                pilot, lambda: "stopped by max_turns: this run has used 1 step, the limit is 1" in screen_text(app)
+            )
             assert "raise `max_turns` in config.yaml" in screen_text(app)
             await until(pilot, lambda: not app.screen.busy)  # type: ignore[attr-defined]
             changed(made, max_turns=5)

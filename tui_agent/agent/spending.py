@@ -36,7 +36,8 @@ class Limits(Struct, frozen=True):
 
 
 class Spent(Struct, frozen=True):
-    """What requests used. The cached tokens are a part of the prompt's.
+    """What requests used. The cached tokens are a part of the prompt's. `steps` are those requests that a turn is made
+    of; summaries and questions beside are none.
 
     `cost` is None when no price was known for any of them; with a price for some it is the sum of those, and `unpriced`
     counts the others. `estimated`: some of the counts, and so of the cost, are our own, for want of the server's.
@@ -49,6 +50,7 @@ class Spent(Struct, frozen=True):
     cost: float | None = None
     estimated: bool = False
     unpriced: int = 0
+    steps: int = 0
 
     @property
     def tokens(self) -> int:
@@ -65,6 +67,7 @@ class Spent(Struct, frozen=True):
             sum(costs) if costs else None,
             self.estimated or other.estimated,
             self.unpriced + other.unpriced,
+            self.steps + other.steps,
         )
 
 
@@ -107,9 +110,9 @@ def spent_in_turn(records: Sequence[Record]) -> Spent:
 
 def limit_reached(limits: Limits, used: Spent) -> Noticed | None:
     """What to say when no further request may be sent; None when one may."""
-    if limits.max_turns is not None and used.requests >= limits.max_turns:
-        requests = f"{used.requests:,} request{'' if used.requests == 1 else 's'} to models"
-        return _stopped(limits, "max_turns", requests, f"{limits.max_turns:,}")
+    if limits.max_turns is not None and used.steps >= limits.max_turns:
+        steps = f"{used.steps:,} step{'' if used.steps == 1 else 's'}"
+        return _stopped(limits, "max_turns", steps, f"{limits.max_turns:,}")
     if limits.max_tokens is not None and used.tokens >= limits.max_tokens:
         about = "about " if used.estimated else ""
         return _stopped(limits, "max_tokens", f"{about}{used.tokens:,} tokens", f"{limits.max_tokens:,}")
@@ -136,13 +139,15 @@ def _stopped(limits: Limits, name: str, used: str, limit: str) -> Noticed:
         hint = f"start again with a larger {flag} to go on; the session is kept"
     else:
         hint = f"raise `{name}` in config.yaml, or start again with {flag}, and send a prompt to go on"
-    return Noticed("warning", f"stopped by {name}: this run has used {used} of {limit}", hint)
+    return Noticed("warning", f"stopped by {name}: this run has used {used}, the limit is {limit}", hint)
 
 
 def spent_on(event: Event) -> Spent | None:
     """What the request used that an event tells of; None when it tells of none."""
+    steps = 0
     match event:
         case AssistantReplied():
+            steps = 1
             prompt, reply = event.estimate, (event.text, event.reasoning, *_written(event.tool_calls))
         case Compacted() if event.model and event.trigger != "edit":
             prompt, reply = event.before, (event.summary,)
@@ -152,7 +157,7 @@ def spent_on(event: Event) -> Spent | None:
             return None
     reported = event.usage.prompt_tokens is not None and event.usage.completion_tokens is not None
     sent, written, cached = _counts(event.usage, prompt, 0 if reported else tokens_written(*reply))
-    return Spent(1, sent, written, cached, event.cost, not reported, int(event.cost is None))
+    return Spent(1, sent, written, cached, event.cost, not reported, int(event.cost is None), steps)
 
 
 def _written(calls: Iterable[ToolCall]) -> Iterator[str]:

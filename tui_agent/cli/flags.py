@@ -54,7 +54,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--model", metavar="NAME", help="model to start with")
     group.add_argument("--max-iterations", metavar="N", type=positive, help="requests to the model in one turn")
     group = parser.add_argument_group("limits", "for this run; the history of a resumed session does not count")
-    group.add_argument("--max-turns", metavar="N", type=positive, help="stop after N requests to models")
+    group.add_argument("--max-turns", metavar="N", type=positive, help="stop after N steps of the model")
     group.add_argument("--max-tokens", metavar="N", type=positive, help="stop after N tokens, requests and replies")
     group.add_argument(
         "--max-cost",

@@ -147,7 +147,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     max_iterations: Iterations = 50
     """Requests to the model in one turn before it stops."""
     max_turns: Count | None = None
-    """Requests to models in one run of the program before it stops."""
+    """Steps of the model, each a request and its reply, in one run of the program before it stops."""
     max_tokens: Count | None = None
     """Tokens, of requests and replies together, in one run of the program before it stops."""
     max_cost: Limit | None = None
