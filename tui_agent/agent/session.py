@@ -270,6 +270,7 @@ class Session(Journal):
             options=replace(self.options, fallback=()),
             policy_for=policy_for,
             profile_for=self._profile_for,
+            window_for=self._window_for,
             price_for=self._price_for,
             earlier=self.spent_in_run(),
             mode=self.mode,
