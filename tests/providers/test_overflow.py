@@ -32,7 +32,7 @@ SAID = [
     ),
     (
         "You passed 8193 input tokens and requested 1024 output tokens. However, the model's context length is only "
-        "8192 tokens, resulting in a maximum input length of 7168 tokens. Please reduce the length of the input prompt.",
+        "8192 tokens, resulting in a maximum input length of 7168 tokens. Please reduce the length of the input.",
         8192,
     ),
     ("request (26528 tokens) exceeds the available context size (16384 tokens), try increasing it", 16384),

@@ -8,7 +8,7 @@ from tui_agent.agent.fallback import Substitute
 from tui_agent.agent.profile import Profile
 from tui_agent.agent.spending import Limits
 from tui_agent.config.model import Price
-from tui_agent.conversation.events import LoggedEvent, Mode, Noticed, Record
+from tui_agent.conversation.events import Compacted, LoggedEvent, Mode, Noticed, Record
 from tui_agent.providers.protocol import LLMProvider, ModelInfo
 from tui_agent.tools.executor import ToolExecutor
 
@@ -48,6 +48,15 @@ class Journal(Protocol):
 
     async def describe(self) -> list[LoggedEvent]:
         """Learn what the model is."""
+        ...
+
+    async def look_up(self) -> None:
+        """Learn what the model is, beside what else is done."""
+        ...
+
+    @property
+    def summary(self) -> Compacted | None:
+        """The summary that is sent in place of the beginning of the conversation."""
         ...
 
     @property

@@ -1,7 +1,8 @@
 """How full the window of a session's model is."""
 
+from tui_agent.agent.context import request_size
 from tui_agent.agent.journal import Journal, TurnOptions
-from tui_agent.agent.requests import first_request, next_items
+from tui_agent.agent.requests import first_request, next_items, with_items
 from tui_agent.agent.window import (
     Calibration,
     ContextUse,
@@ -13,7 +14,7 @@ from tui_agent.agent.window import (
     use_of,
     window_of,
 )
-from tui_agent.conversation.events import AssistantReplied
+from tui_agent.conversation.events import AssistantReplied, LoggedEvent
 
 
 def calibration(session: Journal) -> Calibration:
@@ -26,6 +27,12 @@ def known_window(session: Journal) -> Window:
     told = learned(session.records).get((session.provider.name, session.model), Learned())
     server = session.model_info.context_length if session.model_info is not None else None
     return window_of(session.configured_window, server, told, calibration(session).cut)
+
+
+def size_of_next(session: Journal, options: TurnOptions, *further: LoggedEvent) -> int:
+    """About the tokens of the next request, as if these events were logged already."""
+    request = with_items(first_request(session, options), next_items(session, *further))
+    return round(request_size(request) * calibration(session).factor)
 
 
 def context_use(session: Journal, options: TurnOptions) -> ContextUse:

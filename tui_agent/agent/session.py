@@ -4,16 +4,20 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import NamedTuple
 
+from msgspec import structs
+
 from tui_agent.agent.aside import ask
 from tui_agent.agent.cancellation import uninterrupted
+from tui_agent.agent.compacting import CompactionByHand
 from tui_agent.agent.context import summary_in_force
 from tui_agent.agent.fallback import Substitute
 from tui_agent.agent.journal import Journal, TurnOptions
-from tui_agent.agent.measuring import context_use, known_window
+from tui_agent.agent.making_room import NothingToCompact
+from tui_agent.agent.measuring import context_use, known_window, size_of_next
 from tui_agent.agent.outbox import Outbox
 from tui_agent.agent.profile import Profile, choose_profile
 from tui_agent.agent.requests import first_request
@@ -123,7 +127,7 @@ class Session(Journal):
         self._version = version
         self._clock = clock
         self._records: list[Record] = []
-        self._turn: Turn | None = None
+        self._turn: Turn | CompactionByHand | None = None
         self._aside: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
         self._unsaid: list[LoggedEvent] = []
@@ -148,7 +152,7 @@ class Session(Journal):
 
     @property
     def busy(self) -> bool:
-        """True while a turn runs."""
+        """True while a turn or a compaction runs."""
         return self._turn is not None and not self._turn.ended
 
     @property
@@ -204,9 +208,43 @@ class Session(Journal):
         """
         if self.busy:
             raise RuntimeError("a turn is running")
+        async with aclosing(self._going_on(Turn, prompt)) as events:
+            async for event in events:
+                yield event
+
+    async def compact(self, focus: str = "") -> AsyncGenerator[Event]:
+        """Put a summary in place of the beginning of the conversation and yield what happens; `focus` is to be kept.
+
+        When it is stopped, nothing is logged and nothing changes.
+
+        Raises:
+            NothingToCompact: it would save nothing, or a turn is running.
+            ProviderError: no model is named, and the server cannot say which it has.
+        """
+        if self.busy:
+            raise NothingToCompact("a turn is running", "stop it with esc first")
+        async with aclosing(self._going_on(CompactionByHand, focus)) as events:
+            async for event in events:
+                yield event
+
+    async def edit_summary(self, text: str) -> list[LoggedEvent]:
+        """Send this from now on in place of what the summary in force stands for; what was logged comes back.
+
+        Raises:
+            StoreError: there is no summary, or a turn is running.
+        """
+        if self.busy:
+            raise StoreError("a turn is running", "stop it with esc first")
+        if (summary := self.summary) is None:
+            raise StoreError("nothing was summarised yet")
+        edited = Compacted(summary.before_seq, text.strip(), "edit", quoted=summary.quoted, messages=summary.messages)
+        before, after = (size_of_next(self, self.options, *events) for events in ((), (edited,)))
+        return await self.record(structs.replace(edited, before=before, after=after))
+
+    async def _going_on(self, kind: type[Turn] | type[CompactionByHand], text: str) -> AsyncGenerator[Event]:
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
-        self._turn = turn = Turn(self, self.options, KeyFilter(queue.put_nowait))
-        task = asyncio.create_task(turn.run(prompt))
+        self._turn = turn = kind(self, self.options, KeyFilter(queue.put_nowait))
+        task = asyncio.create_task(turn.run(text))
         task.add_done_callback(lambda _: queue.put_nowait(None))
         try:
             while (event := await queue.get()) is not None:
@@ -217,7 +255,7 @@ class Session(Journal):
             await uninterrupted(_ended(task))
 
     def interrupt(self) -> None:
-        """Stop the running turn; `run` still yields what that leaves behind. Safe to call again."""
+        """Stop the running turn or compaction; what that leaves behind is still yielded. Safe to call again."""
         if self._turn is not None:
             self._turn.interrupt()
 
@@ -324,6 +362,16 @@ class Session(Journal):
             self.model_info = info
             self._fit_profile()
             return logged
+
+    async def look_up(self) -> None:
+        """Learn what the model is, beside a turn; the profile stays, for another one would begin all anew."""
+        async with self._describing:
+            provider, named = self.provider, self.model
+            if self.model_info is None:
+                with suppress(ProviderError):
+                    info = await provider.describe(named)
+                    if (self.provider, self.model) == (provider, named):
+                        self.model_info = info
 
     def spent(self) -> Spent:
         """What the whole session used."""

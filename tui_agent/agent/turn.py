@@ -13,10 +13,11 @@ from tui_agent.agent.context import request_size
 from tui_agent.agent.exchange import Exchange
 from tui_agent.agent.fallback import Fallback
 from tui_agent.agent.journal import Journal, TurnOptions
+from tui_agent.agent.making_room import MakingRoom
 from tui_agent.agent.mentions import mentioned_files
 from tui_agent.agent.nudges import Nudges
 from tui_agent.agent.patience import Patience, about_ending
-from tui_agent.agent.requests import know_model, next_request
+from tui_agent.agent.requests import know_model
 from tui_agent.conversation.errors import ProviderError, TuiAgentError
 from tui_agent.conversation.events import (
     AssistantReplied,
@@ -33,7 +34,6 @@ from tui_agent.conversation.events import (
     TurnReason,
 )
 from tui_agent.conversation.messages import ToolCall
-from tui_agent.providers.protocol import ChatRequest
 from tui_agent.tools.attempt import ToolOutcome
 
 logger = logging.getLogger(__name__)
@@ -58,6 +58,8 @@ class Turn:
         self._stopping = False
         self._exchange: Exchange | None = None
         self._fallback = Fallback(session, options.fallback, self._log, emit)
+        self._room = MakingRoom(session, options, self._log, emit)
+        self._looking_up: asyncio.Task[None] | None = None
         self._open_calls: list[ToolCall] = []
         self._begun = ""
         self._repeated = False
@@ -116,8 +118,16 @@ class Turn:
             await self._log(notice)
 
     async def _know_model(self) -> None:
-        for logged in await know_model(self._session):
+        session = self._session
+        for logged in await know_model(session):
             self._emit(logged)
+        if session.model_info is None and self._looking_up is None:
+            self._looking_up = asyncio.create_task(session.look_up())
+
+    async def _stop_looking_up(self) -> None:
+        if self._looking_up is not None:
+            self._looking_up.cancel()
+            await asyncio.wait([self._looking_up])
 
     async def _close(self, reason: TurnReason, cause: str) -> None:
         if self._exchange is not None and self._exchange.shown:
@@ -127,7 +137,9 @@ class Turn:
             text = STOPPED if call.id == self._begun else NOT_BEGUN
             await self._log(ToolFinished(call.id, call.name, "", "cancelled", text, 0.0))
         self._open_calls = []
-        await self._log(TurnEnded(reason, cause, *await self._session.changed(self._snapshots)))
+        await self._stop_looking_up()
+        changed = await self._session.changed(self._snapshots)
+        await self._log(TurnEnded(reason, cause, *changed, window=self._room.told or 0))
 
     async def _iterate(self) -> TurnReason:
         retried_empty = False
@@ -171,19 +183,27 @@ class Turn:
         await self._know_model()
         if (doubt := self._session.uncounted()) is not None:
             await self._log(doubt)
-        request = self._request()
+        request = await self._room.request()
+        if self._repeated:
+            request = replace(request, tool_choice="none")
         size = request_size(request)
         provider = self._session.provider
         logger.info("request %d to %s, model %s, about %d tokens", iteration, provider.name, request.model, size)
         self._emit(RequestStarted(provider.name, request.model, iteration, size))
         self._exchange = exchange = Exchange(provider, request, size, self._emit, self._session.price)
-        finished = await exchange.run()
+        try:
+            finished = await exchange.run()
+        except ProviderError as error:
+            if exchange.shown or not await self._room.overflowed(error):
+                raise
+            return await self._ask(iteration)
         logged = exchange.logged(finished)
         # From here on the calls are open: if the turn is stopped before they ran, each still gets a result.
         self._exchange, self._open_calls = None, list(finished.calls)
         await self._log(logged)
         if finished.notice is not None:
             await self._log(finished.notice)
+        await self._room.replied(told=finished.notice is not None)
         if finished.error:
             await self._log(Noticed("error", finished.error, "the part that arrived is kept; send a prompt to go on"))
         return logged
@@ -191,11 +211,6 @@ class Turn:
     def _shown(self) -> bool:
         """Whether anything of the reply that is coming was shown."""
         return self._exchange is not None and self._exchange.shown
-
-    def _request(self) -> ChatRequest:
-        """The conversation so far, as the model is sent it."""
-        request = next_request(self._session, self._options)
-        return replace(request, tool_choice="none") if self._repeated else request
 
     async def _run_calls(self, calls: Sequence[ToolCall]) -> list[ToolOutcome]:
         """Run the calls of one reply in order and log each decision and result."""

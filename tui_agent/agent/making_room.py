@@ -1,0 +1,327 @@
+"""Keeps the requests of a session within its model's window.
+
+Old results are cut first, then the beginning of the conversation gives way to a summary. Each step is logged as a
+decision, and between two of them every request begins with the bytes of the one before it.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from tui_agent.agent.compaction import (
+    CHARACTERS,
+    LEAST_SUMMARY,
+    Budget,
+    boundary,
+    budget,
+)
+from tui_agent.agent.context import Item, living, message_size, request_size
+from tui_agent.agent.digest import digest
+from tui_agent.agent.journal import Journal, TurnOptions
+from tui_agent.agent.measuring import calibration, known_window, size_of_next
+from tui_agent.agent.requests import first_request, know_model, next_items, next_request
+from tui_agent.agent.summarising import Summaries
+from tui_agent.agent.window import ROUGHNESS, Window, calibrate, samples
+from tui_agent.conversation.errors import ProviderError, StoreError
+from tui_agent.conversation.events import (
+    AssistantReplied,
+    Compacted,
+    CompactionTrigger,
+    Event,
+    LoggedEvent,
+    Noticed,
+    ResultsTrimmed,
+)
+from tui_agent.providers.protocol import ChatRequest
+
+logger = logging.getLogger(__name__)
+
+ENOUGH = 0.75
+"""What a step must come down to, as a share of where it begins: few large steps, so that caches hold in between."""
+
+GENTLE = (2000, 500)
+"""Characters that old results keep."""
+
+HARD = (6000, 2000, 600, 200)
+"""Characters that all results keep when a summary did not help enough."""
+
+
+class NothingToCompact(StoreError):
+    """There is nothing that a summary would make shorter."""
+
+
+class _Plan(NamedTuple):
+    """What a summary will stand for; `saves` about so many tokens."""
+
+    before_seq: int
+    old: list[Item]
+    budget: Budget
+    saves: int
+
+
+class MakingRoom:
+    """For one turn, or for one compaction by hand."""
+
+    def __init__(
+        self,
+        session: Journal,
+        options: TurnOptions,
+        log: Callable[[LoggedEvent], Awaitable[None]],
+        emit: Callable[[Event], None],
+    ) -> None:
+        self._session = session
+        self._options = options
+        self._log = log
+        self._emit = emit
+        self._summaries = Summaries(session, options, emit)
+        self.told: int | None = None
+        """Tokens of the window, as a refusal named them."""
+        self._overflowed = False
+
+    async def request(self) -> ChatRequest:
+        """The next request, once there is room for it.
+
+        Raises:
+            ProviderError: it cannot be made to fit.
+        """
+        window = self._window
+        if window.room is not None and self._options.compact == "auto":
+            limit = self._limit(window)
+            if self._size() > limit:
+                await self._make_room(limit, window, "full")
+        request = next_request(self._session, self._options)
+        self._check(request)
+        return request
+
+    async def overflowed(self, error: ProviderError) -> bool:
+        """Make room after a request was refused as too long; False when the error has to be told.
+
+        That is done once, and not where room is only made by hand: then the error is told how.
+        """
+        if error.kind != "context":
+            return False
+        self.told = error.window or self.told
+        if self._options.compact == "manual":
+            error.hint = f"`/compact` makes room, and `compact: auto` does so unasked; or {error.hint}"
+            return False
+        if self._overflowed:
+            return False
+        self._overflowed = True
+        before = self._size()
+        window = self._window
+        if window.room is None or before <= window.room:  # nobody said how much, or the words are counted otherwise
+            window = Window(window.tokens, window.source, before * 3 // 4)
+        limit = min(self._limit(window), before * 3 // 4)
+        logger.info("request of about %d tokens refused as too long, window %s", before, self.told)
+        await self._make_room(limit, window, "overflow")
+        return self._size() < before
+
+    async def compact(self, focus: str) -> None:
+        """Put a summary in place of the beginning, because the user wants it.
+
+        Raises:
+            NothingToCompact: it would save nothing.
+            ProviderError: no model is named, and the server cannot say which it has.
+        """
+        for logged in await know_model(self._session):
+            self._emit(logged)
+        total = self._size()
+        plan = self._plan(self._window, (total - self._beginning()) // 4) or self._plan(self._window, 0)
+        if plan is None:
+            raise NothingToCompact("there is nothing that a summary would make shorter")
+        await self._compact(plan, "user", focus)
+
+    async def replied(self, told: bool) -> None:
+        """Look at the counts of the last reply; `told`: its provider has already said that the prompt was cut."""
+        session = self._session
+        known = samples(session.records, session.provider.name, session.model)
+        now = calibrate(known)
+        if now.cut is None or calibrate(known[:-1]).cut is not None or told:
+            return
+        name = session.provider.name
+        text = f"{name} read only {known[-1].read:,} of about {now.sent:,} tokens: it cuts prompts without a word"
+        remedy = f"if it takes more, set `context_length:` under `providers: {name}:` in config.yaml and in the server"
+        kept = f"requests are kept below {now.cut:,} tokens from now on; " if self._options.compact == "auto" else ""
+        await self._log(Noticed("warning", text, kept + remedy))
+
+    # ---- how much there is ----
+
+    @property
+    def _window(self) -> Window:
+        window = known_window(self._session)
+        if self.told is not None and (window.tokens is None or self.told < window.tokens):
+            return Window(self.told, "learned from an error")
+        return window
+
+    def _limit(self, window: Window) -> int:
+        """From how many tokens on room is made."""
+        assert window.room is not None
+        share = self._options.compact_at
+        return min(window.room, round((window.tokens or window.room) * share))
+
+    def _size(self, *further: LoggedEvent) -> int:
+        """About the tokens of the next request, as if these events were logged already."""
+        return size_of_next(self._session, self._options, *further)
+
+    def _beginning(self) -> int:
+        """About the tokens of the system prompt and the tools."""
+        return round(request_size(first_request(self._session, self._options)) * calibration(self._session).factor)
+
+    def _check(self, request: ChatRequest) -> None:
+        window = self._window
+        if window.tokens is None or window.source == "learned from a cut":
+            return
+        known = calibration(self._session)
+        total = round(request_size(request) * known.factor)
+        if total <= window.tokens * (1 if known.replies else ROUGHNESS):
+            return
+        sent = next_items(self._session)
+        most = max(sent, key=lambda item: message_size(item.message), default=None)
+        largest = round(message_size(most.message) * known.factor) if most is not None else 0
+        beginning = self._beginning()
+        model = request.model or self._session.provider.name
+        message = f"This is too long for {model}: about {total:,} tokens, and it takes {window.tokens:,}"
+        if self._options.compact == "manual" and self._plan(window, 0) is not None:
+            raise ProviderError("context", message, "`/compact` makes room; `compact: auto` does so unasked")
+        if most is not None:
+            message += (
+                f"; {most.title or most.message.role} alone has {largest:,}, system prompt and tools {beginning:,}"
+            )
+        room = max((window.room or 0) - beginning, 0)
+        hint = (
+            f"about {room:,} tokens fit ({room * CHARACTERS:,} characters): send less at once, or name a file that is "
+            "read in parts; or choose a model with a larger window"
+        )
+        raise ProviderError("context", message, hint)
+
+    # ---- the steps ----
+
+    async def _make_room(self, limit: int, window: Window, trigger: CompactionTrigger) -> None:
+        """Cut results, or put a summary in place of the beginning, until a request has clearly fewer tokens."""
+        target = round(limit * ENOUGH)
+        assert window.room is not None
+        shares = budget(window, self._size(), self._beginning())
+        if trigger == "full" and (trim := self._gentle(shares.tail, target)) is not None:
+            await self._log(trim)
+            return
+        if (trim := self._oversized(shares.tail * 2)) is not None:
+            await self._log(trim)
+        if trigger == "overflow" or self._size() > target:
+            plan = self._plan(window, shares.tail)
+            # What saves little would have to be done again at once, and a model is slow.
+            if plan is not None and (plan.saves >= limit // 8 or self._size() > window.room):
+                await self._compact(plan, trigger)
+        for kept in HARD:
+            if self._size() <= window.room:
+                return
+            if (trim := self._trim(len(self._session.records) + 1, kept)) is not None:
+                await self._log(trim)
+        if self._size() > window.room and (plan := self._plan(window, 0)) is not None:
+            await self._compact(plan, trigger, by_model=False)
+
+    def _gentle(self, tail: int, target: int) -> ResultsTrimmed | None:
+        """Cut old results, all but those among the latest `tail` tokens, if that is enough."""
+        behind, seq = 0, len(self._session.records) + 1
+        factor = calibration(self._session).factor
+        for item in reversed(next_items(self._session)):
+            behind += round(message_size(item.message) * factor)
+            if behind > tail:
+                break
+            seq = min(seq, item.seq)
+        for kept in GENTLE:
+            trim = self._trim(seq, kept)
+            if trim is not None and self._size(trim) <= target:
+                return trim
+        return None
+
+    def _oversized(self, most: int) -> ResultsTrimmed | None:
+        """Cut results that leave no room for anything else: those of more than so many tokens."""
+        factor = calibration(self._session).factor
+        large = [
+            item.message
+            for item in next_items(self._session)
+            if item.part in ("files", "results") and message_size(item.message) * factor > most
+        ]
+        if not large:
+            return None
+        # As many characters as `most` tokens have in the densest of them.
+        density = min(len(message.content) / (message_size(message) * factor) for message in large)
+        return self._trim(len(self._session.records) + 1, max(round(most * density * 0.9), HARD[-1]))
+
+    def _trim(self, before_seq: int, kept: int) -> ResultsTrimmed | None:
+        """The event that cuts results before a record to so many characters; None when it would cut none."""
+        trim = ResultsTrimmed(before_seq, kept)
+        now, then = next_items(self._session), next_items(self._session, trim)
+        cut = sum(one.message != other.message for one, other in zip(now, then, strict=True))
+        if not cut:
+            return None
+        return replace(trim, results=cut, saved=self._size() - self._size(trim))
+
+    def _plan(self, window: Window, tail: int) -> _Plan | None:
+        """What a summary could stand for, so that up to `tail` tokens stay as they are; None when it saves nothing.
+
+        Without a tail nothing stays but the prompt that is being worked on.
+        """
+        session = self._session
+        sent = next_items(session)
+        factor = calibration(session).factor
+        summary = session.summary
+        begins = summary.before_seq if summary is not None else 0
+        total = self._size()
+        shares = budget(window, total, self._beginning())
+        end = len(session.records) + 1
+        place = boundary(sent, tail, begins, lambda item: round(message_size(item.message) * factor)) if tail else None
+        if tail and place is None:
+            return None
+        old, before_seq = (sent, end) if place is None else (sent[:place], sent[place].seq)
+        written = min(shares.summary, sum(message_size(item.message) for item in old) // 3)
+        saves = total - self._size(Compacted(before_seq, "", "full", quoted=shares.quoted)) - round(written * factor)
+        return _Plan(before_seq, old, shares, saves) if saves > 0 else None
+
+    async def _compact(
+        self, plan: _Plan, trigger: CompactionTrigger, focus: str = "", *, by_model: bool = True
+    ) -> None:
+        session = self._session
+        before = self._size()
+        replaced = sum(message_size(item.message) for item in plan.old)
+        written: tuple[str, AssistantReplied] | str = "the window has no room for one"
+        if by_model:
+            written = await self._summaries.of(plan.old, self._window, plan.budget.summary, focus)
+        earlier = session.summary
+        stood = earlier.messages if earlier is not None else 0
+        compacted = Compacted(
+            before_seq=plan.before_seq,
+            summary="",
+            trigger=trigger,
+            quoted=plan.budget.quoted,
+            before=before,
+            messages=stood + sum(item.part != "summary" for item in plan.old),
+            window=(self.told or 0) if trigger == "overflow" else 0,
+        )
+        if isinstance(written, str):
+            most = min(plan.budget.summary, max(replaced // 2, LEAST_SUMMARY)) * CHARACTERS
+            begins = earlier.before_seq if earlier is not None else 0
+            passed = [
+                event
+                for seq, event in living(record.event for record in session.records)
+                if begins <= seq < plan.before_seq
+            ]
+            compacted = replace(compacted, summary=digest(passed, earlier.summary if earlier else "", most))
+        else:
+            text, reply = written
+            compacted = replace(
+                compacted,
+                summary=text,
+                provider=reply.provider,
+                model=reply.model,
+                usage=reply.usage,
+                cost=reply.cost,
+            )
+        compacted = replace(compacted, after=self._size(compacted))
+        logger.info("compacted: %d to %d tokens, %s", before, compacted.after, trigger)
+        await self._log(compacted)
+        if isinstance(written, str):
+            text = f"there is no summary by the model ({written}): a plain list of what happened stands in its place"
+            await self._log(Noticed("warning", text, "`/compact` tries again; the summary can be edited in `/context`"))
