@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.fakes.chat_server import ChatServer, reply_text
 from tests.project import Machine
@@ -56,6 +57,52 @@ async def test_a_new_session_keeps_the_mode(engine: Engine) -> None:
     await engine.session.set_mode("plan")
     await engine.fresh_session()
     assert engine.session.mode == "plan"
+
+
+def saved_settings(engine: Engine, **settings: object) -> None:
+    """Save the user's settings with these among them, and take them over."""
+    made = machine_of(engine)
+    now = yaml.safe_load((made.home / "config" / "config.yaml").read_text())
+    made.configure({**now, **settings})
+    engine.reconfigure(reloaded(engine))
+
+
+async def test_a_limit_is_for_the_run_of_the_program_through_all_its_sessions(engine: Engine) -> None:
+    saved_settings(engine, max_turns=3)
+    await say(engine, "one")
+    first = engine.session.id
+    await engine.fresh_session()
+    await say(engine, "two")
+    await leave(engine)
+    assert engine.session.spent().steps == 1 and engine.session.spent_in_run().steps == 2
+    await engine.resume(first)
+    assert engine.session.spent().steps == 1 and engine.session.spent_in_run().steps == 2
+    assert engine.session.limit_reached() is None
+    await say(engine, "three")
+    notice = engine.session.limit_reached()
+    assert notice is not None and "raise `max_turns` in config.yaml" in notice.hint
+    saved_settings(engine, max_turns=4)
+    assert engine.session.limit_reached() is None
+
+
+async def test_prices_that_are_saved_count_from_the_next_request(engine: Engine) -> None:
+    await say(engine, "one")
+    assert engine.session.spent().cost is None
+    now = yaml.safe_load((machine_of(engine).home / "config" / "config.yaml").read_text())
+    now["providers"]["fake"]["prices"] = {"*": {"input": 100_000, "output": 0}}
+    saved_settings(engine, providers=now["providers"])
+    await say(engine, "two")
+    assert (engine.session.spent().cost, engine.session.spent().unpriced) == (1.0, 1)
+
+
+async def test_a_limit_of_the_command_line_says_that_only_a_new_start_changes_it(
+    tmp_path: Path, engine: Engine
+) -> None:
+    limited = await open_engine(machine_of(engine), "--max-tokens", "1")
+    await say(limited, "one")
+    notice = limited.session.limit_reached()
+    assert notice is not None and notice.hint.startswith("start again with a larger --max-tokens")
+    await limited.aclose()
 
 
 async def leave(engine: Engine) -> str:

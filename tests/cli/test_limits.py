@@ -32,6 +32,7 @@ def limited(tmp_path: Path, reply: Reply, *words: str, **settings: object) -> tu
         return done.returncode, len(server.requests), json.loads(done.stdout), done.stderr
 
 
+@pytest.mark.promise("P25")
 @pytest.mark.parametrize(
     ("words", "used"),
     [

@@ -18,7 +18,15 @@ from tests.long_session import write_session
 from tests.project import PROGRAM, Machine
 from tui_agent.cli import sessions
 from tui_agent.cli.main import main
-from tui_agent.conversation.events import PromptSubmitted, SessionStarted, TurnEnded
+from tui_agent.conversation.events import (
+    AsideAnswered,
+    AssistantReplied,
+    Compacted,
+    PromptSubmitted,
+    SessionStarted,
+    TurnEnded,
+)
+from tui_agent.conversation.messages import Usage
 from tui_agent.store.sqlite import SqliteLog
 
 Run = Callable[..., tuple[int, str, str]]
@@ -209,6 +217,38 @@ def test_stats_count_one_or_all(run: Run) -> None:
     assert two["sessions"] == 2 and two["prompt_tokens"] > 1_000
     out = run("stats", "20260101")[1]
     assert "edit_file: " in out and "policy allowed" in out and "model time" in out
+
+
+def test_tokens_and_cost_are_told_of_one_session_and_of_all(run: Run, machine: Machine) -> None:
+    async def spend() -> None:
+        log = SqliteLog(machine.home / "data" / "sessions.db")
+        opening = SessionStarted(str(machine.project), "fake", "m", "ask", "1")
+        last = await log.create("20260104-0900-dddddd", opening, 1.0)
+        for event in (
+            AssistantReplied("a", "", (), "stop", "fake", "m", Usage(2_000, 100, 500), 1.0, cost=1.25),
+            AssistantReplied("b", "", (), "stop", "fake", "free", Usage(50, 7), 1.0),
+            Compacted(1, "short", "full", "fake", "m", usage=Usage(1_000, 10), cost=0.5),
+        ):
+            last = await log.append(last, event, 2.0)
+        await log.append(last, AsideAnswered("q", "a", "stop", "fake", "m", cost=0.25), 3.0)
+        await log.aclose()
+
+    asyncio.run(spend())
+    machine.configure({"provider": "auto", "currency": "€"})
+    tokens = "3,050 in (500 cached), 117 out; 1 reply without a count"
+    cost = "~€2.00; 1 request without a price"
+    assert run("show", "20260104")[1].endswith(f"\n\ntokens  {tokens}\ncost    {cost}\n")
+    out = run("stats", "20260104")[1]
+    assert f"\ntokens      {tokens}\ncost        {cost}\n" in out
+    whole = json.loads(run("stats", "--json")[1])
+    assert (whole["cost"], whole["cost_estimated"], whole["sessions"]) == (2.0, True, 3)
+    machine.configure({"currency": 5, "nonsense": True})  # settings that are wrong keep nobody from looking
+    assert "cost    ~$2.00" in run("show", "20260104")[1]
+
+
+def test_where_nothing_has_a_price_no_cost_is_told(run: Run) -> None:
+    assert "cost" not in run("stats", "20260101")[1]
+    assert json.loads(run("stats", "20260101", "--json")[1])["cost"] is None
 
 
 def test_replay_prints_all_of_it_at_its_pace(run: Run) -> None:
