@@ -24,8 +24,11 @@ from tests.fakes.chat_server import (
     reply_text,
     text,
 )
+from tui_agent.agent.fallback import Fallback
+from tui_agent.conversation.errors import ProviderError
 from tui_agent.conversation.events import (
     AssistantReplied,
+    LoggedEvent,
     ModelSwitched,
     Noticed,
     PromptSubmitted,
@@ -213,3 +216,18 @@ async def test_a_stop_while_one_fails_ends_the_turn(tmp_path: Path) -> None:
             session.interrupt()
             assert (await turn)[-1] == TurnEnded("interrupted")
         assert not second.requests
+
+
+async def test_a_provider_that_fails_after_it_has_shown_something_is_not_asked_anew(tmp_path: Path) -> None:
+    async def fail() -> AssistantReplied:
+        raise ProviderError("unreachable", "broke off")
+
+    async def log(event: LoggedEvent) -> None:
+        raise AssertionError(event)
+
+    with ChatServer() as server:
+        async with session_of(tmp_path, {"first": server.url, "second": server.url}, ["second"]) as session:
+            fallback = Fallback(session, ["second"], log, lambda event: None)
+            with pytest.raises(ProviderError, match="broke off"):
+                await fallback.answered(fail, lambda: True)
+            assert session.provider.name == "first"
