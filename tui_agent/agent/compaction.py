@@ -90,7 +90,7 @@ def instruction(tokens: int, focus: str) -> str:
 
 def by_its_own_words(beginning: ChatRequest, old: Sequence[Item], asked: str) -> tuple[Message, ...]:
     """The messages as they were sent before, and the instruction behind them: a server has most of it in its cache."""
-    return joined(beginning.messages, [*old, Item(Message("user", asked), 0, "conversation", "")])
+    return joined(beginning.messages, [*old, Item(Message("user", asked), 0, "conversation")])
 
 
 def as_text(old: Sequence[Item], asked: str, characters: int) -> tuple[Message, ...]:

@@ -196,6 +196,7 @@ class Comparison:
             logged += await session.switch(side.provider, side.model)
         places: dict[int, int] = {}
         for record in turn_of(chosen.records):
+            places[record.seq] = len(session.records) + 1  # a cut of all results so far names its own place
             logged += await session.record(moved(record.event, places))
             places[record.seq] = session.records[-1].seq
         kept = beside(other.records, other.times)

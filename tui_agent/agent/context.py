@@ -39,17 +39,35 @@ PartName = Literal["system", "tools", "summary", "files", "results", "conversati
 
 FILE_TOOL = "read_file"
 
+TITLE = 60
+"""Characters of a prompt or an answer that stand for it."""
+
+_TITLES: dict[type, str] = {Nudged: "told to go on", FilesRestored: "files put back", Compacted: "summary"}
+
 
 class Item(NamedTuple):
     """One message, before the user's that follow each other are joined.
 
-    `seq` is the record it comes from, of a result without one that of its call; `title` says what it is, for people.
+    `seq` is the record it comes from, of a result without one that of its call.
     """
 
     message: Message
     seq: int
     part: PartName
-    title: str
+    event: LoggedEvent | None = None
+
+    @property
+    def title(self) -> str:
+        """What it is, for people."""
+        match self.event:
+            case ToolFinished() as done:
+                return f"{done.tool} {done.title}".strip()
+            case PromptSubmitted() as prompt:
+                return f"prompt: {' '.join(prompt.text[:TITLE].split())}"
+            case AssistantReplied() as reply:
+                return f"answer: {' '.join(reply.text[:TITLE].split())}"
+            case _:
+                return self.message.tool_name or _TITLES.get(type(self.event), self.part)
 
 
 def messages(events: Iterable[LoggedEvent], system: str, *, small: bool = False) -> tuple[Message, ...]:
@@ -136,7 +154,7 @@ class _Projection:
         if self._summary is None:
             return self._items
         text = in_place_of(self._past, self._summary)
-        return [Item(Message("user", text), place, "summary", "summary"), *self._asked, *self._items]
+        return [Item(Message("user", text), place, "summary", self._summary), *self._asked, *self._items]
 
     def take(self, seq: int, event: LoggedEvent) -> None:
         """Take the next event."""
@@ -155,18 +173,18 @@ class _Projection:
             case _ if gone:
                 self._pass(event)
             case FilesRestored() if event.count:
-                self._add(_said(seq, restored_note(event), "files put back"))
+                self._add(_said(seq, restored_note(event), event))
             case ToolFinished():
                 if event.call_id in self._open:
                     self._results.setdefault(event.call_id, (seq, event))
             case DecisionMade(outcome="allowed"):
                 self._begun.add(event.call_id)
             case Nudged():
-                self._add(_said(seq, event.text, "told to go on"))
+                self._add(_said(seq, event.text, event))
             case AssistantReplied():
                 self._close_calls()
                 if (reply := _reply(event)) is not None:
-                    self._items.append(Item(reply, seq, "conversation", _titled("answer", event.text)))
+                    self._items.append(Item(reply, seq, "conversation", event))
                     self._open = {call.id: call for call in reply.tool_calls}
                     self._open_seq = seq
             case _:
@@ -190,7 +208,7 @@ class _Projection:
             text += plan_words(small=self._small)
         elif planning:
             text += PLAN_OVER
-        return _said(seq, text, _titled("prompt", event.text))
+        return _said(seq, text, event)
 
     def _add(self, item: Item) -> None:
         self._close_calls()
@@ -201,9 +219,8 @@ class _Projection:
             seq, done = self._results.get(call.id, (self._open_seq, None))
             content = self._cut(seq, done.content) if done else CUT_RUN if call.id in self._begun else NOT_RUN
             result = Message("tool", content, tool_call_id=call.id, tool_name=call.name)
-            tool, title = (done.tool, done.title) if done else (call.name, "")
-            part: PartName = "files" if tool == FILE_TOOL else "results"
-            self._items.append(Item(result, seq, part, f"{tool} {title}".strip()))
+            part: PartName = "files" if (done.tool if done else call.name) == FILE_TOOL else "results"
+            self._items.append(Item(result, seq, part, done))
         self._open = {}
         self._results = {}
         self._begun = set()
@@ -226,12 +243,8 @@ def _named(files: Sequence[str]) -> str:
     return "".join(f" [{name}: not read yet]" for name in files)
 
 
-def _said(seq: int, text: str, title: str) -> Item:
-    return Item(Message("user", text), seq, "conversation", title)
-
-
-def _titled(kind: str, text: str) -> str:
-    return f"{kind}: {' '.join(text[:200].split())[:60]}"
+def _said(seq: int, text: str, event: LoggedEvent) -> Item:
+    return Item(Message("user", text), seq, "conversation", event)
 
 
 def _reply(event: AssistantReplied) -> Message | None:

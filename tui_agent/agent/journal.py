@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 from tui_agent.agent.fallback import Substitute
 from tui_agent.agent.profile import Profile
 from tui_agent.agent.spending import Limits
+from tui_agent.agent.window import Known
 from tui_agent.config.model import Price
 from tui_agent.conversation.events import Compacted, LoggedEvent, Mode, Noticed, Record
 from tui_agent.providers.protocol import LLMProvider, ModelInfo
@@ -40,6 +41,7 @@ class Journal(Protocol):
     model: str
     profile: Profile
     model_info: ModelInfo | None
+    known: Known
 
     @property
     def configured_window(self) -> int | None:

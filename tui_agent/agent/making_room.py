@@ -87,11 +87,12 @@ class MakingRoom:
             ProviderError: it cannot be made to fit.
         """
         window = self._window
+        request = next_request(self._session, self._options)
         if window.room is not None and self._options.compact == "auto":
             limit = self._limit(window)
-            if self._size() > limit:
+            if self._count(request) > limit:
                 await self._make_room(limit, window, "full")
-        request = next_request(self._session, self._options)
+                request = next_request(self._session, self._options)
         self._check(request)
         return request
 
@@ -161,20 +162,23 @@ class MakingRoom:
         share = self._options.compact_at
         return min(window.room, round((window.tokens or window.room) * share))
 
+    def _count(self, request: ChatRequest) -> int:
+        return round(request_size(request) * calibration(self._session).factor)
+
     def _size(self, *further: LoggedEvent) -> int:
         """About the tokens of the next request, as if these events were logged already."""
         return size_of_next(self._session, self._options, *further)
 
     def _beginning(self) -> int:
         """About the tokens of the system prompt and the tools."""
-        return round(request_size(first_request(self._session, self._options)) * calibration(self._session).factor)
+        return self._count(first_request(self._session, self._options))
 
     def _check(self, request: ChatRequest) -> None:
         window = self._window
         if window.tokens is None or window.source == "learned from a cut":
             return
         known = calibration(self._session)
-        total = round(request_size(request) * known.factor)
+        total = self._count(request)
         if total <= window.tokens * (1 if known.replies else ROUGHNESS):
             return
         sent = next_items(self._session)

@@ -6,6 +6,7 @@ from tui_agent.agent.requests import first_request, next_items, with_items
 from tui_agent.agent.window import (
     Calibration,
     ContextUse,
+    Known,
     Learned,
     Window,
     calibrate,
@@ -17,16 +18,26 @@ from tui_agent.agent.window import (
 from tui_agent.conversation.events import AssistantReplied, LoggedEvent
 
 
+def known_of(session: Journal) -> Known:
+    """What the log says of the model in use; reading it again and again would take as long as all the rest."""
+    now = (session.provider.name, session.model, len(session.records))
+    if session.known[:3] != now:
+        name, model, _ = now
+        told = learned(session.records).get((name, model), Learned())
+        session.known = Known(*now, calibrate(samples(session.records, name, model)), told)
+    return session.known
+
+
 def calibration(session: Journal) -> Calibration:
     """What our count of tokens is to be multiplied by for the model in use."""
-    return calibrate(samples(session.records, session.provider.name, session.model))
+    return known_of(session).calibration
 
 
 def known_window(session: Journal) -> Window:
     """What is known of the window of the model in use."""
-    told = learned(session.records).get((session.provider.name, session.model), Learned())
+    known = known_of(session)
     server = session.model_info.context_length if session.model_info is not None else None
-    return window_of(session.configured_window, server, told, calibration(session).cut)
+    return window_of(session.configured_window, server, known.told, known.calibration.cut)
 
 
 def size_of_next(session: Journal, options: TurnOptions, *further: LoggedEvent) -> int:

@@ -25,7 +25,7 @@ from tui_agent.agent.secrecy import KeyFilter, without_keys
 from tui_agent.agent.spending import Spent, limit_reached, spent, spent_in_turn, uncounted
 from tui_agent.agent.turn import Turn
 from tui_agent.agent.undo import Undoing
-from tui_agent.agent.window import ContextUse
+from tui_agent.agent.window import ContextUse, Known
 from tui_agent.config.model import Price, ProfileName
 from tui_agent.conversation.errors import ConfigError, ProviderError, StoreError
 from tui_agent.conversation.events import (
@@ -120,6 +120,7 @@ class Session(Journal):
         self.mode = mode
         self.model_info: ModelInfo | None = None
         self.profile: Profile = choose_profile(profile_for(provider.name), None)
+        self.known = Known()
         self.outbox = Outbox()
         self.id = ""
         self._log = log

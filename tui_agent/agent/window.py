@@ -5,7 +5,7 @@ All of it is read from the log.
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from statistics import median_high
+from heapq import nlargest
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -162,7 +162,8 @@ def calibrate(known: Sequence[Sample]) -> Calibration:
 
 
 def _factor(good: Sequence[Sample]) -> float:
-    return median_high(sample.read / sample.estimate for sample in good[-REMEMBERED:]) if good else 1.0
+    ratios = sorted(sample.read / sample.estimate for sample in good[-REMEMBERED:])
+    return ratios[len(ratios) // 2] if ratios else 1.0
 
 
 def _is_short(sample: Sample, good: Sequence[Sample], factor: float) -> bool:
@@ -200,6 +201,16 @@ def learned(records: Iterable[Record]) -> dict[tuple[str, str], Learned]:
     return found
 
 
+class Known(NamedTuple):
+    """What the log says of a model in use; it is read anew once there are more `records`."""
+
+    provider: str = ""
+    model: str = ""
+    records: int = -1
+    calibration: Calibration = Calibration()
+    told: Learned = Learned()
+
+
 def window_of(settings: int | None, server: int | None, told: Learned, cut: int | None) -> Window:
     """The window by what is known of it: the smallest number anybody names, for more than that is not answered."""
     known = [
@@ -231,16 +242,16 @@ def use_of(
         "tools": [tool_size(tool) for tool in beginning.tools],
         **{name: [] for name in ("summary", "files", "results", "conversation")},
     }
-    single: list[Largest] = []
+    single: list[tuple[int, Item]] = []
     for item in sent:
         size = message_size(item.message)
         sizes[item.part].append(size)
-        single.append(Largest(item.seq, item.title, round(size * factor)))
+        single.append((size, item))
     parts = tuple(Part(name, round(sum(known) * factor), len(known)) for name, known in sizes.items())
-    single.sort(key=lambda one: one.tokens, reverse=True)
+    largest = nlargest(MOST_LARGEST, single, key=lambda one: one[0])
     return ContextUse(
         parts=parts,
-        largest=tuple(single[:MOST_LARGEST]),
+        largest=tuple(Largest(item.seq, item.title, round(size * factor)) for size, item in largest),
         total=sum(part.tokens for part in parts),
         window=window.tokens,
         room=window.room,
