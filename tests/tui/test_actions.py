@@ -35,6 +35,8 @@ OWNERS = {
     "modes": "tui_agent.tui.screens.modes",
     "questions": "tui_agent.tui.screens.questions",
     "background": "tui_agent.tui.screens.background",
+    "context": "tui_agent.tui.screens.context",
+    "summary": "tui_agent.tui.screens.summary",
     "queued": "tui_agent.tui.screens.queued",
     "beside": "tui_agent.tui.screens.beside",
     "compare": "tui_agent.tui.screens.compare",

@@ -46,6 +46,8 @@ _ABOVE: Mapping[str, tuple[str, ...]] = {
     "plan": ("app",),
     "questions": ("app",),
     "background": ("app",),
+    "context": ("app",),
+    "summary": ("app",),
     "queued": ("app",),
     "beside": ("app",),
     "compare": ("app",),

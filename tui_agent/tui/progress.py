@@ -1,4 +1,4 @@
-"""What is going on, from the events of a turn: the activity line and the fill of the context."""
+"""What is going on, from the events of a turn: the activity line."""
 
 from tui_agent.conversation.events import (
     AssistantReplied,
@@ -23,11 +23,10 @@ _COUNT_EVERY = 0.5
 
 
 class Progress:
-    """Takes every event of a session; `activity` and `context_used` (tokens) are what to show."""
+    """Takes every event of a session; `activity` is what to show."""
 
     def __init__(self) -> None:
         self.activity = Activity()
-        self.context_used: int | None = None
         self._waiting = Activity()
         self._called = ("", "")  # the call that was prepared last: its id and tool
         self._received = 0
@@ -42,7 +41,6 @@ class Progress:
                 self.activity = self._waiting = Activity(
                     "waiting", f"{event.provider} · {event.model}", since=now, tokens=event.prompt_tokens
                 )
-                self.context_used = event.prompt_tokens
             case PromptSubmitted() if self.activity.kind == "idle":
                 self.activity = self._waiting = Activity("waiting", since=now)
             case ProviderStatus() if event.text or not self._first_byte:
@@ -63,9 +61,6 @@ class Progress:
                 text = f"{self._called[1]} {command}" if command else self.activity.text
                 self.activity = Activity("tool", text, since=now)
             case AssistantReplied():
-                known = (event.usage.prompt_tokens, event.usage.completion_tokens)
-                if known[0] is not None:
-                    self.context_used = known[0] + (known[1] or 0)
                 self.activity = Activity()
             case ToolFinished() | TurnEnded():
                 self.activity = self._waiting = Activity()

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui_agent.config.model import Settings
-from tui_agent.conversation.events import ModelSwitched, ToolFinished, TurnEnded
+from tui_agent.conversation.events import ToolFinished, TurnEnded
 from tui_agent.tui.background import Background
+from tui_agent.tui.context import Context
 from tui_agent.tui.engine import Engine
-from tui_agent.tui.transcript import Transcript
 from tui_agent.tui.welcome import reading_runs
 from tui_agent.tui.widgets.status_bar import StatusInfo
 from tui_agent.workspace.git import branch
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 class Status:
-    """Knows besides what has to be asked for: the branch of `directory` and how much the model can read."""
+    """Knows besides what has to be asked for: the branch of `directory`."""
 
     def __init__(
         self,
         face: "Face",
         engine: Engine,
-        transcript: Transcript,
+        context: Context,
         background: Background,
         settings: Callable[[], Settings],
         *,
@@ -35,11 +35,10 @@ class Status:
         self._face = face
         self._directory = directory
         self._engine = engine
-        self._transcript = transcript
+        self._context = context
         self._background = background
         self._settings = settings
         self._branch = ""
-        self._context_limit: int | None = None
 
     @property
     def info(self) -> StatusInfo:
@@ -61,16 +60,15 @@ class Status:
             reading=reading_runs(settings, session),
             background=self._background.running,
             sandbox=session.executor.sandbox.describe() if session else "",
-            context_used=self._transcript.progress.context_used,
-            context_limit=self._context_limit,
+            context_used=self._context.use.total if self._context.use is not None else None,
+            context_limit=self._context.limit,
+            context_full=self._context.threshold,
         )
 
     def take(self, event: "Event") -> None:
         """Account for what happened."""
         if isinstance(event, ToolFinished | TurnEnded):
             self.look_at_branch()
-        elif isinstance(event, ModelSwitched):
-            self.learn_context_length()
 
     def look_at_branch(self) -> None:
         """The branch may be another one."""
@@ -79,13 +77,3 @@ class Status:
     async def _look_at_branch(self) -> None:
         self._branch = await asyncio.to_thread(branch, self._directory)
         self._face.changed()
-
-    def learn_context_length(self) -> None:
-        """Another model may answer."""
-        self._face.aside(self._learn_context_length, "context length")
-
-    async def _learn_context_length(self) -> None:
-        self._context_limit = None
-        if self._engine.host is not None:
-            self._context_limit = await self._engine.host.context_length()
-            self._face.changed()

@@ -25,6 +25,7 @@ from tui_agent.tui.bindings import bindings_for, key_name, keymap, keys_of
 from tui_agent.tui.clipboard import copy, open_or_copy
 from tui_agent.tui.commands import SlashCommand, Take, completions, find, run
 from tui_agent.tui.comparing import Comparing
+from tui_agent.tui.context import Context
 from tui_agent.tui.counsel import SessionCounsel
 from tui_agent.tui.engine import Engine
 from tui_agent.tui.greeting import Greeting
@@ -80,7 +81,9 @@ class ChatScreen(Screen[None]):
         self._launch = launch
         self.engine = engine = Engine()
         self._transcript = transcript = Transcript(
-            thoughts_folded=ui.thoughts == "folded", changes_key=self._changes_key
+            thoughts_folded=ui.thoughts == "folded",
+            changes_key=self._changes_key,
+            currency=lambda: self._settings().currency,
         )
         self._outbox = outbox = Outbox()
         self._standby = standby = Standby(self.changed, outbox)
@@ -88,7 +91,8 @@ class ChatScreen(Screen[None]):
         self._modes = Modes(self, engine, settings, symbols=signs)
         self._plans = Plans(self, engine, self._modes, keys, symbols=signs)
         self._background = background = Background(self, engine, symbols=signs)
-        self._status = Status(self, engine, transcript, background, settings, directory=launch.directory)
+        self._room = context = Context(self, engine, settings, outbox, lambda: self._turns.go_on(), symbols=signs)
+        self._status = Status(self, engine, context, background, settings, directory=launch.directory)
         self._greeting = greeting = Greeting(
             transcript.document, engine, models, standby, settings, keys, version=launch.version, symbols=signs
         )
@@ -197,6 +201,7 @@ class ChatScreen(Screen[None]):
         self._turns.take(event)
         self._background.take(event)
         self._plans.take(event)
+        self._room.take(event)
         self._status.take(event)
         self._upkeep.take(event)
         self.changed()
@@ -227,11 +232,12 @@ class ChatScreen(Screen[None]):
         """Another model answers, or the same is given more or less."""
         self.refresh_bindings()
         self._update_status()
-        self._status.learn_context_length()
+        self._room.learn_limit()
 
     def _session_shown(self) -> None:
         self._turns.give_back()  # what was typed for another session
         self._view.action_end()
+        self._room.look()
         self._update_status()
 
     def _update_status(self) -> None:
@@ -406,6 +412,7 @@ class ChatScreen(Screen[None]):
             COMMAND: self._beside.ask,
             "/compare": self._comparing.choose,
             "/retry": self._steering.retry,
+            "/compact": self._room.compact,
             "/rename": self._sessions.rename,
             "/export": self._sessions.export,
             "/replay": self._sessions.replay,
@@ -483,6 +490,21 @@ class ChatScreen(Screen[None]):
     async def action_plan(self) -> None:
         """Review the plan that the last turn ended with."""
         await self._plans.show()
+
+    @on(StatusBar.ContextClicked)
+    @work(exit_on_error=False)
+    async def action_context(self) -> None:
+        """See what fills the model's window; make room."""
+        await self._room.show()
+
+    def action_compact(self) -> None:
+        """Let a summary stand for the earlier conversation."""
+        self._room.compact()
+
+    @work(exit_on_error=False)
+    async def action_summary(self) -> None:
+        """Edit that summary."""
+        await self._room.edit()
 
     @on(StatusBar.BackgroundClicked)
     @work(exit_on_error=False)

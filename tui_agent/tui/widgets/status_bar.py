@@ -23,7 +23,8 @@ class StatusInfo(Struct, frozen=True):
 
     `profile` is how much the model is given, where that is not everything. `reading` says that commands that only read
     run unasked. `background` is how many commands run there. `context_used` and `context_limit` are
-    tokens. Without a limit only the tokens are shown: it is never guessed.
+    tokens. Without a limit only the tokens are shown: it is never guessed. `context_full` is the share of it from which
+    on it is nearly full.
     """
 
     project: str = ""
@@ -35,6 +36,7 @@ class StatusInfo(Struct, frozen=True):
     reading: bool = False
     context_used: int | None = None
     context_limit: int | None = None
+    context_full: float = 0.8
     sandbox: str = ""
     background: int = 0
 
@@ -104,15 +106,15 @@ def _parts(info: StatusInfo, dropped: set[str], home: str, symbols: Symbols) -> 
     if info.background and "background" not in dropped:
         right.append(Part("background", f"{info.background} running", "background"))
     if info.context_used is not None and "context" not in dropped:
-        right.append(_context(info.context_used, info.context_limit, "bar" not in dropped, symbols))
+        right.append(_context(info.context_used, info, "bar" not in dropped, symbols))
     return left, right
 
 
-def _context(used: int, limit: int | None, bar: bool, symbols: Symbols) -> Part:
-    if not limit:
+def _context(used: int, info: StatusInfo, bar: bool, symbols: Symbols) -> Part:
+    if not info.context_limit:
         return Part("context", f"ctx {short_count(used)}", "context")
-    share = used / limit
-    style = "full" if share >= 0.95 else "nearly-full" if share >= 0.8 else "context"
+    share = used / info.context_limit
+    style = "full" if share >= 0.95 else "nearly-full" if share >= info.context_full else "context"
     percent = f"{share:.0%}"
     if not bar:
         return Part("context", f"ctx {percent}", style)
@@ -180,6 +182,9 @@ class StatusBar(Widget):
     class ModeClicked(Message):
         """The mode was clicked."""
 
+    class ContextClicked(Message):
+        """How full the context is was clicked."""
+
     class BackgroundClicked(Message):
         """The number of commands in the background was clicked."""
 
@@ -237,6 +242,8 @@ class StatusBar(Widget):
                     self.post_message(self.ProfileClicked())
                 elif part.kind == "mode":
                     self.post_message(self.ModeClicked())
+                elif part.kind == "context":
+                    self.post_message(self.ContextClicked())
                 elif part.kind == "background":
                     self.post_message(self.BackgroundClicked())
                 return
