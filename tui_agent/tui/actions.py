@@ -416,7 +416,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("queued.page_up", "pageup", "page_up", "page up", "Go a page up in the list."),
     Action("queued.page_down", "pagedown,space", "page_down", "page down", "Go a page down in the list."),
     Action("queued.close", "escape,q,alt+u", "close", "back", "Back to the chat; what is queued goes on.", footer=True),
-    Action("beside.leave", "alt+a", "leave", "leave it going", "Back; the answer comes later.", footer=True),
+    Action(
+        "beside.leave", "alt+a", "leave", "leave it going", "Back; an answer that still comes goes on.", footer=True
+    ),
     Action("beside.close", "escape", "close", "back", "Back; an answer that still comes is stopped.", footer=True),
     Action("compare.take_first", "1", "take_first", "take 1", "Go on with the first answer.", footer=True),
     Action("compare.take_second", "2", "take_second", "take 2", "Go on with the second answer.", footer=True),

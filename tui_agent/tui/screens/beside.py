@@ -139,7 +139,7 @@ class BesideScreen(ClosingScreen[None]):
         text = one_line(activity.text)
         if waits:
             key = key_name(keys_of(_LEAVE, self.app._keymap)[0])
-            said = f"{text} waits for your answer: {key} goes there, and this goes on"
+            said = f"{text} waits for your answer: {key} goes there"
         else:
             said = "" if activity.kind in ("idle", "quiet") else f"meanwhile: {_doing(activity, text)}"
         if (said, waits) == self._told:
@@ -150,10 +150,6 @@ class BesideScreen(ClosingScreen[None]):
         self._turn.update(Content(said))
 
     # ---- keys ----
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Only what is going on can be left going."""
-        return action != "leave" or self._talk.going
 
     @on(Input.Submitted)
     def _typed(self, event: Input.Submitted) -> None:
@@ -168,7 +164,7 @@ class BesideScreen(ClosingScreen[None]):
         self.dismiss(None)
 
     def action_leave(self) -> None:
-        """Back; the answer goes on."""
+        """Back; an answer that still comes goes on."""
         self.dismiss(None)
 
     @on(TranscriptView.Copied)
