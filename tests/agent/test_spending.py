@@ -1,5 +1,6 @@
 """What requests cost, what a session used, and when a run of the program stops."""
 
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from tui_agent.agent.spending import (
     Limits,
+    Meter,
     Spent,
     cost_of,
     limit_reached,
@@ -30,6 +32,7 @@ from tui_agent.conversation.events import (
 )
 from tui_agent.conversation.messages import ToolCall, Usage
 from tui_agent.text.money import money
+from tui_agent.text.tokens import estimate as tokens_of
 
 COUNTS = st.integers(0, 10_000_000)
 MONEY = st.floats(0, 10_000)
@@ -81,10 +84,11 @@ def test_a_price_of_nothing_is_a_cost_of_nothing() -> None:
 
 def test_what_servers_do_not_count_is_counted_here_and_marked() -> None:
     call = ToolCall("1", "read_file", '{"file_path": "a.py"}')
-    silent = AssistantReplied("Let me look.", "Hm.", (call,), "tool_calls", "p", "m", Usage(), 1.0, estimate=500)
+    silent = AssistantReplied(
+        "Let me look.", "Hm.", (call,), "tool_calls", "p", "m", Usage(), 1.0, estimate=500, written=30
+    )
     used = spent(records(reply(Usage(10, 5, 4)), silent))
-    written = tokens_written("Let me look.", "Hm.", call.name, call.arguments)
-    assert used == Spent(2, 510, 5 + written, 4, None, True, unpriced=2, steps=2)
+    assert used == Spent(2, 510, 35, 4, None, True, unpriced=2, steps=2)
     assert spent(records(reply(Usage(10, 5)))).estimated is False
     assert spent(records(reply(Usage(10, None)))).estimated is True
 
@@ -133,6 +137,25 @@ SPENT = st.builds(
 def test_parts_of_a_log_add_up_to_the_whole(replies: list[tuple[Usage, float | None, int]], cut: int) -> None:
     log = records(*(reply(usage, cost, estimate) for usage, cost, estimate in replies))
     assert spent(log[:cut]) + spent(log[cut:]) == spent(log)
+
+
+@given(st.lists(st.integers(0, 9), max_size=6), SPENT)
+def test_a_meter_counts_every_record_of_a_growing_log_once(reads: list[int], begin: Spent) -> None:
+    meter, log = Meter(begin), list(records(*(reply(Usage(place, 1)) for place in range(9))))
+    for length in sorted(reads):
+        assert meter.upto(log[:length]) == begin + spent(log[:length])
+    later = Meter(begin)
+    later.skip(log[:4])
+    assert later.upto(log) == begin + spent(log[4:])
+
+
+def test_of_a_long_text_only_the_beginning_is_counted() -> None:
+    text = "def area(radius): return 3.14 * radius ** 2\n" * 400
+    assert tokens_written(text, "", "one") == tokens_of(text) + 1
+    begun = time.process_time()
+    about = tokens_written(text * 200)
+    assert time.process_time() - begun < 0.05
+    assert about == pytest.approx(tokens_of(text) * 200, rel=0.02)
 
 
 @given(SPENT, SPENT)

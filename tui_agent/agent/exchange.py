@@ -91,7 +91,9 @@ class Exchange:
         """The event of the reply."""
         now = time.monotonic()
         thought = (self._reasoning_ended or now) - self._started if self._reasoning else 0.0
-        text, reasoning = "".join(self._text), "".join(self._reasoning)
+        text, reasoning, usage = "".join(self._text), "".join(self._reasoning), finished.usage
+        arguments = (part for call in finished.calls for part in (call.name, call.arguments))
+        written = tokens_written(text, reasoning, *arguments) if usage.completion_tokens is None else 0
         return AssistantReplied(
             text=text,
             reasoning=reasoning,
@@ -99,14 +101,10 @@ class Exchange:
             finish=finished.finish,
             provider=self._provider.name,
             model=self._request.model,
-            usage=finished.usage,
+            usage=usage,
             seconds=round(now - self._started, 3),
             reasoning_seconds=round(thought, 3),
             estimate=self._estimate,
-            cost=cost_of(finished.usage, self._price, prompt=self._estimate, reply=_written(text, reasoning, finished)),
+            cost=cost_of(usage, self._price, prompt=self._estimate, reply=written),
+            written=written,
         )
-
-
-def _written(text: str, reasoning: str, finished: Finished) -> int:
-    """Our own count of the tokens of a reply."""
-    return tokens_written(text, reasoning, *(part for call in finished.calls for part in (call.name, call.arguments)))

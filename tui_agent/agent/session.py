@@ -22,7 +22,7 @@ from tui_agent.agent.outbox import Outbox
 from tui_agent.agent.profile import Profile, choose_profile
 from tui_agent.agent.requests import first_request
 from tui_agent.agent.secrecy import KeyFilter, without_keys
-from tui_agent.agent.spending import Spent, limit_reached, spent, spent_in_turn, uncounted
+from tui_agent.agent.spending import Meter, Spent, limit_reached, spent_in_turn, uncounted
 from tui_agent.agent.turn import Turn
 from tui_agent.agent.undo import Undoing
 from tui_agent.agent.window import ContextUse, Known
@@ -139,8 +139,7 @@ class Session(Journal):
         self._window_for = window_for
         self._price_for = price_for
         self._substitute_for = substitute_for
-        self._earlier = earlier
-        self._begun = 0
+        self._spent, self._spent_in_run = Meter(), Meter(earlier)
         self._told_uncounted: set[tuple[str, str]] = set()
         self._describing = asyncio.Lock()
         self._fit_profile()
@@ -186,7 +185,7 @@ class Session(Journal):
         if not records:
             raise StoreError("the session is empty")
         self._records = list(records)
-        self._begun = len(records)
+        self._spent_in_run.skip(records)
         self.id = records[-1].session
         stand = stand or standing(records)
         if (stand.provider, stand.model) != (self.provider.name, self.model):
@@ -376,7 +375,7 @@ class Session(Journal):
 
     def spent(self) -> Spent:
         """What the whole session used."""
-        return spent(self._records)
+        return self._spent.upto(self._records)
 
     def spent_in_turn(self) -> Spent:
         """What its last turn used, or the running one up to now."""
@@ -384,7 +383,7 @@ class Session(Journal):
 
     def spent_in_run(self) -> Spent:
         """What this run of the program used, in this session and those before it."""
-        return self._earlier + spent(self._records[self._begun :])
+        return self._spent_in_run.upto(self._records)
 
     @property
     def price(self) -> Price | None:

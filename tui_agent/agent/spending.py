@@ -1,6 +1,6 @@
 """What a session has used of tokens and money, counted from its log, and what a run of the program may use."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
@@ -15,11 +15,13 @@ from tui_agent.conversation.events import (
     Record,
     TurnEnded,
 )
-from tui_agent.conversation.messages import ToolCall, Usage
+from tui_agent.conversation.messages import Usage
 from tui_agent.text.money import money
 from tui_agent.text.tokens import estimate as tokens_of
 
 MILLION = 1_000_000
+SAMPLE = 20_000
+"""Characters of a text that are looked at to count its tokens; it takes 2 ms."""
 
 
 class Limits(Struct, frozen=True):
@@ -84,8 +86,8 @@ def cost_of(usage: Usage, price: Price | None, *, prompt: int, reply: int) -> fl
 
 
 def tokens_written(*texts: str) -> int:
-    """About how many tokens a model wrote: its answer, its reasoning, its calls."""
-    return sum(map(tokens_of, texts))
+    """About how many tokens a model wrote: its answer, reasoning and calls. Of a long text its beginning counts."""
+    return sum(tokens_of(text[:SAMPLE]) * max(len(text), SAMPLE) // SAMPLE for text in texts)
 
 
 def spent(records: Iterable[Record]) -> Spent:
@@ -97,14 +99,35 @@ def spent(records: Iterable[Record]) -> Spent:
     return total
 
 
+class Meter:
+    """Adds up what the requests of a log that grows used; each record is looked at once."""
+
+    def __init__(self, begin: Spent = Spent()) -> None:  # noqa: B008 - it is frozen
+        self._sum = begin
+        self._place = 0
+
+    def skip(self, records: Sequence[Record]) -> None:
+        """Leave these out, with which the log begins."""
+        self._place = len(records)
+
+    def upto(self, records: Sequence[Record]) -> Spent:
+        """The sum up to now; these are all records of the log."""
+        self._sum += spent(records[self._place :])
+        self._place = len(records)
+        return self._sum
+
+
 def spent_in_turn(records: Sequence[Record]) -> Spent:
     """What the last turn used, up to now if it still runs; without what was asked beside it."""
-    marks = [place for place, record in enumerate(records) if isinstance(record.event, TurnEnded | PromptSubmitted)]
-    ended = bool(marks) and isinstance(records[marks[-1]].event, TurnEnded)
-    end = marks.pop() + 1 if ended else len(records)
-    start = end
-    while marks and isinstance(records[marks[-1]].event, PromptSubmitted):
-        start = marks.pop()
+    start = end = len(records)
+    for place in range(len(records) - 1, -1, -1):
+        event = records[place].event
+        if isinstance(event, PromptSubmitted):
+            start = place
+        elif isinstance(event, TurnEnded):
+            if start < end:
+                break
+            start = end = place + 1
     return spent(record for record in records[start:end] if not isinstance(record.event, AsideAnswered))
 
 
@@ -144,26 +167,18 @@ def _stopped(limits: Limits, name: str, used: str, limit: str) -> Noticed:
 
 def spent_on(event: Event) -> Spent | None:
     """What the request used that an event tells of; None when it tells of none."""
-    steps = 0
     match event:
         case AssistantReplied():
-            steps = 1
-            prompt, reply = event.estimate, (event.text, event.reasoning, *_written(event.tool_calls))
+            prompt, reply = event.estimate, event.written
         case Compacted() if event.model and event.trigger != "edit":
-            prompt, reply = event.before, (event.summary,)
+            prompt, reply = event.before, tokens_written(event.summary)
         case AsideAnswered():
-            prompt, reply = tokens_of(event.question), (event.answer,)
+            prompt, reply = tokens_written(event.question), tokens_written(event.answer)
         case _:
             return None
-    reported = event.usage.prompt_tokens is not None and event.usage.completion_tokens is not None
-    sent, written, cached = _counts(event.usage, prompt, 0 if reported else tokens_written(*reply))
-    return Spent(1, sent, written, cached, event.cost, not reported, int(event.cost is None), steps)
-
-
-def _written(calls: Iterable[ToolCall]) -> Iterator[str]:
-    for call in calls:
-        yield call.name
-        yield call.arguments
+    estimated = event.usage.prompt_tokens is None or event.usage.completion_tokens is None
+    steps = int(isinstance(event, AssistantReplied))
+    return Spent(1, *_counts(event.usage, prompt, reply), event.cost, estimated, int(event.cost is None), steps)
 
 
 def _counts(usage: Usage, prompt: int, reply: int) -> tuple[int, int, int]:

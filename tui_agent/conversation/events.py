@@ -38,7 +38,8 @@ class AssistantReplied(Struct, frozen=True, tag="assistant_replied"):
 
     Tool calls of an incomplete or length-cut reply are dropped before the event is made: they never ran.
     `seconds` is the time from request to last byte; `reasoning_seconds` the part spent on reasoning text. `estimate` is
-    our own count of the tokens of the request, 0 when there is none; `cost` what the reply cost in the currency of the
+    our own count of the tokens of the request, 0 when there is none, and `written` that of the reply where the server
+    did not report one; `cost` what the reply cost in the currency of the
     settings, None where no price is known.
     """
 
@@ -53,6 +54,7 @@ class AssistantReplied(Struct, frozen=True, tag="assistant_replied"):
     reasoning_seconds: float = 0.0
     estimate: int = 0
     cost: float | None = None
+    written: int = 0
 
 
 class DecisionMade(Struct, frozen=True, tag="decision_made"):

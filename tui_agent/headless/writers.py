@@ -93,7 +93,7 @@ class TurnOutcome:
 
     @property
     def exit_code(self) -> int:
-        """0 answered · 1 failed, or a limit · 3 the last thing it tried was refused · 4 unreachable · 130 interrupted."""
+        """0 answered · 1 failed, or a limit · 3 what it tried last was refused · 4 unreachable · 130 interrupted."""
         if self.reason == "interrupted":
             return EXIT_INTERRUPTED
         if self.reason == "denied" or (self.reason == "done" and self._refused):
