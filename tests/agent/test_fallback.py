@@ -231,3 +231,24 @@ async def test_a_provider_that_fails_after_it_has_shown_something_is_not_asked_a
             with pytest.raises(ProviderError, match="broke off"):
                 await fallback.answered(fail, lambda: True)
             assert session.provider.name == "first"
+
+
+async def test_where_not_even_the_model_can_be_asked_for_another_answers(tmp_path: Path, nobody: str) -> None:
+    with ChatServer(reply_text("Hello.")) as second:
+        async with session_of(tmp_path, {"first": nobody, "second": second.url}, ["second"]) as session:
+            session.model = ""
+            events = await ask(session)
+            assert events[-1] == TurnEnded("done") and session.model == "second-model"
+        assert [event.provider for event in of(events, RequestStarted)] == ["second"]
+
+
+async def test_who_takes_over_is_sent_what_fits_it(tmp_path: Path) -> None:
+    small = {"id": "second-model", "object": "model", "meta": {"n_params": 1_500_000_000}}
+    with ChatServer(reply_error(503)) as first, ChatServer(reply_text("Hello."), models=[small]) as second:
+        urls = {"first": first.url, "second": second.url}
+        async with session_of(tmp_path, urls, ["second"]) as session:
+            await ask(session)
+            assert session.profile.small
+        sizes = [len(seen.bodies[0]["messages"][0]["content"]) for seen in (first, second)]
+        tools = [len(seen.bodies[0]["tools"]) for seen in (first, second)]
+        assert sizes[1] < sizes[0] and tools[1] < tools[0]
