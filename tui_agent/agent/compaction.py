@@ -38,7 +38,7 @@ Write only the summary. Call no tool.]"""
 
 READER = "You read a conversation between a user and a coding assistant, and summarise it."
 
-_CALL = re.compile(r"^\W*(json\W*)?[\"']?(name|tool|function)[\"']?\s*:", re.IGNORECASE)
+_CALL = re.compile(r"\W*((json|tool_?calls?|function)\W+)?(name|tool|function)[\"']?\s*:", re.IGNORECASE)
 
 
 class Budget(NamedTuple):
@@ -122,7 +122,7 @@ def usable(reply: AssistantReplied, replaced: int, most: int) -> tuple[str, str]
         return "", "its reply was cut off"
     if not text:
         return "", "it sent an empty reply"
-    if text[0] in "{[<`" and _CALL.search(text):
+    if text[0] in "{[<`" and _CALL.match(text):
         return "", "it called a tool instead"
     if reply.finish == "length" and "\n" in text:
         text = text[: text.rindex("\n")].rstrip()

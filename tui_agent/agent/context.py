@@ -64,8 +64,10 @@ class Item(NamedTuple):
                 return f"{done.tool} {done.title}".strip()
             case PromptSubmitted() as prompt:
                 return f"prompt: {' '.join(prompt.text[:TITLE].split())}"
+            case AssistantReplied(text=text) as reply if text.strip() or not reply.tool_calls:
+                return f"answer: {' '.join(text[:TITLE].split())}"
             case AssistantReplied() as reply:
-                return f"answer: {' '.join(reply.text[:TITLE].split())}"
+                return f"call of {', '.join(dict.fromkeys(call.name for call in reply.tool_calls))}"
             case _:
                 return self.message.tool_name or _TITLES.get(type(self.event), self.part)
 

@@ -6,7 +6,8 @@ All of it is read from the log.
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from heapq import nlargest
-from typing import NamedTuple
+from itertools import accumulate, pairwise
+from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
@@ -138,26 +139,33 @@ def samples(records: Iterable[Record], provider: str, model: str) -> list[Sample
 def calibrate(known: Sequence[Sample]) -> Calibration:
     """Compare the counts, oldest first.
 
-    A prompt that was cut without a word, or of which only what was not in a cache was counted, teaches nothing. Of both
-    the count stays behind ours; a cut one does so at a plateau.
+    A prompt that was cut without a word teaches nothing, nor one of which only what was not in a cache was counted. The
+    count of both stays behind ours; that of a cut one stands still, that of the other is about what is new.
     """
     good: list[Sample] = []
     most = short = sent = 0
     cut: int | None = None
+    before: Sample | None = None
     for sample in known:
         most = max(most, sample.read)
         factor = _factor(good)
-        if _is_short(sample, good, factor):
-            plateau = sample.read >= max(LEAST_CUT, most / 2)
-            short = short + 1 if plateau else 0
-            if short >= 2:
-                cut, sent = most, round(sample.estimate * factor)
-            continue
-        short = 0
-        if LEAST_FACTOR <= sample.read / sample.estimate <= MOST_FACTOR:
-            good.append(sample)
-            if cut is not None and sample.read > cut:  # it takes more by now
-                cut = None
+        new = factor * (sample.estimate - before.estimate) if before is not None else 0.0
+        before = sample
+        match _judged(sample, good, factor):
+            case "short":
+                if sample.read < max(LEAST_CUT, most / 2):
+                    short = 0
+                elif sample.read > 2 * new:
+                    short += 1
+                if short >= 2:
+                    cut, sent = most, round(sample.estimate * factor)
+            case "good":
+                short = 0
+                good.append(sample)
+                if cut is not None and sample.read > cut:  # it takes more by now
+                    cut = None
+            case _:
+                pass
     return Calibration(_factor(good), len(good[-REMEMBERED:]), cut, sent)
 
 
@@ -166,15 +174,19 @@ def _factor(good: Sequence[Sample]) -> float:
     return ratios[len(ratios) // 2] if ratios else 1.0
 
 
-def _is_short(sample: Sample, good: Sequence[Sample], factor: float) -> bool:
-    """Whether clearly fewer tokens were read than were sent."""
-    if not good:
-        return sample.read * ROUGHNESS * 1.1 < sample.estimate
-    last = good[-1]
-    more = factor * (sample.estimate - last.estimate)
-    if more >= max(64, last.read / 50):
-        return sample.read - last.read < 0.3 * more
-    return sample.read < 0.7 * factor * sample.estimate
+def _judged(sample: Sample, good: Sequence[Sample], factor: float) -> Literal["good", "short", "odd"]:
+    """Whether all was read that was sent, as far as that can be told from what was learned before."""
+    ratio = sample.read / sample.estimate
+    if good:
+        last = good[-1]
+        more = factor * (sample.estimate - last.estimate)
+        if abs(more) < max(64, last.read / 50):  # too little to tell
+            return "odd"
+        if sample.read - last.read < 0.3 * more if more > 0 else ratio < 0.7 * factor:
+            return "short"
+    elif ratio < LEAST_FACTOR:
+        return "short"
+    return "good" if LEAST_FACTOR <= ratio <= MOST_FACTOR else "odd"
 
 
 class Learned(NamedTuple):
@@ -247,12 +259,14 @@ def use_of(
         size = message_size(item.message)
         sizes[item.part].append(size)
         single.append((size, item))
-    parts = tuple(Part(name, round(sum(known) * factor), len(known)) for name, known in sizes.items())
+    ends = [round(total * factor) for total in accumulate(map(sum, sizes.values()), initial=0)]
+    spans = zip(sizes.items(), pairwise(ends), strict=True)
+    parts = tuple(Part(name, end - begin, len(known)) for (name, known), (begin, end) in spans)
     largest = nlargest(MOST_LARGEST, single, key=lambda one: one[0])
     return ContextUse(
         parts=parts,
         largest=tuple(Largest(item.seq, item.title, round(size * factor)) for size, item in largest),
-        total=sum(part.tokens for part in parts),
+        total=ends[-1],
         window=window.tokens,
         room=window.room,
         factor=factor,
