@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmarks.terminal import Terminal
 from tests.fakes.chat_server import ChatServer, Reply, reply_calls, reply_error, reply_text
-from tests.project import Machine
+from tests.project import PROGRAM, Machine
 
 LOOK = reply_calls([("list_directory", {})])
 """10 tokens of a request and 5 of a reply."""
@@ -129,3 +130,11 @@ def test_a_project_sends_the_conversation_to_nobody_before_it_is_trusted(tmp_pat
         done = made.run("invoke", "-m", "x")
     assert (done.returncode, evil.connections) == (1, 0)
     assert "this project asks for" in done.stderr and "fallback" in done.stderr
+
+
+def test_the_screen_does_not_open_with_a_limit_of_cost_where_nothing_has_a_price(tmp_path: Path) -> None:
+    made = Machine.under(tmp_path, {"fake": "http://localhost:9/v1/"})
+    with Terminal([*PROGRAM, "--max-cost", "1"], env=made.environ, cwd=str(made.project)) as terminal:
+        assert terminal.wait_exit(20) == 2
+    assert b"--max-cost cannot be kept: no price is known for any model" in terminal.raw
+    assert b"\x1b[?1049h" not in terminal.raw
