@@ -91,7 +91,7 @@ class Steering:
         if not prompts:
             self._face.say("info", "there is no prompt to send again")
             return
-        first, *rest = prompts
+        first = prompts[0]
         if self._warned != first.seq and (count := await undoing.changed_since(first)):
             self._warned = first.seq
             what = "1 file, which stays as it is" if count == 1 else f"{count:,} files, which stay as they are"
@@ -101,8 +101,8 @@ class Steering:
         if name and not await self._models.choose(name):
             return
         if await self._undo.go_back(first):
-            self._outbox.put_first([prompt.text for prompt in rest], "step")
-            self._turns.send(first.text)
+            self._outbox.put_first([prompt.text for prompt in prompts], "step")
+            self._turns.go_on()
 
     # ---- escape, twice ----
 

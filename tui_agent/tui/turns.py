@@ -77,9 +77,18 @@ class Turns:
             self._face.give_back(prompt)
             if (failure := self._engine.failure) is not None:
                 self._face.say("error", failure.message, failure.hint)
-        elif self.going or host.session.busy:
-            self._outbox.add(prompt, when)
-            self._sent_since = self._sent_since or self._over
+            return
+        self._outbox.add(prompt, when)
+        self._sent_since = self._sent_since or self._over
+        await self._begin(host)
+
+    async def _go_on(self) -> None:
+        if (host := await self._engine.ready()) is not None:
+            await self._begin(host)
+
+    async def _begin(self, host: Host) -> None:
+        """Send the next of what waits, unless a turn runs, which looks for it itself."""
+        if self.going or host.session.busy or (prompt := self._next()) is None:
             self._face.changed()
         elif self._standby.going:
             self._standby.hold(prompt)
@@ -87,11 +96,6 @@ class Turns:
             await self._look_for_somebody(host, prompt)
         else:
             await self._run(host, prompt)
-
-    async def _go_on(self) -> None:
-        await self._engine.ready()
-        if not self.going and (prompt := self._next()) is not None:
-            await self._take(prompt, "step")
 
     async def _look_for_somebody(self, host: Host, prompt: str) -> None:
         if await self._models.look(host):
