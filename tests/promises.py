@@ -97,7 +97,10 @@ PROMISES = {
         "a tool that prints 100 MB, without end, in binary, or one line of 50 MB",
         "head and tail with a note of what was cut; less than 200 MB; the event loop stays free",
     ),
-    "P25": Promise("the same call again and again", "the turn ends after four, or at `--max-iterations`"),
+    "P25": Promise(
+        "the same call again and again",
+        "the turn ends after four, at `--max-iterations`, or at `--max-turns` of the run",
+    ),
     "P26": Promise(
         "Esc while a command runs, a question is open, an answer streams",
         "the tree is dead within 3 s; every open call has a result; the next request is valid",
