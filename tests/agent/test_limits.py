@@ -23,6 +23,7 @@ from tui_agent.agent.spending import Limits, tokens_written
 from tui_agent.config.model import Price
 from tui_agent.conversation.events import (
     AssistantReplied,
+    Compacted,
     Noticed,
     PromptSubmitted,
     TextDelta,
@@ -140,6 +141,19 @@ async def test_prompts_that_wait_at_a_limit_are_not_lost(tmp_path: Path) -> None
             assert event == TurnEnded("limit") and session.steered
             prompts = [record.event for record in session.records if isinstance(record.event, PromptSubmitted)]
             assert [prompt.text for prompt in prompts] == ["go"]
+
+
+async def test_at_a_limit_the_conversation_is_shortened_without_a_request(tmp_path: Path) -> None:
+    with ChatServer(reply_text("Hello. " * 400)) as server:
+        async with session_of(tmp_path, {"p": server.url}, []) as session:
+            for _ in range(4):
+                await ask(session, "tell me more " * 50)
+            session.options = TurnOptions(limits=Limits(max_tokens=1))
+            events = [event async for event in session.compact()]
+            (compacted,) = of(events, Compacted)
+            assert compacted.model == "" and len(server.requests) == 4
+            session.options = TurnOptions()
+            assert (await ask(session))[-1] == TurnEnded("done")
 
 
 async def test_who_takes_over_is_held_to_the_same_limit(tmp_path: Path) -> None:

@@ -35,6 +35,8 @@ class Summaries:
         self, old: Sequence[Item], window: Window, most: int, focus: str
     ) -> tuple[str, AssistantReplied] | str:
         """A summary of at most about so many tokens and the reply it came in; else why there is none."""
+        if (reached := self._session.limit_reached()) is not None:
+            return reached.text
         replaced = sum(message_size(item.message) for item in old)
         most = min(most, max(replaced // 2, LEAST_SUMMARY))
         why = ""
