@@ -92,7 +92,10 @@ PROMISES = {
     "P20": Promise("cut by length", "said; a call that was cut does not run"),
     "P21": Promise("content filter, refusal", "said; not tried again"),
     "P22": Promise("usage missing, null, negative, absurd, on every chunk", "unknown or as told; never a crash"),
-    "P23": Promise("the conversation is too long", "a plain message; nothing of the conversation is lost"),
+    "P23": Promise(
+        "the conversation is too long, refused or cut without a word",
+        "room is made before it happens, else once after it; else a plain message; nothing of the conversation is lost",
+    ),
     "P24": Promise(
         "a tool that prints 100 MB, without end, in binary, or one line of 50 MB",
         "head and tail with a note of what was cut; less than 200 MB; the event loop stays free",

@@ -257,6 +257,20 @@ async def test_inside_a_long_turn_the_prompt_stays_and_no_call_is_parted_from_it
             assert max(server.sizes) <= 8192
 
 
+async def test_a_long_turn_goes_on_however_often_a_server_refuses_without_a_number(tmp_path: Path) -> None:
+    def answer(body: dict[str, Any], number: int) -> Reply:
+        done = sum(earlier not in {*server.summaries, *server.refused} for earlier in range(number))
+        if done < 12:
+            return reply_calls([("read_file", {"file_path": f"part{done % 6}.txt"})], first=done + 1)
+        return reply_text("Read all.")
+
+    with WindowServer(3000, answer, on_overflow="vaguely", unlisted=True) as server:
+        async with session_of(server, tmp_path, profile="full") as session:
+            events = await collect(session, "Turn 1: read all parts one after the other.")
+            assert isinstance(events[-1], TurnEnded) and events[-1].reason == "done"
+            assert len(server.refused) >= 1 and of(session, Compacted)
+
+
 def number_of_results(body: dict[str, Any]) -> int:
     """Results behind the last reply: what was asked for is seen, however little room there is."""
     return sum(message["role"] == "tool" for message in body["messages"][-1:])

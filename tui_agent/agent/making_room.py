@@ -99,7 +99,7 @@ class MakingRoom:
     async def overflowed(self, error: ProviderError) -> bool:
         """Make room after a request was refused as too long; False when the error has to be told.
 
-        That is done once, and not where room is only made by hand: then the error is told how.
+        That is done once for a request, and not where room is only made by hand: then the error is told how.
         """
         if error.kind != "context":
             return False
@@ -136,6 +136,7 @@ class MakingRoom:
 
     async def replied(self, told: bool) -> None:
         """Look at the counts of the last reply; `told`: its provider has already said that the prompt was cut."""
+        self._overflowed = False
         session = self._session
         known = samples(session.records, session.provider.name, session.model)
         now = calibrate(known)
