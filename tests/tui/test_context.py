@@ -76,7 +76,7 @@ async def test_the_bar_follows_each_reply_and_opens_the_screen_by_a_click(
             await until(pilot, lambda: "largest" in screen_text(app), "the screen")
             seen = screen_text(app)
             assert "of 16,384 tokens" in seen and "from 1 reply" in seen and "in “which colour?”" in seen
-            assert "last turn" in seen and "1 request" in seen and "edit summary" not in seen
+            assert "last turn" in seen and "1 request" in seen and "e edit" not in seen
             await pilot.press("escape")
             await until(pilot, lambda: not isinstance(app.screen, ContextScreen), "the chat")
 

@@ -71,9 +71,9 @@ def test_the_marks_stand_where_room_is_made_and_where_the_reply_begins() -> None
     _, bar, marks, legend, *_ = text(facts())
     assert len(bar) == 98 and bar.count("▰") == round(6_050 / 8_192 * 98)
     assert marks.index("▎") == round(7_168 / 8_192 * 98) and marks.index("↑") == round(6_554 / 8_192 * 98)
-    assert legend == "↑ 6,554 room is made   ▎ 7,168 the most; the rest is for the reply"
+    assert legend == "↑ from 6,554 on room is made   ▎ 7,168 the most; the rest is for the reply"
     small = text(facts(threshold=7_168))
-    assert "▎" not in small[2] and small[3] == "↑ 7,168 room is made; the rest is for the reply"
+    assert "▎" not in small[2] and small[3] == "↑ from 7,168 on room is made; the rest is for the reply"
     by_hand = text(facts(threshold=None))
     assert "room is made" not in "\n".join(by_hand) and "▎" in by_hand[2]
 
@@ -151,7 +151,7 @@ async def test_a_key_says_what_is_next(key: str, answer: str | None) -> None:
     app = Showing(facts())
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
-        assert "c make room" in screen_text(app) and "e edit summary" in screen_text(app)
+        assert "c make room" in screen_text(app) and "e edit " in screen_text(app)
         await pilot.press(key, key)  # held
         assert app.answers == [answer]
 
@@ -167,7 +167,7 @@ async def test_while_a_turn_runs_it_only_shows_and_follows() -> None:
         app.again()
         await pilot.pause()
         assert "about 6,050 tokens" in screen_text(app) and "a turn runs" not in screen_text(app)
-        assert "c make room" in screen_text(app) and "edit summary" not in screen_text(app)
+        assert "c make room" in screen_text(app) and "e edit" not in screen_text(app)
         await pilot.press("e")
         assert not app.answers
 

@@ -390,7 +390,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("background.page_down", "pagedown,space", "page_down", "page down", "Scroll the output a page down."),
     Action("background.close", "escape,q,f10", "close", "back", "Back to the chat; they go on.", footer=True),
     Action("context.compact", "c", "compact", "make room", "Let a summary stand for earlier messages.", footer=True),
-    Action("context.edit", "e", "edit", "edit summary", "Edit the summary of earlier messages.", footer=True),
+    Action("context.edit", "e", "edit", "edit", "Edit the summary of earlier messages.", footer=True),
     Action("context.up", "up,k", "up", "up", "Scroll a line up."),
     Action("context.down", "down,j", "down", "down", "Scroll a line down."),
     Action("context.page_up", "pageup", "page_up", "page up", "Scroll a page up."),

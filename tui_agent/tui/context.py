@@ -242,9 +242,13 @@ class Context:
 
 
 def _prompt_of(session: "Session", seq: int) -> str:
-    """The prompt that a record belongs to; empty when it is one itself, or there is none."""
-    records = session.records
-    for record in reversed(records[: max(0, seq)]):
-        if isinstance(record.event, PromptSubmitted):
-            return "" if record.seq == seq else record.event.text[:200]
+    """The prompt that a record belongs to; empty when it is one itself, or a summary, or there is none."""
+    for record in reversed(session.records[: max(0, seq)]):
+        match record.event:
+            case PromptSubmitted(text=text):
+                return "" if record.seq == seq else text[:200]
+            case Compacted() if record.seq == seq:
+                return ""
+            case _:
+                pass
     return ""

@@ -31,7 +31,7 @@ class ContextScreen(ClosingScreen[Next | None]):
     DEFAULT_CSS = """
     ContextScreen {
         background: $background;
-        #title { height: 1; padding: 0 1 0 2; background: $surface; }
+        #title { height: 1; padding: 0 1 0 2; background: $surface; text-wrap: nowrap; text-overflow: ellipsis; }
         VerticalScroll { height: 1fr; padding: 0 1 0 2; scrollbar-size-vertical: 1; }
         #text { height: auto; }
     }

@@ -33,7 +33,7 @@ class SummaryScreen(ClosingScreen[str | None]):
     DEFAULT_CSS = """
     SummaryScreen {
         background: $background;
-        #title { height: 1; padding: 0 1 0 2; background: $surface; }
+        #title { height: 1; padding: 0 1 0 2; background: $surface; text-wrap: nowrap; text-overflow: ellipsis; }
         #said { height: auto; max-height: 3; padding: 0 1 0 2; color: $warning; display: none; }
         &.-said #said { display: block; }
     }

@@ -19,7 +19,7 @@ _WIDEST = 100
 _NAME = 14
 _TOKENS = 9
 _SHARE = 6
-_NOTE = 24
+_NOTE = 26
 _ROOMY = 70
 """Columns from which there is room for remarks beside the numbers."""
 
@@ -109,7 +109,7 @@ def _gauge(facts: ContextFacts, limit: int, width: int, symbols: Symbols) -> Ite
     threshold, room = facts.threshold, facts.use.room
     if threshold is not None:
         rest = "; the rest is for the reply" if threshold == room else ""
-        marks.append((cell(threshold), symbols.up, "$warning", f"{threshold:,} room is made{rest}"))
+        marks.append((cell(threshold), symbols.up, "$warning", f"from {threshold:,} on room is made{rest}"))
     if room is not None and room < limit and room != threshold:
         marks.append((cell(room), symbols.gutter, "$tui-muted", f"{room:,} the most; the rest is for the reply"))
     if not marks:
@@ -126,8 +126,8 @@ def _gauge(facts: ContextFacts, limit: int, width: int, symbols: Symbols) -> Ite
 
 
 def _part(facts: ContextFacts, part: "Part", full: float, width: int, symbols: Symbols) -> Content:
-    remark = _remark(facts, part) if width >= _ROOMY else ""
-    room = max(1, width - _NAME - _TOKENS - _SHARE - 2 - (_NOTE + 2 if width >= _ROOMY else 0))
+    note = _NOTE if width >= _ROOMY else 0
+    room = max(1, width - _NAME - _TOKENS - _SHARE - 2 - note)
     share = part.tokens / max(1, facts.use.total)
     return columns(
         width,
@@ -136,7 +136,7 @@ def _part(facts: ContextFacts, part: "Part", full: float, width: int, symbols: S
         (Content.styled(f"{share:.0%}", "$tui-muted"), -_SHARE),
         (Content("  "), 2),
         (Content.styled(symbols.gauge_full * max(1, round(full * room)), "$accent"), room),
-        (Content.styled(f"  {remark}", "$tui-faint"), _NOTE + 2),
+        (Content.styled(f"  {_remark(facts, part)}" if note else "", "$tui-faint"), note),
     )
 
 
