@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tui_agent.agent.journal import TurnOptions
-from tui_agent.agent.outbox import Outbox
+from tui_agent.agent.outbox import Outbox, When
 from tui_agent.agent.session import Session
 from tui_agent.conversation.errors import ProviderError
-from tui_agent.conversation.events import Event, PromptSubmitted, TurnEnded
+from tui_agent.conversation.events import Event, Noticed, PromptSubmitted, TurnEnded
 from tui_agent.conversation.messages import ToolCall, Usage
 from tui_agent.providers.protocol import ChatRequest, Finished, ModelInfo, ProviderEvent, TextDelta
 from tui_agent.tools.executor import ToolExecutor
@@ -28,6 +28,14 @@ FOLDER = tempfile.gettempdir()
 LONG = 80
 rounds = st.sampled_from((LONG, LONG, 0, 1, 2, 3, 5, 9))
 """Of the event loop, before the user does the next thing: enough for all to come to rest, or less."""
+
+
+class Ordered(Outbox):
+    """Tells when what follows a turn leaves before what steers it."""
+
+    def next(self, when: When) -> str | None:
+        assert when != "turn" or not self.has("step")
+        return super().next(when)
 
 
 class Model:
@@ -92,7 +100,7 @@ class Stage:
     """The turns of a screen over a real session that keeps nothing."""
 
     def __init__(self) -> None:
-        self.model, self.screen, self.outbox, self.engine = Model(), Screen(), Outbox(), Engine()
+        self.model, self.screen, self.outbox, self.engine = Model(), Screen(), Ordered(), Engine()
         executor = ToolExecutor(working_directory=FOLDER)
         options = TurnOptions(directory=FOLDER, max_iterations=6)
         self.session = Session(
@@ -200,11 +208,14 @@ class Typing(RuleBasedStateMachine):
 
     @rule(reply=st.sampled_from(("fail", "cut")), settle=rounds)
     def fail(self, reply: Reply, settle: int) -> None:
-        self.reply(reply, settle)
+        sent, calm = self.stage.sent, self.quiet and self.opening is None and settle == LONG
+        if self.reply(reply, settle) and calm:
+            assert not self.stage.turns.going and self.stage.sent == sent, "what waits stays"
 
-    def reply(self, reply: Reply, settle: int) -> None:
-        if self.stage.model.waiting:
+    def reply(self, reply: Reply, settle: int) -> bool:
+        if asks := self.stage.model.waiting > 0:
             self.do(lambda: self.stage.model.asked.put_nowait(reply), settle)
+        return asks
 
     @rule(settle=rounds)
     def stop(self, settle: int) -> None:
@@ -222,11 +233,15 @@ class Typing(RuleBasedStateMachine):
         if not self.stage.turns.going:
             self.do(self.stage.turns.go_on, settle)
 
-    @rule()
-    def take_newest(self) -> None:
+    @rule(settle=rounds)
+    def take_back(self, settle: int) -> None:
         self.orderly = False
-        if text := self.stage.turns.take_newest():
-            self.stage.screen.give_back(text)
+        self.do(self.stage.turns.take_back, settle)
+
+    @rule()
+    def log_first(self) -> None:
+        """As after a resume with another model: a stop comes before the log has the prompt."""
+        self.stage.session._unsaid.append(Noticed("info", "something else"))
 
     @rule(place=st.integers(0, 5), change=st.sampled_from(("up", "down", "kind", "edit")), settle=rounds)
     def look_through(self, place: int, change: str, settle: int) -> None:
@@ -273,6 +288,8 @@ class Typing(RuleBasedStateMachine):
         ends = [event.reason for event in stage.screen.shown if isinstance(event, TurnEnded)]
         if not stage.turns.going and (not ends or ends[-1] == "done"):
             assert not stage.waiting, "what follows a turn that ended well is sent"
+        if not stage.turns.going and ends[-1:] == ["interrupted"]:
+            assert not stage.waiting, "what the user stopped comes back"
 
     @invariant()
     def in_order(self) -> None:

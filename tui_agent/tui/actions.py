@@ -408,6 +408,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("queued.edit", "e,enter", "edit", "edit", "Edit this prompt here; esc ends that.", footer=True),
     Action("queued.when", "tab", "turn", "when", "Send it after this step, or after this turn.", footer=True),
+    Action("queued.close", "escape,q,alt+u", "close", "back", "Back to the chat; what is queued goes on.", footer=True),
     Action("queued.earlier", "K,shift+up", "earlier", "earlier", "Send it before the one above it.", footer=True),
     Action("queued.later", "J,shift+down", "later", "later", "Send it after the one below it.", footer=True),
     Action("queued.remove", "x,delete", "remove", "remove", "Remove it; the prompt's history keeps it.", footer=True),
@@ -415,7 +416,6 @@ ACTIONS: tuple[Action, ...] = (
     Action("queued.down", "down,j", "down", "down", "Go down in the list."),
     Action("queued.page_up", "pageup", "page_up", "page up", "Go a page up in the list."),
     Action("queued.page_down", "pagedown,space", "page_down", "page down", "Go a page down in the list."),
-    Action("queued.close", "escape,q,alt+u", "close", "back", "Back to the chat; what is queued goes on.", footer=True),
     Action(
         "beside.leave", "alt+a", "leave", "leave it going", "Back; an answer that still comes goes on.", footer=True
     ),

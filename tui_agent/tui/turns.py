@@ -158,11 +158,14 @@ class Turns:
         if waiting := self._outbox.take_all():
             self._face.give_back("\n\n".join(waiting))
 
-    def take_newest(self) -> str:
-        """Take out what was queued last; empty when nothing waits."""
-        text = self._outbox.take_newest()
-        self._face.changed()
-        return text
+    def take_back(self) -> None:
+        """Put what was queued last back into the prompt; in its turn, behind what is being queued."""
+        self._face.aside(self._take_back, RUNNING, instead=False)
+
+    async def _take_back(self) -> None:
+        await self._engine.ready()
+        if text := self._outbox.take_newest():
+            self._face.give_back(text)
 
     def hold(self) -> None:
         """Send nothing of what waits: the user looks it through."""

@@ -118,7 +118,6 @@ class ChatScreen(Screen[None]):
             commands=completions(),
             files=self._files,
             history=PromptHistory(self._launch.history),
-            take_back=self._turns.take_newest,
             placeholder=_PLACEHOLDER,
             symbols=signs,
         )
@@ -374,6 +373,10 @@ class ChatScreen(Screen[None]):
             self.give_back(event.text)
             self.tell("a command is not queued: enter runs it now", 4)
 
+    @on(PromptArea.WantsBack)
+    def _wants_back(self) -> None:
+        self._turns.take_back()
+
     @on(PromptArea.SentNothing)
     def _sent_nothing(self) -> None:
         if self._steering.stuck:
@@ -424,6 +427,7 @@ class ChatScreen(Screen[None]):
         """Typing goes to the prompt wherever the focus is, but for the keys of that place; escape leads back to it."""
         empty = self.focused is self._prompt and not self._prompt.draft.strip()
         if event.key == "escape" and empty and not self.check_action("interrupt", ()):
+            event.stop()  # the screen that it may open would take it, too
             self._steering.escape(event.time)
         if self.focused not in (None, self._view) or event.key in self.active_bindings:
             return

@@ -59,8 +59,8 @@ class QueuedScreen(ClosingScreen[str]):
         """Show the next one."""
         self._draw()
 
-    def _draw(self) -> None:
-        """Show what waits now; when nothing does any more, leave."""
+    def _draw(self, at: int = 0) -> None:
+        """Show what waits now; when nothing does any more, leave. Where the highlighted one is gone, `at` is it."""
         waiting = self._outbox.waiting
         if not waiting:
             self.dismiss("")
@@ -68,7 +68,9 @@ class QueuedScreen(ClosingScreen[str]):
         head = "editing" if self._edited is not None else f"{len(waiting)} queued"
         said = "  esc keeps it" if self._edited is not None else "  nothing is sent while you look"
         self._title.update(Content.assemble(Content.styled(head, "bold $text"), Content.styled(said, "$tui-muted")))
-        self._list.show([Row(one.number, partial(_line, one)) for one in waiting], self._list.selected)
+        numbers = [one.number for one in waiting]
+        select = self._selected if self._selected in numbers else numbers[min(at, len(numbers) - 1)]
+        self._list.show([Row(one.number, partial(_line, one)) for one in waiting], select)
         self._tell()
 
     @property
@@ -145,8 +147,10 @@ class QueuedScreen(ClosingScreen[str]):
 
     def action_remove(self) -> None:
         """Do not send it."""
+        numbers = [one.number for one in self._outbox.waiting]
+        at = numbers.index(self._selected) if self._selected in numbers else 0
         self._outbox.take(self._selected)
-        self._draw()
+        self._draw(at)
 
     def action_up(self) -> None:
         """One up."""

@@ -92,6 +92,9 @@ class PromptArea(TextArea, inherit_bindings=False):
             super().__init__()
             self.text = text
 
+    class WantsBack(Message):
+        """The user wants what was queued last here again."""
+
     class SentNothing(Message):
         """Enter, and nothing was typed."""
 
@@ -112,12 +115,10 @@ class PromptArea(TextArea, inherit_bindings=False):
         commands: Sequence[Command] = (),
         files: FileCandidates | None = None,
         history: PromptHistory | None = None,
-        take_back: Callable[[], str] = str,
         placeholder: str = "",
         symbols: Symbols = UNICODE,
         id: str | None = None,
     ) -> None:
-        """`take_back` gives what was queued last, and queues it no longer; empty when there is nothing."""
         super().__init__(id=id, highlight_cursor_line=False, show_line_numbers=False, placeholder=placeholder)
         _teach_alt_enter()
         self.cursor_blink = False
@@ -126,7 +127,6 @@ class PromptArea(TextArea, inherit_bindings=False):
         self.queueing = False
         """Whether a turn runs, after which what is queued can be sent."""
         self._files = files
-        self._take_back = take_back
         self._tab_queues = False  # as the footer shows it
         self._marker = symbols.prompt
         self._completions: CompletionList | None = None
@@ -246,9 +246,8 @@ class PromptArea(TextArea, inherit_bindings=False):
             self.run_worker(lambda: self.past.save(text), thread=True, exit_on_error=False, group="history")
 
     def action_take_back(self) -> None:
-        """Take back what was queued last, before what stands here."""
-        if text := self._take_back():
-            self.restore(text)
+        """Take back what was queued last, when all that was typed before has been queued."""
+        self.post_message(self.WantsBack())
 
     def action_newline(self) -> None:
         """Start a new line."""
