@@ -271,6 +271,16 @@ async def test_a_long_turn_goes_on_however_often_a_server_refuses_without_a_numb
             assert len(server.refused) >= 1 and of(session, Compacted)
 
 
+async def test_what_would_save_little_is_not_summarised_with_every_request(tmp_path: Path) -> None:
+    with WindowServer(10_000) as server:
+        async with session_of(server, tmp_path, profile="full", compact_at=0.1) as session:
+            for turn in range(12):
+                await collect(session, f"Turn {turn}: {prose(turn, 12)}")
+            use = session.context_use()
+            assert sum(part.tokens for part in use.parts if part.name in ("system", "tools")) > 1000  # already too much
+            assert len(server.summaries) <= 3
+
+
 def number_of_results(body: dict[str, Any]) -> int:
     """Results behind the last reply: what was asked for is seen, however little room there is."""
     return sum(message["role"] == "tool" for message in body["messages"][-1:])

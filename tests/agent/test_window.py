@@ -116,6 +116,12 @@ def test_a_server_that_takes_more_by_now_is_believed() -> None:
 
 def test_tiny_constant_counts_are_no_cut() -> None:
     assert calibrate([Sample(1000 * turn, 10) for turn in range(1, 9)]) == Calibration()
+    assert calibrate([Sample(9000 - 900 * turn, 10) for turn in range(9)]) == Calibration()
+
+
+def test_a_count_of_what_was_not_in_the_cache_is_no_cut() -> None:
+    known = [Sample(2500 + 1500 * turn, 1500 if turn else 2500) for turn in range(9)]
+    assert calibrate(known) == Calibration(1.0, 1)
 
 
 def test_what_errors_told_is_kept_by_model() -> None:

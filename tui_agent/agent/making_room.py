@@ -208,10 +208,9 @@ class MakingRoom:
         target = round(limit * ENOUGH)
         assert window.room is not None
         shares = budget(window, self._size(), self._beginning())
-        if trigger == "full" and (trim := self._gentle(shares.tail, target)) is not None:
-            await self._log(trim)
-            return
         if (trim := self._oversized(shares.tail * 2)) is not None:
+            await self._log(trim)
+        if trigger == "full" and self._size() > target and (trim := self._gentle(shares.tail, target)) is not None:
             await self._log(trim)
         if trigger == "overflow" or self._size() > target:
             plan = self._plan(window, shares.tail)
@@ -227,12 +226,14 @@ class MakingRoom:
             await self._compact(plan, trigger, by_model=False)
 
     def _gentle(self, tail: int, target: int) -> ResultsTrimmed | None:
-        """Cut old results, all but those among the latest `tail` tokens, if that is enough."""
+        """Cut old results, all but the last ones and those among the latest `tail` tokens, if that is enough."""
         behind, seq = 0, len(self._session.records) + 1
         factor = calibration(self._session).factor
+        last = True
         for item in reversed(next_items(self._session)):
+            last = last and item.message.role == "tool"
             behind += round(message_size(item.message) * factor)
-            if behind > tail:
+            if behind > tail and not last:
                 break
             seq = min(seq, item.seq)
         for kept in GENTLE:
