@@ -15,18 +15,20 @@ from tests.fakes.replies import Delay, text
 from tests.project import Machine
 from tests.tui.chat_stage import chat_app, keep_session, screen_text, submit, until
 from tests.tui.test_chat import machine, says
-from tui_agent.conversation.events import Noticed, PromptSubmitted, TurnEnded
+from tui_agent.conversation.events import Noticed, PromptSubmitted, TurnEnded, TurnReason
 from tui_agent.tui.app import TuiAgent
 from tui_agent.tui.screens.queued import QueuedScreen
 from tui_agent.tui.screens.rewind import RewindScreen
 from tui_agent.tui.twice import AGAIN, Twice
 from tui_agent.tui.widgets.key_footer import KeyFooter
 from tui_agent.tui.widgets.prompt import PromptArea
+from tui_agent.tui.widgets.transcript.document import Document, NoticeBlock
+from tui_agent.tui.widgets.transcript.projection import RETRY, Projector
 
 __all__ = ["machine"]
 
 FIRST = reply_steps(text("Thinking about"), Delay(60), finish("stop"))
-COMMAND = reply_calls([("run_command", {"command": "sleep 1"})], answer="Wait.")
+COMMAND = reply_calls([("run_command", {"command": "sleep 0.5"})], answer="Wait.")
 WRITE = reply_calls([("write_file", {"file_path": "new.txt", "content": "x\n"})], answer="Writing.")
 
 
@@ -414,6 +416,26 @@ async def test_retry_works_after_a_resume_and_after_a_stop(machine: Machine, mon
             await pilot.press("ctrl+p", *"retry", "enter")
             await until(pilot, says(app, "Here."))
         assert prompts(server) == [["hello"], ["hello"]]
+
+
+@pytest.mark.parametrize(
+    ("reason", "cause", "named"),
+    [
+        ("error", "unreachable", True),
+        ("error", "timeout", True),
+        ("error", "", True),
+        ("error", "key", False),
+        ("error", "internal", False),
+        ("limit", "", False),
+    ],
+)
+def test_the_notice_of_what_may_go_better_next_time_names_retry(reason: TurnReason, cause: str, named: bool) -> None:
+    document = Document()
+    projector = Projector(document)
+    for event in (PromptSubmitted("go"), Noticed("error", "it failed", "look there"), TurnEnded(reason, cause)):
+        projector.apply(event)
+    notice = next(block for block in document if isinstance(block, NoticeBlock))
+    assert notice.hint == ("look there\n" + RETRY if named else "look there")
 
 
 # ---- escape, twice ----

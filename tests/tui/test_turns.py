@@ -133,6 +133,22 @@ class Stage:
             await asyncio.sleep(0)
 
 
+async def test_what_is_sent_right_behind_a_stop_opens_the_next_turn() -> None:
+    stage = Stage()
+    for text in ("first", "steers"):
+        stage.turns.send(text)
+        await stage.settle()
+    stage.turns.stop()
+    stage.turns.send("instead")
+    await stage.settle()
+    assert stage.sent == ["first", "instead"] and stage.screen.draft == ["steers"] and stage.turns.going
+    stage.turns.stop()
+    stage.turns.send("not this either")
+    stage.turns.stop()
+    await stage.settle()
+    assert stage.sent == ["first", "instead"] and stage.screen.draft == ["not this either", "steers"]
+
+
 class Typing(RuleBasedStateMachine):
     """What a user may do in any order; every other rule leaves time for what it began, or does not."""
 
