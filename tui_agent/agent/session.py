@@ -1,16 +1,15 @@
 """A session: one conversation, its log, and the turns that prompts start."""
 
 import asyncio
-import secrets
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
-from typing import NamedTuple
 
 from msgspec import structs
 
 from tui_agent.agent.aside import ask
+from tui_agent.agent.book import Book, Standing, standing
 from tui_agent.agent.cancellation import uninterrupted
 from tui_agent.agent.compacting import CompactionByHand
 from tui_agent.agent.context import summary_in_force
@@ -43,7 +42,7 @@ from tui_agent.conversation.events import (
 from tui_agent.permissions.policy import Policy, RulePolicy
 from tui_agent.permissions.reading import ReadingPolicy
 from tui_agent.providers.protocol import LLMProvider, ModelInfo, PrimingProvider
-from tui_agent.store.log import GENESIS, SessionLog, StoreConflictError, seal
+from tui_agent.store.log import SessionLog
 from tui_agent.tools.executor import ToolExecutor
 from tui_agent.workspace.snapshots.snapshots import Snapshots
 
@@ -55,35 +54,6 @@ COMPARED = (
 
 DESCRIBE_SECONDS = 3.0
 """How long a local server may take to say what a model is; a turn goes on without knowing."""
-
-
-class Standing(NamedTuple):
-    """Where a session stood at its end."""
-
-    provider: str
-    model: str
-    mode: Mode
-
-
-def standing(records: Sequence[Record]) -> Standing:
-    """The provider, model and mode that were in force at the end of a log."""
-    now = Standing("", "", "ask")
-    for record in records:
-        match record.event:
-            case SessionStarted() as event:
-                now = Standing(event.provider, event.model, event.mode)
-            case ModelSwitched() as event:
-                now = now._replace(provider=event.provider, model=event.model)
-            case ModeChanged() as event:
-                now = now._replace(mode=event.mode)
-            case _:
-                pass
-    return now
-
-
-def new_session_id(now: float) -> str:
-    """An id that sorts by time and can be typed: `20261121-0945-3f9a1c` (UTC)."""
-    return f"{time.strftime('%Y%m%d-%H%M', time.gmtime(now))}-{secrets.token_hex(3)}"
 
 
 class Session(Journal):
@@ -122,15 +92,12 @@ class Session(Journal):
         self.profile: Profile = choose_profile(profile_for(provider.name), None)
         self.known = Known()
         self.outbox = Outbox()
-        self.id = ""
-        self._log = log
         self._directory = working_directory
         self._version = version
         self._clock = clock
-        self._records: list[Record] = []
+        self._book = Book(log, clock, self._opening)
         self._turn: Turn | CompactionByHand | None = None
         self._aside: asyncio.Task[None] | None = None
-        self._lock = asyncio.Lock()
         self._unsaid: list[LoggedEvent] = []
         self._undoing = Undoing(self, snapshots)
         self._policy_for = policy_for
@@ -148,7 +115,15 @@ class Session(Journal):
     @property
     def records(self) -> Sequence[Record]:
         """Everything logged so far, oldest first."""
-        return self._records
+        return self._book.records
+
+    @property
+    def id(self) -> str:
+        """Its name in the log; empty before the first event."""
+        return self._book.id
+
+    def _opening(self) -> SessionStarted:
+        return SessionStarted(self._directory, self.provider.name, self.model, self.mode, self._version)
 
     @property
     def busy(self) -> bool:
@@ -172,7 +147,7 @@ class Session(Journal):
     @property
     def summary(self) -> Compacted | None:
         """The summary that is sent in place of the beginning of the conversation."""
-        return summary_in_force(record.event for record in self._records)
+        return summary_in_force(record.event for record in self.records)
 
     def continue_from(self, records: Sequence[Record], stand: Standing | None = None) -> None:
         """Take up an earlier session where it stood, which is `stand` if the caller knows.
@@ -184,9 +159,8 @@ class Session(Journal):
         """
         if not records:
             raise StoreError("the session is empty")
-        self._records = list(records)
+        self._book.continue_from(records)
         self._spent_in_run.skip(records)
-        self.id = records[-1].session
         stand = stand or standing(records)
         if (stand.provider, stand.model) != (self.provider.name, self.model):
             self._unsaid.append(ModelSwitched(self.provider.name, self.model))
@@ -316,8 +290,8 @@ class Session(Journal):
             version=self._version,
             clock=self._clock,
         )
-        if self._records:
-            copy.continue_from(self._records)
+        if self.records:
+            copy.continue_from(self.records)
         if (provider, model) == (self.provider, self.model):
             copy.model_info = self.model_info
         copy.set_profile(self._profile_chosen)
@@ -375,15 +349,15 @@ class Session(Journal):
 
     def spent(self) -> Spent:
         """What the whole session used."""
-        return self._spent.upto(self._records)
+        return self._spent.upto(self.records)
 
     def spent_in_turn(self) -> Spent:
         """What its last turn used, or the running one up to now."""
-        return spent_in_turn(self._records)
+        return spent_in_turn(self.records)
 
     def spent_in_run(self) -> Spent:
         """What this run of the program used, in this session and those before it."""
-        return self._spent_in_run.upto(self._records)
+        return self._spent_in_run.upto(self.records)
 
     @property
     def price(self) -> Price | None:
@@ -441,7 +415,7 @@ class Session(Journal):
         if (provider, model) != (self.provider, self.model):
             self.provider, self.model, self.model_info = provider, model, None
             self._fit_profile()
-        if not self._records:
+        if not self.records:
             return []
         return await self.record(ModelSwitched(provider.name, model))
 
@@ -449,7 +423,7 @@ class Session(Journal):
         """Change the approval mode from the next call on."""
         self.mode = mode
         self.renew_policy()
-        if not self._records:
+        if not self.records:
             return []
         return await self.record(ModeChanged(mode))
 
@@ -471,65 +445,8 @@ class Session(Journal):
 
         One event at a time, each to its end: being cancelled half-way would leave a record that nobody knows of.
         """
-        return await uninterrupted(self._record(without_keys(event)))
-
-    async def _record(self, event: LoggedEvent) -> list[LoggedEvent]:
-        async with self._lock:
-            logged: list[LoggedEvent] = []
-            if not self._records:
-                self.id = new_session_id(self._clock())
-                opening = SessionStarted(self._directory, self.provider.name, self.model, self.mode, self._version)
-                logged += await self._append(opening)
-            return logged + await self._append(event)
-
-    async def _append(self, event: LoggedEvent) -> list[LoggedEvent]:
-        now = self._clock()
-        trouble: Noticed | None = None
-        if self._log is not None:
-            try:
-                if self._records:
-                    record = await self._log.append(self._records[-1], event, now)
-                else:
-                    record = await self._log.create(self.id, _as_started(event), now)
-                self._records.append(record)
-                return [event]
-            except StoreConflictError:
-                trouble = await self._fork()
-                if self._log is not None:
-                    return [trouble, *await self._append(event)]
-            except StoreError as error:
-                self._log = None
-                trouble = Noticed("warning", f"{error.message}; this session goes on unsaved", error.hint)
-        previous = self._records[-1] if self._records else None
-        record, _ = seal(
-            self.id, previous.seq + 1 if previous else 1, now, event, previous.hash if previous else GENESIS
-        )
-        self._records.append(record)
-        return [event] if trouble is None else [trouble, event]
-
-    async def _fork(self) -> Noticed:
-        """Another window continued this session: go on in a copy, so that neither is mixed into the other."""
-        assert self._log is not None
-        old, self.id = self.id, new_session_id(self._clock())
-        copied: list[Record] = []
-        try:
-            for record in self._records:
-                if copied:
-                    copied.append(await self._log.append(copied[-1], record.event, record.time))
-                else:
-                    copied.append(await self._log.create(self.id, _as_started(record.event), record.time))
-        except StoreError as error:
-            self._log = None
-            return Noticed("warning", f"{error.message}; this session goes on unsaved", error.hint)
-        self._records = copied
-        return Noticed("warning", f"session {old} was continued in another window", f"this window goes on as {self.id}")
+        return await uninterrupted(self._book.record(without_keys(event)))
 
 
 async def _ended(task: asyncio.Task[None]) -> None:
     await asyncio.wait([task])
-
-
-def _as_started(event: LoggedEvent) -> SessionStarted:
-    if not isinstance(event, SessionStarted):
-        raise StoreError(f"a session cannot begin with {type(event).__name__}")
-    return event

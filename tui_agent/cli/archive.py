@@ -40,7 +40,7 @@ async def fork(log: "SessionLog", session: str, *, prompt: int = 0, before: int 
         UsageError: there are not so many prompts.
         StoreError: there is no such session, or the copy cannot be written.
     """
-    from tui_agent.agent.session import new_session_id
+    from tui_agent.agent.book import new_session_id
 
     records = await log.salvage(session)
     prompts = [(record.seq, record.event.text) for record in records if isinstance(record.event, PromptSubmitted)]

@@ -293,7 +293,7 @@ class Engine:
     async def _resume(self, records: "Sequence[Record]") -> "Sequence[Record]":
         import asyncio
 
-        from tui_agent.agent.session import standing
+        from tui_agent.agent.book import standing
         from tui_agent.tools.leftovers import tidy
 
         stand = await asyncio.to_thread(standing, records)

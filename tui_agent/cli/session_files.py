@@ -57,8 +57,8 @@ async def take_in(args: argparse.Namespace, log: "SqliteLog") -> int:
     """Take in a session as one of this folder, under a new id."""
     from msgspec.structs import replace
 
+    from tui_agent.agent.book import new_session_id
     from tui_agent.agent.secrecy import without_keys
-    from tui_agent.agent.session import new_session_id
     from tui_agent.cli import wiring
     from tui_agent.store.transfer import read_export
     from tui_agent.text.own_keys import own_keys
