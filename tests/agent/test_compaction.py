@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 from tests.agent.test_long_conversation import FACTS, of, prompt, prose, scripted, session_of
 from tests.agent.test_session import collect
 from tests.fakes.chat_server import Reply, history_problems, reply_calls, reply_text
-from tests.fakes.window_server import WindowServer, asks_for_summary, told_facts
+from tests.fakes.ollama_server import OllamaServer
+from tests.fakes.window_server import WindowServer, asks_for_summary, good_summary, told_facts
 from tui_agent.agent.compaction import as_text, boundary, budget, instruction, usable
 from tui_agent.agent.context import Item, message_size
 from tui_agent.agent.digest import digest
 from tui_agent.agent.making_room import NothingToCompact
 from tui_agent.agent.window import Window
+from tui_agent.config.model import ProviderSettings
 from tui_agent.conversation.errors import StoreError
 from tui_agent.conversation.events import (
     AssistantReplied,
@@ -31,6 +33,7 @@ from tui_agent.conversation.events import (
     TurnEnded,
 )
 from tui_agent.conversation.messages import Finish, Message, ToolCall, Usage
+from tui_agent.providers.ollama import OllamaProvider
 from tui_agent.providers.protocol import ModelInfo
 
 
@@ -307,6 +310,22 @@ async def test_what_a_server_elsewhere_takes_is_asked_beside_the_first_request(t
             release.set()
             await collect(session, "Turn 2: hello")
             assert (session.window, session.profile.name) == (8192, "full")
+
+
+async def test_a_window_that_a_server_knows_only_of_loaded_models_is_learned_before_it_is_full(tmp_path: Path) -> None:
+    def answer(body: dict[str, Any], number: int) -> Reply:
+        return good_summary(body) if asks_for_summary(body) else scripted(body, number)
+
+    with WindowServer(100) as unused, OllamaServer(answer, window=8192) as server:
+        async with session_of(unused, tmp_path, profile="full") as session:
+            settings = ProviderSettings(base_url=server.url, requires_api_key=False, max_retries=0, api="ollama")
+            await session.provider.aclose()
+            session.provider = OllamaProvider("fake", settings, server.url, "no key")
+            await talked(session, 30)
+            assert (session.window, session.context_use().source) == (8192, "server")
+            assert of(session, Compacted) and not of(session, Noticed)
+            shown = [seen for seen in server.others if seen.path.endswith("/api/show")]
+            assert len(shown) == 2  # before the first request, and once it was loaded
 
 
 class Elsewhere:

@@ -52,6 +52,11 @@ class Journal(Protocol):
         """Learn what the model is."""
         ...
 
+    @property
+    def wants_look(self) -> bool:
+        """Whether the server may still say what the model is."""
+        ...
+
     async def look_up(self) -> None:
         """Learn what the model is, beside what else is done."""
         ...

@@ -28,6 +28,7 @@ from tui_agent.agent.window import ContextUse, Known
 from tui_agent.config.model import Price, ProfileName
 from tui_agent.conversation.errors import ConfigError, ProviderError, StoreError
 from tui_agent.conversation.events import (
+    AssistantReplied,
     Compacted,
     Event,
     LoggedEvent,
@@ -109,6 +110,7 @@ class Session(Journal):
         self._spent, self._spent_in_run = Meter(), Meter(earlier)
         self._told_uncounted: set[tuple[str, str]] = set()
         self._describing = asyncio.Lock()
+        self._looked: set[tuple[str, str]] = set()
         self._fit_profile()
         self.renew_policy()
 
@@ -337,15 +339,27 @@ class Session(Journal):
             self._fit_profile()
             return logged
 
+    @property
+    def wants_look(self) -> bool:
+        """Whether the server may still say what the model is, or how much it takes: some only do once it is loaded."""
+        info, present = self.model_info, (self.provider.name, self.model)
+        if info is None:
+            return True
+        if info.context_length is not None or self.configured_window is not None or present in self._looked:
+            return False
+        replies = (record.event for record in reversed(self.records) if isinstance(record.event, AssistantReplied))
+        return any((reply.provider, reply.model) == present for reply in replies)
+
     async def look_up(self) -> None:
         """Learn what the model is, beside a turn; the profile stays, for another one would begin all anew."""
         async with self._describing:
             provider, named = self.provider, self.model
-            if self.model_info is None:
-                with suppress(ProviderError):
-                    info = await provider.describe(named)
-                    if (self.provider, self.model) == (provider, named):
-                        self.model_info = info
+            if self.model_info is not None:
+                self._looked.add((provider.name, named))
+            with suppress(ProviderError):
+                info = await provider.describe(named)
+                if (self.provider, self.model) == (provider, named):
+                    self.model_info = info
 
     def spent(self) -> Spent:
         """What the whole session used."""

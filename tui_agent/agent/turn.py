@@ -121,7 +121,7 @@ class Turn:
         session = self._session
         for logged in await know_model(session):
             self._emit(logged)
-        if session.model_info is None and self._looking_up is None:
+        if self._looking_up is None and session.wants_look:
             self._looking_up = asyncio.create_task(session.look_up())
 
     async def _stop_looking_up(self) -> None:
