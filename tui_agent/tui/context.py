@@ -71,6 +71,12 @@ class Context:
         return known or self._told
 
     @property
+    def used(self) -> int | None:
+        """About the tokens of the next request; None while that is not known, or nothing was said yet."""
+        session = self._session
+        return None if self.use is None or session is None or not session.records else self.use.total
+
+    @property
     def threshold(self) -> float:
         """The share of the window from which on it is nearly full."""
         share, use = self._settings().compact_at, self.use

@@ -60,7 +60,7 @@ class Status:
             reading=reading_runs(settings, session),
             background=self._background.running,
             sandbox=session.executor.sandbox.describe() if session else "",
-            context_used=self._context.use.total if self._context.use is not None else None,
+            context_used=self._context.used,
             context_limit=self._context.limit,
             context_full=self._context.threshold,
         )
