@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.fakes.chat_server import (
     ChatServer,
     Delay,
     Reply,
+    Stall,
     delta,
     finish,
     reply_error,
@@ -34,6 +36,7 @@ from tui_agent.conversation.events import (
 )
 from tui_agent.conversation.messages import ToolCall, Usage
 from tui_agent.tui.app import TuiAgent
+from tui_agent.tui.arming import SILENCE
 from tui_agent.tui.screens.beside import BesideScreen
 from tui_agent.tui.widgets.prompt import PromptArea
 from tui_agent.tui.widgets.transcript.document import Document, ToolBlock
@@ -42,7 +45,7 @@ from tui_agent.tui.widgets.transcript.projection import Projector, blocks_of
 SIZES = [(120, 40), (80, 24), (40, 10)]
 WRITE = {"name": "write_file", "arguments": '{"file_path": "a.txt", "content": "x\\n"}'}
 SLOW = reply_steps(
-    text("It is "), *[step for word in range(250) for step in (Delay(0.01), text(f"w{word} "))], finish()
+    text("It is "), *[step for word in range(120) for step in (Delay(0.01), text(f"w{word} "))], finish()
 )
 
 
@@ -115,24 +118,23 @@ async def test_a_question_of_the_turn_is_seen_and_answered_while_the_answer_goes
             await submit(pilot, "write it")
             await until(pilot, lambda: app.chat.busy)
             await submit(pilot, "/btw what is it?")
-            await beside(pilot, app)
+            screen = await beside(pilot, app)
             await until(pilot, lambda: "write_file waits for your answer: alt+a goes there" in flat(app))
             assert app.chat._questions.first is not None
-            await pilot.press("y")  # belongs to nobody here
-            await pilot.press("alt+a")
+            screen.action_leave()  # as a click does: no key says that the user is back
             await until(pilot, lambda: app.screen is app.chat)
-            assert not app.chat._questions.armed, "what was not seen cannot be answered at once"
             assert not (machine.project / "a.txt").exists()
             await until(pilot, lambda: app.chat._questions.armed)
             await pilot.press("y")
             await until(pilot, lambda: (machine.project / "a.txt").exists())
             await until(pilot, lambda: len(blocks(app)) == 1)
-            assert asides(app)[0].finish == "stop" and asides(app)[0].answer.endswith("w249 ")
+            assert asides(app)[0].finish == "stop" and asides(app)[0].answer.endswith("w119 ")
             await until(pilot, lambda: not app.chat.busy)
 
 
 async def test_it_can_be_looked_at_again_while_it_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with ChatServer(served(write_later(0.1), reply_text("Written."), aside=SLOW)) as server:
+    half = reply_steps(text("It is w0 "), Stall())
+    with ChatServer(served(write_later(0.1), reply_text("Written."), aside=half)) as server:
         app = chat_app(Machine.under(tmp_path, {"fake": server.url}), monkeypatch)
         async with app.run_test(size=(100, 30)) as pilot:
             await submit(pilot, "/btw what is it?")
@@ -151,6 +153,12 @@ async def test_it_can_be_looked_at_again_while_it_goes_on(tmp_path: Path, monkey
             await pilot.press("alt+a")  # also where a question has the keys
             await beside(pilot, app)
             assert prompt(app) == "" and "what is it?" in flat(app)
+            panel, left = app.chat._questions._panel, time.monotonic()
+            assert panel is not None and isinstance(app.screen, BesideScreen)
+            app.screen.action_leave()  # as a click does
+            await until(pilot, lambda: panel._bar.guard.opens_at() > left + SILENCE, "a question that waits again")
+            await pilot.press("alt+a")
+            await beside(pilot, app)
             await pilot.press("escape")
             await until(pilot, lambda: len(blocks(app)) == 1)
             assert blocks(app)[0].status == "cancelled" and asides(app)[0].answer.startswith("It is w0")

@@ -348,10 +348,6 @@ class ChatScreen(Screen[None]):
         self._steering.typed(key, at)
         self._questions.typed_elsewhere(key)
 
-    def on_screen_resume(self) -> None:
-        """Another screen has gone; a question that came meanwhile was not seen before."""
-        self._questions.refocused()
-
     def on_app_focus(self) -> None:
         """The terminal has the focus again."""
         self._questions.refocused()
