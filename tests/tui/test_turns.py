@@ -144,6 +144,7 @@ async def test_what_is_sent_right_behind_a_stop_opens_the_next_turn() -> None:
     assert stage.sent == ["first", "instead"] and stage.screen.draft == ["steers"] and stage.turns.going
     stage.turns.stop()
     stage.turns.send("not this either")
+    await asyncio.sleep(0)
     stage.turns.stop()
     await stage.settle()
     assert stage.sent == ["first", "instead"] and stage.screen.draft == ["not this either", "steers"]
