@@ -121,8 +121,13 @@ async def test_a_question_of_the_turn_is_seen_and_answered_while_the_answer_goes
             screen = await beside(pilot, app)
             await until(pilot, lambda: "write_file waits for your answer: alt+a goes there" in flat(app))
             assert app.chat._questions.first is not None
+            panel, left = app.chat._questions._panel, time.monotonic()
+            assert panel is not None
             screen.action_leave()  # as a click does: no key says that the user is back
             await until(pilot, lambda: app.screen is app.chat)
+            await until(
+                pilot, lambda: panel._bar.guard.opens_at() > left + SILENCE, "a question that is new to the eye"
+            )
             assert not (machine.project / "a.txt").exists()
             await until(pilot, lambda: app.chat._questions.armed)
             await pilot.press("y")
@@ -153,12 +158,6 @@ async def test_it_can_be_looked_at_again_while_it_goes_on(tmp_path: Path, monkey
             await pilot.press("alt+a")  # also where a question has the keys
             await beside(pilot, app)
             assert prompt(app) == "" and "what is it?" in flat(app)
-            panel, left = app.chat._questions._panel, time.monotonic()
-            assert panel is not None and isinstance(app.screen, BesideScreen)
-            app.screen.action_leave()  # as a click does
-            await until(pilot, lambda: panel._bar.guard.opens_at() > left + SILENCE, "a question that waits again")
-            await pilot.press("alt+a")
-            await beside(pilot, app)
             await pilot.press("escape")
             await until(pilot, lambda: len(blocks(app)) == 1)
             assert blocks(app)[0].status == "cancelled" and asides(app)[0].answer.startswith("It is w0")
