@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_agent.agent.outbox import Outbox, Waiting, When
+from tui_agent.conversation.outbox import Outbox, Waiting, When
 
 kinds: st.SearchStrategy[When] = st.sampled_from(("ready", "step", "turn"))
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tui_agent.agent.journal import TurnOptions
-from tui_agent.agent.outbox import Outbox, When
 from tui_agent.agent.session import Session
 from tui_agent.conversation.errors import ProviderError
 from tui_agent.conversation.events import Event, Noticed, PromptSubmitted, TurnEnded
 from tui_agent.conversation.messages import ToolCall, Usage
+from tui_agent.conversation.outbox import Outbox, When
 from tui_agent.providers.protocol import ChatRequest, Finished, ModelInfo, ProviderEvent, TextDelta
 from tui_agent.tools.executor import ToolExecutor
 from tui_agent.tui.engine import Engine

@@ -17,7 +17,6 @@ from tui_agent.agent.fallback import Substitute
 from tui_agent.agent.journal import Journal, TurnOptions
 from tui_agent.agent.making_room import NothingToCompact
 from tui_agent.agent.measuring import context_use, known_window, size_of_next
-from tui_agent.agent.outbox import Outbox
 from tui_agent.agent.profile import Profile, choose_profile
 from tui_agent.agent.requests import first_request
 from tui_agent.agent.secrecy import KeyFilter, without_keys
@@ -40,6 +39,7 @@ from tui_agent.conversation.events import (
     Record,
     SessionStarted,
 )
+from tui_agent.conversation.outbox import Outbox
 from tui_agent.permissions.policy import Policy, RulePolicy
 from tui_agent.permissions.reading import ReadingPolicy
 from tui_agent.providers.protocol import LLMProvider, ModelInfo, PrimingProvider

@@ -10,8 +10,8 @@ from tui_agent.tui.host import Offer
 from tui_agent.tui.widgets.activity import Activity, preparing
 
 if TYPE_CHECKING:
-    from tui_agent.agent.outbox import Outbox
     from tui_agent.agent.session import Session
+    from tui_agent.conversation.outbox import Outbox
     from tui_agent.providers.embedded.download import PullProgress
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from tui_agent.agent.outbox import Outbox
+from tui_agent.conversation.outbox import Outbox
 from tui_agent.tui.engine import Engine
 from tui_agent.tui.models import Models
 from tui_agent.tui.theming import Symbols

@@ -6,8 +6,8 @@ from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from tui_agent.agent.outbox import Outbox
 from tui_agent.conversation.events import PromptSubmitted, TurnEnded, TurnReason
+from tui_agent.conversation.outbox import Outbox
 from tui_agent.permissions.approval import Denied
 from tui_agent.tui.engine import Engine
 from tui_agent.tui.host import Host

@@ -12,11 +12,11 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState, WorkType
 
-from tui_agent.agent.outbox import Outbox
 from tui_agent.config.load import LoadedSettings
 from tui_agent.config.model import Settings
 from tui_agent.conversation.errors import ConfigError, TuiAgentError
 from tui_agent.conversation.events import Level
+from tui_agent.conversation.outbox import Outbox
 from tui_agent.permissions.approval import ApprovalDecision, ApprovalRequest, Denied
 from tui_agent.tui.actions import CHANGES
 from tui_agent.tui.aside import BESIDE, COMMAND, Aside

@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
-from tui_agent.agent.outbox import Outbox, Waiting, When
+from tui_agent.conversation.outbox import Outbox, Waiting, When
 from tui_agent.text.sanitize import one_line, sanitize
 from tui_agent.tui.bindings import bindings_for
 from tui_agent.tui.screens.closing import ClosingScreen

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from tui_agent.agent.outbox import Waiting
+from tui_agent.conversation.outbox import Waiting
 from tui_agent.tui.theming import Symbols
 from tui_agent.tui.widgets.activity import Activity, ActivityLine
 from tui_agent.tui.widgets.key_footer import KeyFooter

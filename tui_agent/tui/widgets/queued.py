@@ -7,7 +7,7 @@ from textual.geometry import Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui_agent.agent.outbox import Waiting
+from tui_agent.conversation.outbox import Waiting
 from tui_agent.text.sanitize import one_line
 from tui_agent.tui.theming import UNICODE, Symbols
 
