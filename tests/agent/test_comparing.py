@@ -347,6 +347,9 @@ def test_the_other_one_becomes_one_thing_beside() -> None:
         "why?", "First.\n\n[read_file a.py: ok]\n\nThen.", "stop", "p", "m", Usage(20, 10, 4), 4.0, None
     )
     assert beside(TURN[:2], Times(0.0)) is None
+    silent = AssistantReplied("More.", "", (), "stop", "p", "m", Usage(), 1.0)
+    unknown = beside([*TURN[:4], record(9, silent), TURN[-1]], Times(0.0, 0.5, 4.0, "done"))
+    assert unknown is not None and unknown.usage == Usage()
     stopped = beside(TURN[:4], Times(0.0, 0.5, 4.0, "interrupted"))
     assert stopped is not None and stopped.finish == "incomplete"
 

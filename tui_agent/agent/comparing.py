@@ -89,17 +89,28 @@ def beside(records: Sequence[Record], times: Times) -> AsideAnswered | None:
     said = "\n\n".join(filter(None, map(_said, turn)))
     if not replies or not said:
         return None
-    used, whole = spent(records), times.reason == "done"
+    whole = times.reason == "done"
+    usages = [reply.usage for reply in replies]
     return AsideAnswered(
         question=prompt,
         answer=said,
         finish=replies[-1].finish if whole else "incomplete",
         provider=replies[-1].provider,
         model=replies[-1].model,
-        usage=Usage(used.prompt_tokens, used.completion_tokens, used.cached_tokens),
+        usage=Usage(
+            _sum(usage.prompt_tokens for usage in usages),
+            _sum(usage.completion_tokens for usage in usages),
+            _sum(usage.cached_tokens for usage in usages),
+        ),
         seconds=round(times.seconds or sum(reply.seconds for reply in replies), 3),
-        cost=used.cost,
+        cost=spent(records).cost,
     )
+
+
+def _sum(counts: Iterable[int | None]) -> int | None:
+    """Of what the server reported; None when it left one out."""
+    known = list(counts)
+    return None if None in known else sum(count or 0 for count in known)
 
 
 def _said(event: LoggedEvent) -> str:

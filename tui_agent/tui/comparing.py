@@ -97,6 +97,9 @@ class Comparing:
         host = await self._engine.ready()
         if host is None:
             return
+        if host.trouble is not None:
+            self._models.still_nobody()
+            return
         if not words.strip() and self.ways is not None:
             self._take(None)
             self._face.say("info", "the next prompt goes to one model again")
