@@ -173,8 +173,9 @@ class ChatScreen(Screen[None]):
         ending = {BESIDE, RUNNING} if host.session.busy else {BESIDE}
         host.session.interrupt()
         host.session.stop_aside()
-        with suppress(Exception):
-            await self.workers.wait_for_complete([w for w in self.workers if w.group in ending])
+        if workers := [worker for worker in self.workers if worker.group in ending]:  # none would stand for all
+            with suppress(Exception):
+                await self.workers.wait_for_complete(workers)
         await host.aclose()
 
     @on(PromptArea.KeyPressed)
