@@ -391,7 +391,7 @@ _REPLIES = st.one_of(
 _SCRIPTS = st.lists(_REPLIES, min_size=1, max_size=4)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     before=_SCRIPTS,
     first=_SCRIPTS,

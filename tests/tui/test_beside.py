@@ -107,7 +107,7 @@ async def test_the_answer_comes_on_a_screen_and_stands_folded_in_the_transcript(
             assert "why is that?" not in json.dumps(server.bodies[-1])
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", SIZES[1:])
 async def test_a_question_of_the_turn_is_seen_and_answered_while_the_answer_goes_on(
     size: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

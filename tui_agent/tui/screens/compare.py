@@ -66,6 +66,7 @@ class Column(Vertical):
     Column {
         width: 1fr;
         #name, #figures { height: 1; padding: 0 1 0 2; background: $surface; color: $tui-muted; }
+        #figures { height: auto; max-height: 2; }
         TranscriptView { height: 1fr; }
         ActivityLine { padding: 0 1 0 2; }
         &.-present #name { background: $tui-raised; }
