@@ -165,6 +165,28 @@ async def test_it_can_be_looked_at_again_while_it_goes_on(tmp_path: Path, monkey
             assert app.screen is app.chat
 
 
+async def test_it_stays_with_its_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    half = reply_steps(text("It is w0 "), Stall())
+    with ChatServer(served(reply_text("Hello."), aside=half)) as server:
+        machine = Machine.under(tmp_path, {"fake": server.url})
+        app = chat_app(machine, monkeypatch)
+        async with app.run_test(size=(100, 30)) as pilot:
+            await submit(pilot, "/btw what is it?")
+            await beside(pilot, app)
+            await until(pilot, lambda: "It is w0" in flat(app))
+            assert app.chat.engine.host is not None
+            first = app.chat.engine.host.session
+            await pilot.press("alt+a")
+            await until(pilot, lambda: app.screen is app.chat)
+            await submit(pilot, "/new")
+            await until(pilot, lambda: app.chat.engine.host is not None and app.chat.engine.host.session is not first)
+            await pilot.press("alt+a")
+            await beside(pilot, app)
+            await pilot.press("escape")
+            await until(pilot, lambda: [type(r.event) for r in first.records][1:] == [AsideAnswered])
+            assert blocks(app) == [] and asides(app) == []
+
+
 async def test_stopped_before_anything_came_the_question_is_back_in_the_prompt(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

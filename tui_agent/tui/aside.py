@@ -36,6 +36,8 @@ class Talk:
         self.answer: AsideAnswered | None = None
         """What the session has logged, whole or not."""
         self.problem: TuiAgentError | None = None
+        self.stop: Callable[[], None] = lambda: None
+        """Ends the answer that is going."""
         self.changed: Callable[[], None] = lambda: None
         self._clock = clock
         self._progress = Progress()
@@ -110,7 +112,7 @@ class Aside:
         session = host.session
         answerer = " · ".join(filter(None, (session.provider.name, session.model)))
         begin = partial(self._begin, host)
-        self._screen = screen = BesideScreen(talk, begin, session.stop_aside, answerer, symbols=self._symbols)
+        self._screen = screen = BesideScreen(talk, begin, answerer, symbols=self._symbols)
         screen.meanwhile = self._meanwhile
         try:
             await self._face.choose(screen)
@@ -125,8 +127,13 @@ class Aside:
         if self._screen is not None:
             self._screen.show_meanwhile(activity)
 
+    def stop(self) -> None:
+        """Stop what is being answered, of whichever session; what had come is kept."""
+        self._talk.stop()
+
     def _begin(self, host: Host, question: str) -> None:
         self._talk.begin(question)
+        self._talk.stop = host.session.stop_aside
         self._face.aside(partial(self._run, host, self._talk), BESIDE)
 
     async def _run(self, host: Host, talk: Talk) -> None:

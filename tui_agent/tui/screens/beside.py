@@ -51,18 +51,16 @@ class BesideScreen(ClosingScreen[None]):
         self,
         talk: "Talk",
         ask: Callable[[str], None],
-        stop: Callable[[], None],
         answerer: str,
         *,
         symbols: Symbols = UNICODE,
     ) -> None:
-        """`ask` begins to ask, `stop` ends that; `answerer` is who is asked."""
+        """`ask` begins to ask; `answerer` is who is asked."""
         super().__init__()
         self.meanwhile = Activity()
         """What the turn does; see `show_meanwhile`."""
         self._talk = talk
         self._ask = ask
-        self._stop = stop
         self._answerer = answerer
         self._symbols = symbols
         self._state: tuple[object, ...] = ()
@@ -160,7 +158,7 @@ class BesideScreen(ClosingScreen[None]):
     def action_close(self) -> None:
         """Back; what still comes is stopped."""
         if self._talk.going:
-            self._stop()
+            self._talk.stop()
         self.dismiss(None)
 
     def action_leave(self) -> None:

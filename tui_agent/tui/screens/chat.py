@@ -172,7 +172,7 @@ class ChatScreen(Screen[None]):
             return
         ending = {BESIDE, RUNNING} if host.session.busy else {BESIDE}
         host.session.interrupt()
-        host.session.stop_aside()
+        self._beside.stop()
         if workers := [worker for worker in self.workers if worker.group in ending]:  # none would stand for all
             with suppress(Exception):
                 await self.workers.wait_for_complete(workers)
