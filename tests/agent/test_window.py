@@ -7,18 +7,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tui_agent.agent.context import items, request_size
+from tui_agent.agent.learning import Calibration, Learned, Sample, Teachings, calibrate
 from tui_agent.agent.requests import with_items
-from tui_agent.agent.window import (
-    Calibration,
-    Learned,
-    Sample,
-    Window,
-    calibrate,
-    learned,
-    samples,
-    use_of,
-    window_of,
-)
+from tui_agent.agent.window import Window, use_of, window_of
 from tui_agent.conversation.events import (
     AssistantReplied,
     Compacted,
@@ -54,7 +45,9 @@ def test_only_replies_of_the_model_in_use_teach_and_only_where_both_counts_are_k
         replied(1000, Usage(50, 5, cached_tokens=1100)),  # a server that leaves out what it had in its cache
         replied(1000, Usage(1200, 5, cached_tokens=1100)),
     )
-    assert samples(records, "p", "m") == [Sample(100, 120), Sample(1000, 1150), Sample(1000, 1200)]
+    same = calibrate([Sample(100, 120), Sample(1000, 1150), Sample(1000, 1200)])
+    assert Teachings().of(records, "p", "m") == (same, Learned())
+    assert Teachings().of(records, "other", "m")[0] == calibrate([Sample(100, 900)])
 
 
 @pytest.mark.parametrize(
@@ -135,7 +128,30 @@ def test_what_errors_told_is_kept_by_model() -> None:
         Compacted(2, "", "overflow", before=7000),
         Compacted(2, "", "full", before=100),
     )
-    assert learned(records) == {("p", "m"): Learned(None, 7000), ("q", "n"): Learned(8192)}
+    teachings = Teachings()
+    assert teachings.of(records[:3], "p", "m")[1] == Learned(None, 9000)
+    assert teachings.of(records, "p", "m")[1] == Learned(None, 7000)
+    assert teachings.of(records, "q", "n")[1] == Learned(8192)
+    assert teachings.of(records[:3], "q", "n")[1] == Learned()  # another log
+
+
+def test_a_wrong_count_at_the_beginning_does_not_stay() -> None:
+    known = [Sample(2000, 5000), *(Sample(2000 + 400 * turn, 2000 + 400 * turn) for turn in range(1, 12))]
+    found = calibrate(known)
+    assert (found.factor, found.cut) == (1.0, None)
+
+
+@given(st.integers(1, 20), st.sampled_from([0.5, 2.0, 2.9]), st.lists(st.integers(20, 900), min_size=25, max_size=40))
+def test_one_wrong_count_is_no_sign_of_a_server_that_cuts(place: int, wrong: float, grown: list[int]) -> None:
+    sizes = [2000 + size for size in accumulate(grown)]
+    found = calibrate([Sample(size, round(size * (wrong if at == place else 1))) for at, size in enumerate(sizes)])
+    assert found.cut is None and found.factor == pytest.approx(1.0, rel=0.05)
+
+
+def test_a_server_that_counts_otherwise_from_now_on_is_believed() -> None:
+    sizes = [2000 + 300 * turn for turn in range(20)]
+    found = calibrate([Sample(size, size if at < 10 else round(size * 0.6)) for at, size in enumerate(sizes)])
+    assert found.cut is None and found.factor == pytest.approx(0.6, rel=0.01)
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,10 @@ TITLE = 60
 _TITLES: dict[type, str] = {Nudged: "told to go on", FilesRestored: "files put back", Compacted: "summary"}
 
 
+Placed = tuple[int, LoggedEvent]
+"""An event with the number of its record."""
+
+
 class Item(NamedTuple):
     """One message, before the user's that follow each other are joined.
 
@@ -97,83 +101,101 @@ def joined(beginning: Iterable[Message], rest: Iterable[Item]) -> tuple[Message,
 def items(events: Iterable[LoggedEvent], *, small: bool = False) -> list[Item]:
     """The conversation as items, oldest first; see `messages`."""
     known = living(events)
-    summary, place = _summary_in(known)
-    projection = _Projection(summary, [event for _, event in known if isinstance(event, ResultsTrimmed)], small)
-    for seq, event in known:
-        projection.take(seq, event)
-    return projection.finished(place)
+    return Projection(small=small).followed(known, summary_among(known))
 
 
-def living(events: Iterable[LoggedEvent]) -> list[tuple[int, LoggedEvent]]:
+def living(events: Iterable[LoggedEvent]) -> list[Placed]:
     """The events of a whole log, with their numbers, without those that were rewound.
 
     What was done to files goes on to hold, and so do summaries and cuts of what is all before the place that was gone
     back to: without them the window would be full again.
     """
-    kept: list[tuple[int, LoggedEvent]] = []
+    kept: list[Placed] = []
     for seq, event in enumerate(events, start=1):
         if isinstance(event, Rewound):
-            back = event.before_seq
-            kept = [known for known in kept if known[0] < back or _only_before(known[1], back)]
+            kept = without_rewound(kept, event)
         kept.append((seq, event))
     return kept
 
 
-def summary_in_force(events: Iterable[LoggedEvent]) -> Compacted | None:
-    """The summary that is sent in place of the beginning."""
-    return _summary_in(living(events))[0]
+def without_rewound(known: Sequence[Placed], rewound: Rewound) -> list[Placed]:
+    """Of these events those that still hold after going back."""
+    back = rewound.before_seq
+    return [one for one in known if one[0] < back or _only_before(one[1], back)]
 
 
-def _summary_in(known: Sequence[tuple[int, LoggedEvent]]) -> tuple[Compacted | None, int]:
-    return next(((event, seq) for seq, event in reversed(known) if isinstance(event, Compacted)), (None, 0))
+def summary_among(known: Sequence[Placed]) -> Compacted | None:
+    """The summary in force, the last one of these events."""
+    return next((event for _, event in reversed(known) if isinstance(event, Compacted)), None)
 
 
 def _only_before(event: LoggedEvent, seq: int) -> bool:
     return isinstance(event, Compacted | ResultsTrimmed) and event.before_seq <= seq
 
 
-class _Projection:
-    """Takes the events in order."""
+class Projection:
+    """Takes the events in order: first what a summary stands for, then what is sent."""
 
-    def __init__(self, summary: Compacted | None, trims: Sequence[ResultsTrimmed], small: bool) -> None:
-        self._summary = summary
-        self._begins = summary.before_seq if summary is not None else 0
-        self._trims = trims
+    def __init__(self, *, small: bool) -> None:
         self._small = small
-        self._items: list[Item] = []
         self._past = Past()
         self._asked: list[Item] = []
         self._mode: Mode = "ask"
         self._planning = False
+        self._trims: list[ResultsTrimmed] = []
+        self._items: list[Item] = []
         self._open: dict[str, ToolCall] = {}
         self._open_seq = 0
         self._results: dict[str, tuple[int, ToolFinished]] = {}
         self._begun: set[str] = set()
 
-    def finished(self, place: int) -> list[Item]:
-        """The items; the summary, where there is one, is record `place`."""
-        self._close_calls()
-        if self._summary is None:
-            return self._items
-        text = in_place_of(self._past, self._summary)
-        return [Item(Message("user", text), place, "summary", self._summary), *self._asked, *self._items]
+    def followed(self, known: Sequence[Placed], summary: Compacted | None) -> list[Item]:
+        """The items when these events follow what a summary stood for so far, and this one is in force now."""
+        begins = summary.before_seq if summary is not None else 0
+        projection = self._copy()
+        projection._trims = [event for _, event in known if isinstance(event, ResultsTrimmed)]
+        for seq, event in known:
+            if seq < begins:
+                projection.leave_out(seq, event)
+            else:
+                projection._take(seq, event)
+        projection._close_calls()
+        if summary is None:
+            return projection._items
+        place = next(seq for seq, event in reversed(known) if event is summary)
+        beginning = Item(Message("user", in_place_of(projection._past, summary)), place, "summary", summary)
+        return [beginning, *projection._asked, *projection._items]
 
-    def take(self, seq: int, event: LoggedEvent) -> None:
-        """Take the next event."""
-        gone = seq < self._begins
+    def _copy(self) -> "Projection":
+        copy = Projection(small=self._small)
+        past = self._past
+        copy._past = Past([*past.prompts], past.quoted, {**past.changed})
+        copy._asked, copy._mode, copy._planning = [*self._asked], self._mode, self._planning
+        return copy
+
+    def leave_out(self, seq: int, event: LoggedEvent) -> None:
+        """Take the next event of what is not sent any more."""
         match event:
             case SessionStarted() | ModeChanged():
                 self._mode = event.mode
             case PromptSubmitted():
-                prompt = self._prompt(seq, event)
-                if gone:
-                    # The prompts of a turn that still went on there are sent as they were: it is about them.
-                    self._asked.append(prompt)
-                    self._past.prompts.append(event.text)
-                else:
-                    self._add(prompt)
-            case _ if gone:
-                self._pass(event)
+                # The prompts of a turn that still went on there are sent as they were: it is about them.
+                self._asked.append(self._prompt(seq, event))
+                self._past.prompts.append(event.text)
+            case TurnEnded():
+                self._asked.clear()
+                self._past.quoted = len(self._past.prompts)
+            case ToolFinished() | FilesRestored():
+                self._past.changed |= dict.fromkeys(file.path for file in event.files)
+            case _:
+                pass
+
+    def _take(self, seq: int, event: LoggedEvent) -> None:
+        match event:
+            case SessionStarted() | ModeChanged():
+                self._mode = event.mode
+            case PromptSubmitted():
+                self._add(self._prompt(seq, event))
             case FilesRestored() if event.count:
                 self._add(_said(seq, restored_note(event), event))
             case ToolFinished():
@@ -189,17 +211,6 @@ class _Projection:
                     self._items.append(Item(reply, seq, "conversation", event))
                     self._open = {call.id: call for call in reply.tool_calls}
                     self._open_seq = seq
-            case _:
-                pass
-
-    def _pass(self, event: LoggedEvent) -> None:
-        """Take note of what is not sent any more."""
-        match event:
-            case TurnEnded():
-                self._asked.clear()
-                self._past.quoted = len(self._past.prompts)
-            case ToolFinished() | FilesRestored():
-                self._past.changed |= dict.fromkeys(file.path for file in event.files)
             case _:
                 pass
 

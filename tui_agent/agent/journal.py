@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from tui_agent.agent.fallback import Substitute
+from tui_agent.agent.learning import Teachings
 from tui_agent.agent.profile import Profile
+from tui_agent.agent.reading import Conversation
 from tui_agent.agent.spending import Limits
-from tui_agent.agent.window import Known
 from tui_agent.config.model import Price
 from tui_agent.conversation.events import Compacted, LoggedEvent, Mode, Noticed, Record
 from tui_agent.providers.protocol import LLMProvider, ModelInfo
@@ -41,7 +42,8 @@ class Journal(Protocol):
     model: str
     profile: Profile
     model_info: ModelInfo | None
-    known: Known
+    teachings: Teachings
+    conversation: Conversation
 
     @property
     def configured_window(self) -> int | None:

@@ -23,7 +23,7 @@ from tui_agent.agent.journal import Journal, TurnOptions
 from tui_agent.agent.measuring import calibration, known_window, size_of_next
 from tui_agent.agent.requests import first_request, know_model, next_items, next_request
 from tui_agent.agent.summarising import Summaries
-from tui_agent.agent.window import ROUGHNESS, Window, calibrate, samples
+from tui_agent.agent.window import ROUGHNESS, Window
 from tui_agent.conversation.errors import ProviderError, StoreError
 from tui_agent.conversation.events import (
     AssistantReplied,
@@ -137,13 +137,13 @@ class MakingRoom:
     async def replied(self, told: bool) -> None:
         """Look at the counts of the last reply; `told`: its provider has already said that the prompt was cut."""
         self._overflowed = False
-        session = self._session
-        known = samples(session.records, session.provider.name, session.model)
-        now = calibrate(known)
-        if now.cut is None or calibrate(known[:-1]).cut is not None or told:
+        now = calibration(self._session)
+        last = next((r.event for r in reversed(self._session.records) if isinstance(r.event, AssistantReplied)), None)
+        if not now.found_out or told or last is None:
             return
-        name = session.provider.name
-        text = f"{name} read only {known[-1].read:,} of about {now.sent:,} tokens: it cuts prompts without a word"
+        name = self._session.provider.name
+        read = f"{last.usage.prompt_tokens:,} of about {now.sent:,} tokens"
+        text = f"{name} read only {read}: it cuts prompts without a word"
         remedy = f"if it takes more, set `context_length:` under `providers: {name}:` in config.yaml and in the server"
         kept = f"requests are kept below {now.cut:,} tokens from now on; " if self._options.compact == "auto" else ""
         await self._log(Noticed("warning", text, kept + remedy))

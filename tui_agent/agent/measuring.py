@@ -2,42 +2,26 @@
 
 from tui_agent.agent.context import request_size
 from tui_agent.agent.journal import Journal, TurnOptions
+from tui_agent.agent.learning import Calibration, Learned
 from tui_agent.agent.requests import first_request, next_items, with_items
-from tui_agent.agent.window import (
-    Calibration,
-    ContextUse,
-    Known,
-    Learned,
-    Window,
-    calibrate,
-    learned,
-    samples,
-    use_of,
-    window_of,
-)
+from tui_agent.agent.window import ContextUse, Window, use_of, window_of
 from tui_agent.conversation.events import AssistantReplied, LoggedEvent
 
 
-def known_of(session: Journal) -> Known:
-    """What the log says of the model in use; reading it again and again would take as long as all the rest."""
-    now = (session.provider.name, session.model, len(session.records))
-    if session.known[:3] != now:
-        name, model, _ = now
-        told = learned(session.records).get((name, model), Learned())
-        session.known = Known(*now, calibrate(samples(session.records, name, model)), told)
-    return session.known
+def _known(session: Journal) -> tuple[Calibration, Learned]:
+    return session.teachings.of(session.records, session.provider.name, session.model)
 
 
 def calibration(session: Journal) -> Calibration:
     """What our count of tokens is to be multiplied by for the model in use."""
-    return known_of(session).calibration
+    return _known(session)[0]
 
 
 def known_window(session: Journal) -> Window:
     """What is known of the window of the model in use."""
-    known = known_of(session)
+    counted, told = _known(session)
     server = session.model_info.context_length if session.model_info is not None else None
-    return window_of(session.configured_window, server, known.told, known.calibration.cut)
+    return window_of(session.configured_window, server, told, counted.cut)
 
 
 def size_of_next(session: Journal, options: TurnOptions, *further: LoggedEvent) -> int:

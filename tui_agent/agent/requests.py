@@ -1,11 +1,10 @@
 """What a session sends to its model: the same beginning every time, and the conversation behind it."""
 
 from collections.abc import Iterable
-from itertools import chain
 
 from msgspec.structs import replace
 
-from tui_agent.agent.context import Item, items, joined
+from tui_agent.agent.context import Item, joined
 from tui_agent.agent.journal import Journal, TurnOptions
 from tui_agent.agent.profile import offered
 from tui_agent.agent.prompt import EXAMPLE, system_prompt
@@ -32,8 +31,7 @@ def next_request(session: Journal, options: TurnOptions) -> ChatRequest:
 
 def next_items(session: Journal, *further: LoggedEvent) -> list[Item]:
     """The conversation so far, as if these events were logged already."""
-    events = (record.event for record in session.records)
-    return items(chain(events, further), small=session.profile.small)
+    return session.conversation.items(session.records, *further, small=session.profile.small)
 
 
 def with_items(beginning: ChatRequest, following: Iterable[Item]) -> ChatRequest:

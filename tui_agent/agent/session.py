@@ -12,18 +12,19 @@ from tui_agent.agent.aside import ask
 from tui_agent.agent.book import Book, Standing, standing
 from tui_agent.agent.cancellation import uninterrupted
 from tui_agent.agent.compacting import CompactionByHand
-from tui_agent.agent.context import summary_in_force
 from tui_agent.agent.fallback import Substitute
 from tui_agent.agent.journal import Journal, TurnOptions
+from tui_agent.agent.learning import Teachings
 from tui_agent.agent.making_room import NothingToCompact
 from tui_agent.agent.measuring import context_use, known_window, size_of_next
 from tui_agent.agent.profile import Profile, choose_profile
+from tui_agent.agent.reading import Conversation
 from tui_agent.agent.requests import first_request
 from tui_agent.agent.secrecy import KeyFilter, without_keys
 from tui_agent.agent.spending import Meter, Spent, limit_reached, spent_in_turn, uncounted
 from tui_agent.agent.turn import Turn
 from tui_agent.agent.undo import Undoing
-from tui_agent.agent.window import ContextUse, Known
+from tui_agent.agent.window import ContextUse
 from tui_agent.config.model import Price, ProfileName
 from tui_agent.conversation.errors import ConfigError, ProviderError, StoreError
 from tui_agent.conversation.events import (
@@ -91,7 +92,8 @@ class Session(Journal):
         self.mode = mode
         self.model_info: ModelInfo | None = None
         self.profile: Profile = choose_profile(profile_for(provider.name), None)
-        self.known = Known()
+        self.teachings = Teachings()
+        self.conversation = Conversation()
         self.outbox = Outbox()
         self._directory = working_directory
         self._version = version
@@ -149,7 +151,7 @@ class Session(Journal):
     @property
     def summary(self) -> Compacted | None:
         """The summary that is sent in place of the beginning of the conversation."""
-        return summary_in_force(record.event for record in self.records)
+        return self.conversation.summary(self.records)
 
     def continue_from(self, records: Sequence[Record], stand: Standing | None = None) -> None:
         """Take up an earlier session where it stood, which is `stand` if the caller knows.
