@@ -67,15 +67,17 @@ async def test_the_bar_follows_each_reply_and_opens_the_screen_by_a_click(
     with small_window() as server:
         app = opened(machine, server, monkeypatch)
         async with app.run_test(size=(120, 40)) as pilot:
+            await until(pilot, lambda: app.chat._room.use is not None, "the first count")
+            assert "ctx" not in bar(app)  # nothing was said yet
+            await ask(app, pilot, "which colour?")
             await until(pilot, lambda: "ctx" in bar(app) and "%" in bar(app), "the window")
             before = app.chat._status.info.context_used
-            await ask(app, pilot, "which colour?")
-            after = app.chat._status.info.context_used
-            assert before is not None and after is not None and after > before + 700
+            await ask(app, pilot, "and again?")
+            await until(pilot, lambda: (app.chat._status.info.context_used or 0) > (before or 0) + 500, "a fuller one")
             await pilot.click("StatusBar", offset=(bar(app).index("ctx") + 1, 0))
             await until(pilot, lambda: "largest" in screen_text(app), "the screen")
             seen = screen_text(app)
-            assert "of 16,384 tokens" in seen and "from 1 reply" in seen and "in “which colour?”" in seen
+            assert "of 16,384 tokens" in seen and "from 2 replies" in seen and "in “which colour?”" in seen
             assert "last turn" in seen and "1 request" in seen and "e edit" not in seen
             await pilot.press("escape")
             await until(pilot, lambda: not isinstance(app.screen, ContextScreen), "the chat")

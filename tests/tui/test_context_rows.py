@@ -25,7 +25,7 @@ USED = Usage(6_050, 412, 5_120)
 
 
 def replied(usage: Usage = USED, *, cost: float | None = None, estimate: int = 6_000) -> LoggedEvent:
-    return AssistantReplied("Done.", "", (), "stop", "p", "m", usage, 1.0, 0.0, estimate, cost)
+    return AssistantReplied("Done.", "", (), "stop", "p", "m", usage, 1.0, 0.0, estimate, cost, written=2)
 
 
 def blocks(*events: LoggedEvent) -> list[Block]:
