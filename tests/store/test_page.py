@@ -81,7 +81,12 @@ def test_every_verb_and_every_command_of_the_chat_is_on_the_page(capsys: pytest.
 
 def test_the_keys_on_the_page_are_those_of_the_list() -> None:
     keys = {action.id: action.keys for action in ACTIONS}
-    for name, row in {"rename": "a name", "fork": "something else from", "export": "elsewhere", "look": "look at"}.items():
+    for name, row in {
+        "rename": "a name",
+        "fork": "something else from",
+        "export": "elsewhere",
+        "look": "look at",
+    }.items():
         (line,) = [line for line in PAGE.splitlines() if line.startswith("|") and row in line]
         assert f"`{keys[f'sessions.{name}'].upper()}` in the list" in line
     assert f"`{keys['sessions.delete'].upper()}`, then `{keys['sessions.confirm']}`" in PAGE
