@@ -89,6 +89,8 @@ async def test_the_request_begins_with_the_bytes_of_the_next_one(tmp_path: Path)
     (aside,) = [seen for seen in server.requests if is_aside(seen.body)]
     after = server.requests[-1]
     assert not is_aside(after.body)
+    begun = aside.raw.index(b'{"role":"user","content":"[A question')
+    assert begun > 1000 and after.raw[:begun] == aside.raw[:begun]
     shared = len(aside.body["messages"]) - 1
     assert after.body["messages"][:shared] == aside.body["messages"][:-1]
     assert after.body["tools"] == aside.body["tools"]
