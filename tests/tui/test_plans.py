@@ -184,8 +184,10 @@ async def test_an_edited_plan_is_carried_out_in_the_mode_chosen_there(
         place = logged.index(ModeChanged("accept-edits"))
         assert logged[place + 1] == PromptSubmitted(carrying_out_prompt(f"First: look.\ny\n{PLAN}", edited=True))
         assert (machine.project / "hello.py").read_text() == "print('all')\n"
-    assert "End with a plan" in str(server.bodies[0]["messages"][0]).replace("\\n", " ")
-    assert "Plan mode" not in str(server.bodies[1]["messages"][0])
+    first, second = (body["messages"] for body in server.bodies[:2])
+    assert "End with a plan" in first[-1]["content"]
+    assert second[: len(first)] == first, "a mode is told with the prompt, so that the beginning stays what it was"
+    assert "plan mode is over" in second[-1]["content"].lower() and "End with a plan" not in second[-1]["content"]
 
 
 async def test_it_goes_back_with_a_comment_and_plan_mode_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,7 +201,8 @@ async def test_it_goes_back_with_a_comment_and_plan_mode_stays(tmp_path: Path, m
             assert host is not None and host.session.mode == "plan"
             screen = await open_again(app, pilot)
             assert screen.text == "1. Only `hello.py`.\n"
-    assert server.bodies[1]["messages"][-1]["content"] == revising_prompt("no tests, yes?", "")
+    said = server.bodies[1]["messages"][-1]["content"]
+    assert said.startswith(revising_prompt("no tests, yes?", "")) and "End with a plan" in said
 
 
 async def test_edits_are_kept_until_there_is_another_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -149,6 +149,35 @@ async def test_a_burst_of_keys_is_taken_in_its_order(machine: Machine, monkeypat
             assert [(one.text, one.when) for one in app.chat._outbox.waiting] == [("cd", "step"), ("ab", "turn")]
 
 
+async def test_what_is_typed_right_behind_the_first_prompt_is_queued_too(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ChatServer([FIRST]) as server:
+        serve(machine, server)
+        app = chat_app(machine, monkeypatch)
+        async with app.run_test(size=(100, 30)) as pilot:
+            await until(pilot, lambda: app.chat.engine.host is not None)
+            prompt = app.chat.query_one(PromptArea)
+            for key in (*"go", "enter", *"ab", "tab", *"cd", "tab", *"ef"):
+                prompt.post_message(events.Key(key, key if len(key) == 1 else None))
+            await until(pilot, says(app, "Thinking about"))
+            await until(pilot, lambda: draft(app) == "ef", "the rest")
+            assert [(one.text, one.when) for one in app.chat._outbox.waiting] == [("ab", "turn"), ("cd", "turn")]
+
+
+async def test_a_command_leaves_tab_as_it_was(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ChatServer([FIRST]) as server:
+        serve(machine, server)
+        app = chat_app(machine, monkeypatch)
+        async with app.run_test(size=(100, 30)) as pilot:
+            await until(pilot, lambda: app.chat.engine.host is not None)
+            await submit(pilot, "/profile small")
+            await until(pilot, lambda: not app.chat.query_one(PromptArea).queueing)
+            await typed(pilot, "not sent")
+            await pilot.pause()
+            assert draft(app) == "not sent" and not server.requests
+
+
 async def test_escape_gives_all_of_it_back_in_order_before_the_draft(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

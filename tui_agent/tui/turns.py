@@ -44,6 +44,7 @@ class Turns:
     ) -> None:
         self.going = False
         """A turn runs, or the next one is about to begin."""
+        self._coming = 0  # prompts on their way to one
         self.idle_since = clock()
         """When the last turn was over, as `clock` has it."""
         self._face = face
@@ -59,21 +60,34 @@ class Turns:
         self._sent_since = False  # something was sent since then
         self._unlogged: str | None = None  # the prompt that the turn began with, until the log has it
 
+    @property
+    def busy(self) -> bool:
+        """Whether what is queued now has something to wait for."""
+        return self.going or self._coming > 0
+
     def send(self, prompt: str) -> None:
         """Begin a turn, or steer the one that runs."""
-        self._face.aside(partial(self._take, prompt, "step"), RUNNING, instead=False)
+        self._bring(prompt, "step")
 
     def queue(self, prompt: str) -> None:
         """Begin a turn, when the one that runs has ended well."""
-        self._face.aside(partial(self._take, prompt, "turn"), RUNNING, instead=False)
+        self._bring(prompt, "turn")
+
+    def _bring(self, prompt: str, when: Literal["step", "turn"]) -> None:
+        self._coming += 1
+        self._face.aside(partial(self._brought, prompt, when), RUNNING, instead=False)
 
     def go_on(self) -> None:
         """Send what waits although no turn runs."""
         self._face.aside(self._go_on, RUNNING, instead=False)
 
-    async def _take(self, prompt: str, when: Literal["step", "turn"]) -> None:
-        host = await self._engine.ready()
+    async def _brought(self, prompt: str, when: Literal["step", "turn"]) -> None:
+        try:
+            host = await self._engine.ready()
+        finally:
+            self._coming -= 1
         if host is None:
+            self._face.changed()
             self._face.give_back(prompt)
             if (failure := self._engine.failure) is not None:
                 self._face.say("error", failure.message, failure.hint)

@@ -211,7 +211,7 @@ class ChatScreen(Screen[None]):
         asked, standby = self._questions.first, self._standby
         doing = self._transcript.progress.activity if self.busy else standby.activity
         ready = "the download" if standby.fetching else "loading"
-        waiting, going = self._outbox.waiting, self._turns.going or self.busy
+        waiting, going = self._outbox.waiting, self._turns.busy or self.busy
         activity = Activity("you", asked.tool) if asked else doing
         self._beside.meanwhile(activity)
         self._foot.show(
@@ -361,6 +361,7 @@ class ChatScreen(Screen[None]):
             self._run_command(*found)
         elif not self._comparing.send(event.text):
             self.send(event.text)
+        self.changed()
 
     @on(PromptArea.Queued)
     def _queued(self, event: PromptArea.Queued) -> None:

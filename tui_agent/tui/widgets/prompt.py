@@ -224,7 +224,11 @@ class PromptArea(TextArea, inherit_bindings=False):
         if column == len(line) and line.endswith("\\"):
             self.replace("\n", (row, column - 1), (row, column), maintain_selection_offset=False)
             return
-        self.post_message(self.Submitted(text) if (text := self._leave()) else self.SentNothing())
+        if text := self._leave():
+            self.queueing = True  # what is typed right behind it can wait for it; the screen soon knows better
+            self.post_message(self.Submitted(text))
+        else:
+            self.post_message(self.SentNothing())
 
     def action_queue(self) -> None:
         """Let it be sent after the turn that runs."""
