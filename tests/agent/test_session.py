@@ -538,3 +538,19 @@ async def test_a_resumed_session_says_which_model_and_mode_are_in_force_now(tmp_
             await collect(session, "again")
             later = [record.event for record in session.records[len(records) :]]
             assert later[:2] == [ModelSwitched("fake", "another"), ModeChanged("ask")]
+
+
+@pytest.mark.promise("P28")
+async def test_a_turn_that_was_cut_off_by_a_kill_is_ended_when_the_session_goes_on(tmp_path: Path) -> None:
+    with ChatServer([reply_text("ok")]) as server:
+        async with session_with(server, tmp_path) as session:
+            await collect(session, "go")
+            records = list(session.records)
+        cut = records[: next(at for at, record in enumerate(records) if isinstance(record.event, AssistantReplied))]
+        async with session_with(server, tmp_path) as session:
+            session.continue_from(cut)
+            await collect(session, "again")
+            assert [type(record.event) for record in session.records[len(cut) :]][:2] == [TurnEnded, PromptSubmitted]
+            assert session.records[len(cut)].event == TurnEnded("interrupted")
+            assert [prompt.text for prompt in session.undoing.last_turn()] == ["again"]
+            assert [type(record.event) for record in session.records].count(TurnEnded) == 2

@@ -13,8 +13,11 @@ from tui_agent.conversation.events import (
     ModeChanged,
     ModelSwitched,
     Noticed,
+    PromptSubmitted,
     Record,
+    Rewound,
     SessionStarted,
+    TurnEnded,
 )
 from tui_agent.store.log import GENESIS, SessionLog, StoreConflictError, seal
 
@@ -41,6 +44,13 @@ def standing(records: Sequence[Record]) -> Standing:
             case _:
                 pass
     return now
+
+
+def left_open(records: Sequence[Record]) -> bool:
+    """Whether a log ends in the middle of a turn: the program was killed in it."""
+    ends = PromptSubmitted | TurnEnded | Rewound
+    last = next((record.event for record in reversed(records) if isinstance(record.event, ends)), None)
+    return isinstance(last, PromptSubmitted)
 
 
 def new_session_id(now: float) -> str:
