@@ -9,7 +9,7 @@ from dataclasses import replace
 from msgspec import structs
 
 from tui_agent.agent.aside import ask
-from tui_agent.agent.book import Book, Standing, standing
+from tui_agent.agent.book import Book, Standing, left_open, standing
 from tui_agent.agent.cancellation import uninterrupted
 from tui_agent.agent.compacting import CompactionByHand
 from tui_agent.agent.fallback import Substitute
@@ -39,6 +39,7 @@ from tui_agent.conversation.events import (
     ProviderStatus,
     Record,
     SessionStarted,
+    TurnEnded,
 )
 from tui_agent.conversation.outbox import Outbox
 from tui_agent.permissions.policy import Policy, RulePolicy
@@ -165,6 +166,8 @@ class Session(Journal):
             raise StoreError("the session is empty")
         self._book.continue_from(records)
         self._spent_in_run.skip(records)
+        if left_open(records):
+            self._unsaid.append(TurnEnded("interrupted"))
         stand = stand or standing(records)
         if (stand.provider, stand.model) != (self.provider.name, self.model):
             self._unsaid.append(ModelSwitched(self.provider.name, self.model))
