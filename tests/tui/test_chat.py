@@ -494,6 +494,7 @@ def test_a_conversation_looks_as_designed(
 
     async def ready(pilot: object) -> None:
         await until(pilot, says(app, "+1"))  # type: ignore[arg-type]
+        await until(pilot, says(app, "ctx"))  # type: ignore[arg-type]
         await pilot.pause(0.3)  # type: ignore[attr-defined]
 
     assert snap_compare(app, terminal_size=size, run_before=ready)

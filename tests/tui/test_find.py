@@ -482,6 +482,7 @@ def test_what_is_found_looks_as_designed(
         await until(pilot, lambda: app.chat.engine.opened, "the engine")
         await pilot.press("ctrl+f", *"needle", "down", "down")
         await until(pilot, says(app, " of 10"))
+        await until(pilot, says(app, "ctx"))
         await pilot.pause(0.2)
 
     assert snap_compare(app, terminal_size=(80, 24), run_before=found)
