@@ -246,6 +246,30 @@ async def test_what_was_not_answered_is_given_back(left: str, tmp_path: Path, mo
             assert app.screen is app.chat and prompt(app) == "/btw why?"
 
 
+@pytest.mark.parametrize("left", [False, True])
+async def test_a_fault_of_ours_loses_no_question(left: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reached = asyncio.Event()
+
+    async def broken(*_: object) -> None:
+        await reached.wait()
+        raise RuntimeError("torn")
+
+    monkeypatch.setattr("tui_agent.agent.session.ask", broken)
+    with ChatServer(reply_text("Hello.")) as server:
+        app = chat_app(Machine.under(tmp_path, {"fake": server.url}), monkeypatch)
+        async with app.run_test(size=(100, 30)) as pilot:
+            await submit(pilot, "/btw why?")
+            await beside(pilot, app)
+            if left:
+                await pilot.press("alt+a")
+                await until(pilot, lambda: app.screen is app.chat)
+            reached.set()
+            await until(pilot, lambda: "torn" in flat(app))
+            if not left:
+                await pilot.press("escape")
+            await until(pilot, lambda: prompt(app) == "/btw why?")
+
+
 async def test_the_key_asks_what_stands_in_the_prompt_or_for_a_question(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

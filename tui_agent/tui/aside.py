@@ -1,5 +1,6 @@
 """Questions beside the conversation: asked on a screen of their own, answered also while nobody looks at that."""
 
+import logging
 import time
 from collections.abc import Callable
 from contextlib import aclosing
@@ -137,7 +138,8 @@ class Aside:
         self._face.aside(partial(self._run, host, self._talk), BESIDE)
 
     async def _run(self, host: Host, talk: Talk) -> None:
-        session, problem = host.session, None
+        session = host.session
+        problem: TuiAgentError | None = None
         try:
             async with aclosing(session.aside(talk.question)) as happening:
                 async for event in happening:
@@ -147,6 +149,9 @@ class Aside:
                         self._face.show(event)
         except TuiAgentError as error:
             problem = error
+        except Exception as error:  # a fault of ours costs the answer, not the question
+            logging.getLogger(__name__).exception("question beside failed")
+            problem = TuiAgentError(f"internal error: {error!r}", "the session goes on")
         finally:
             talk.end(problem)
         if self._screen is None:
