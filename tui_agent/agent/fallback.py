@@ -55,20 +55,24 @@ class Fallback:
         self._emit = emit
         self._tried: set[tuple[str, str]] = set()
         self._unreachable: set[str] = set()
+        self.hurry = bool(entries)
+        """Whether somebody else may answer, so that nobody is waited for."""
 
     async def answered(
         self, ask: Callable[[], Awaitable[AssistantReplied]], shown: Callable[[], bool]
     ) -> AssistantReplied:
         """The reply of the first provider that can give one: the present one, else those of the settings.
 
-        `ask` sends the request to the provider in force, and `shown` says whether anything of its reply was.
+        `ask` sends the request to the provider in force, and `shown` says whether anything of its reply was. When all
+        have failed, the first of those that were not waited for is asked again, and then it is waited for.
 
         Raises:
             ProviderError: of the first one that failed; its hint names the others.
         """
         session = self._session
-        failures: list[tuple[str, ProviderError]] = []
+        failures: dict[tuple[str, str], ProviderError] = {}
         home = Substitute(session.provider, session.model)
+        hasty: Substitute | None = None
         while True:
             asked = session.provider
             try:
@@ -77,7 +81,9 @@ class Fallback:
                 if shown() or not (failures or (self._entries and error.kind in DOWN)):
                     raise
                 failure = error
-            failures.append((asked.name, failure))
+            failures[asked.name, session.model] = failure
+            if failure.hasty and hasty is None:
+                hasty = Substitute(asked, session.model)
             self._tried.add((asked.name, session.model))
             if failure.kind == "unreachable":
                 self._unreachable.add(asked.name)
@@ -86,9 +92,14 @@ class Fallback:
                 continue
             found, left_out = await self._next()
             if found is None:
+                if hasty is not None and self.hurry:
+                    self.hurry = False
+                    if session.provider is not hasty.provider:
+                        await self._switch(hasty)
+                    continue
                 if len(failures) > 1:
                     await self._switch(home)
-                raise _of_all(failures, left_out)
+                raise _of_all([(name, error) for (name, _), error in failures.items()], left_out)
             await self._switch(found)
             await self._log(_about(asked.name, failure, found, left_out))
 

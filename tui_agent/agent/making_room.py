@@ -22,7 +22,7 @@ from tui_agent.agent.digest import digest
 from tui_agent.agent.journal import Journal, TurnOptions
 from tui_agent.agent.measuring import calibration, known_window, size_of_next
 from tui_agent.agent.requests import first_request, know_model, next_items, next_request
-from tui_agent.agent.summarising import Summaries
+from tui_agent.agent.summarising import Summaries, Written
 from tui_agent.agent.window import ROUGHNESS, Window
 from tui_agent.conversation.errors import ProviderError, StoreError
 from tui_agent.conversation.events import (
@@ -70,15 +70,23 @@ class MakingRoom:
         options: TurnOptions,
         log: Callable[[LoggedEvent], Awaitable[None]],
         emit: Callable[[Event], None],
+        *,
+        hurry: Callable[[], bool] | None = None,
     ) -> None:
+        """`hurry` says whether somebody else may answer; None stands for a compaction that the user asked for."""
         self._session = session
         self._options = options
         self._log = log
         self._emit = emit
-        self._summaries = Summaries(session, options, emit)
-        self.told: int | None = None
-        """Tokens of the window, as a refusal named them."""
-        self._overflowed = False
+        self._summaries = Summaries(session, options, emit, hurry)
+        self._told: tuple[str, str, int] | None = None
+        self._overflowed: tuple[str, str] | None = None
+
+    @property
+    def told(self) -> int:
+        """Tokens of the window, as the model in use named them in refusing a request; else 0."""
+        present = self._session.provider.name, self._session.model
+        return self._told[2] if self._told is not None and self._told[:2] == present else 0
 
     async def request(self) -> ChatRequest:
         """The next request, once there is room for it.
@@ -99,17 +107,18 @@ class MakingRoom:
     async def overflowed(self, error: ProviderError) -> bool:
         """Make room after a request was refused as too long; False when the error has to be told.
 
-        That is done once for a request, and not where room is only made by hand: then the error is told how.
+        That is done once for a request to a model, and not where room is only made by hand: then the error is told how.
         """
         if error.kind != "context":
             return False
-        self.told = error.window or self.told
+        if error.window:
+            self._told = (self._session.provider.name, self._session.model, error.window)
         if self._options.compact == "manual":
             error.hint = f"`/compact` makes room, and `compact: auto` does so unasked; or {error.hint}"
             return False
-        if self._overflowed:
+        present = self._session.provider.name, self._session.model
+        if self._overflowed == present:
             return False
-        self._overflowed = True
         before = self._size()
         window = self._window
         if window.room is None or before <= window.room:  # nobody said how much, or the words are counted otherwise
@@ -117,6 +126,7 @@ class MakingRoom:
         limit = min(self._limit(window), before * 3 // 4)
         logger.info("request of about %d tokens refused as too long, window %s", before, self.told)
         await self._make_room(limit, window, "overflow")
+        self._overflowed = present
         return self._size() < before
 
     async def compact(self, focus: str) -> None:
@@ -136,7 +146,7 @@ class MakingRoom:
 
     async def replied(self, told: bool) -> None:
         """Look at the counts of the last reply; `told`: its provider has already said that the prompt was cut."""
-        self._overflowed = False
+        self._overflowed = None
         now = calibration(self._session)
         last = next((r.event for r in reversed(self._session.records) if isinstance(r.event, AssistantReplied)), None)
         if not now.found_out or told or last is None:
@@ -153,8 +163,8 @@ class MakingRoom:
     @property
     def _window(self) -> Window:
         window = known_window(self._session)
-        if self.told is not None and (window.tokens is None or self.told < window.tokens):
-            return Window(self.told, "learned from an error")
+        if (told := self.told) and (window.tokens is None or told < window.tokens):
+            return Window(told, "learned from an error")
         return window
 
     def _limit(self, window: Window) -> int:
@@ -292,21 +302,26 @@ class MakingRoom:
         session = self._session
         before = self._size()
         replaced = sum(message_size(item.message) for item in plan.old)
-        written: tuple[str, AssistantReplied] | str = "the window has no room for one"
+        written = Written(why="the window has no room for one")
         if by_model:
             written = await self._summaries.of(plan.old, self._window, plan.budget.summary, focus)
         earlier = session.summary
         stood = earlier.messages if earlier is not None else 0
         compacted = Compacted(
             before_seq=plan.before_seq,
-            summary="",
             trigger=trigger,
             quoted=plan.budget.quoted,
             before=before,
             messages=stood + sum(item.part != "summary" for item in plan.old),
-            window=(self.told or 0) if trigger == "overflow" else 0,
+            window=self.told if trigger == "overflow" else 0,
+            summary=written.summary,
+            provider=written.provider,
+            model=written.model,
+            usage=written.usage,
+            cost=written.cost,
+            requests=written.requests,
         )
-        if isinstance(written, str):
+        if written.why:
             most = min(plan.budget.summary, max(replaced // 2, LEAST_SUMMARY)) * CHARACTERS
             begins = earlier.before_seq if earlier is not None else 0
             passed = [
@@ -315,19 +330,11 @@ class MakingRoom:
                 if begins <= seq < plan.before_seq
             ]
             compacted = replace(compacted, summary=digest(passed, earlier.summary if earlier else "", most))
-        else:
-            text, reply = written
-            compacted = replace(
-                compacted,
-                summary=text,
-                provider=reply.provider,
-                model=reply.model,
-                usage=reply.usage,
-                cost=reply.cost,
-            )
         compacted = replace(compacted, after=self._size(compacted))
         logger.info("compacted: %d to %d tokens, %s", before, compacted.after, trigger)
         await self._log(compacted)
-        if isinstance(written, str):
-            text = f"there is no summary by the model ({written}): a plain list of what happened stands in its place"
+        if written.why:
+            text = (
+                f"there is no summary by the model ({written.why}): a plain list of what happened stands in its place"
+            )
             await self._log(Noticed("warning", text, "`/compact` tries again; the summary can be edited in `/context`"))

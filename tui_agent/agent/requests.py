@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from tui_agent.agent.context import Item, joined
+from tui_agent.agent.context import Item, joined, message_size
 from tui_agent.agent.journal import Journal, TurnOptions
 from tui_agent.agent.profile import offered
 from tui_agent.agent.prompt import EXAMPLE, system_prompt
@@ -12,16 +12,25 @@ from tui_agent.conversation.events import LoggedEvent
 from tui_agent.conversation.messages import Message
 from tui_agent.providers.protocol import ChatRequest
 
+LONG = 2500
+"""Tokens of a conversation that may be too much for a model that nobody knows."""
+
 
 async def know_model(session: Journal) -> list[LoggedEvent]:
-    """Learn which model answers, and how much it is given; a server elsewhere is not asked what nobody waits for.
+    """Learn which model answers, and how much it is given.
+
+    A server elsewhere is asked only where a long conversation might not fit: else nobody waits for that.
 
     Raises:
         ProviderError: no model is named and the server cannot say which it has.
     """
-    if not session.model or (session.model_info is None and session.provider.local):
+    if not session.model or (session.model_info is None and (session.provider.local or _is_long(session))):
         return await session.describe()
     return []
+
+
+def _is_long(session: Journal) -> bool:
+    return sum(message_size(item.message) for item in next_items(session)) > LONG
 
 
 def next_request(session: Journal, options: TurnOptions) -> ChatRequest:

@@ -166,19 +166,23 @@ def _stopped(limits: Limits, name: str, used: str, limit: str) -> Noticed:
 
 
 def spent_on(event: Event) -> Spent | None:
-    """What the request used that an event tells of; None when it tells of none."""
+    """What the requests used that an event tells of; None when it tells of none."""
+    requests = 1
     match event:
         case AssistantReplied():
             prompt, reply = event.estimate, event.written
-        case Compacted() if event.model and event.trigger != "edit":
+        case Compacted() if (event.model or event.requests) and event.trigger != "edit":
             prompt, reply = event.before, tokens_written(event.summary)
+            requests = event.requests or 1
         case AsideAnswered():
             prompt, reply = tokens_written(event.question), tokens_written(event.answer)
         case _:
             return None
     estimated = event.usage.prompt_tokens is None or event.usage.completion_tokens is None
     steps = int(isinstance(event, AssistantReplied))
-    return Spent(1, *_counts(event.usage, prompt, reply), event.cost, estimated, int(event.cost is None), steps)
+    return Spent(
+        requests, *_counts(event.usage, prompt, reply), event.cost, estimated, requests * int(event.cost is None), steps
+    )
 
 
 def _counts(usage: Usage, prompt: int, reply: int) -> tuple[int, int, int]:

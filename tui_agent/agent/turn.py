@@ -34,6 +34,7 @@ from tui_agent.conversation.events import (
     TurnReason,
 )
 from tui_agent.conversation.messages import ToolCall
+from tui_agent.providers.protocol import ChatRequest
 from tui_agent.tools.attempt import ToolOutcome
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,14 @@ STOPPED = "stopped while it ran; it may have been done in part"
 
 class _TurnDenied(Exception):
     """The user denied and stopped."""
+
+
+class _LimitReached(Exception):
+    """This run may send no further request."""
+
+    def __init__(self, notice: Noticed) -> None:
+        super().__init__(notice.text)
+        self.notice = notice
 
 
 class Turn:
@@ -58,7 +67,7 @@ class Turn:
         self._stopping = False
         self._exchange: Exchange | None = None
         self._fallback = Fallback(session, options.fallback, self._log, emit)
-        self._room = MakingRoom(session, options, self._log, emit)
+        self._room = MakingRoom(session, options, self._log, emit, hurry=lambda: self._fallback.hurry)
         self._looking_up: asyncio.Task[None] | None = None
         self._open_calls: list[ToolCall] = []
         self._begun = ""
@@ -88,6 +97,9 @@ class Turn:
             reason = "interrupted"
         except _TurnDenied:
             reason = "denied"
+        except _LimitReached as stopped:
+            await self._say(stopped.notice)
+            reason = "limit"
         except ProviderError as error:
             # Without its message: a server may quote what it was sent.
             logger.warning("provider %s: %s, status %s", self._session.provider.name, error.kind, error.status)
@@ -139,15 +151,13 @@ class Turn:
         self._open_calls = []
         await self._stop_looking_up()
         changed = await self._session.changed(self._snapshots)
-        await self._log(TurnEnded(reason, cause, *changed, window=self._room.told or 0))
+        await self._log(TurnEnded(reason, cause, *changed, window=self._room.told))
 
     async def _iterate(self) -> TurnReason:
         retried_empty = False
         patience = Patience()
         for iteration in range(1, self._options.max_iterations + 1):
-            if (reached := self._session.limit_reached()) is not None:
-                await self._log(reached)
-                return "limit"
+            self._check_limit()
             while (text := self._session.next_steering()) is not None:  # one by one: a stop in between loses none
                 await self._log(self._submitted(text))
             reply = await self._fallback.answered(partial(self._ask, iteration), self._shown)
@@ -180,10 +190,9 @@ class Turn:
 
     async def _ask(self, iteration: int) -> AssistantReplied:
         """One request; the reply is logged, whole or as far as it came."""
-        await self._know_model()
-        if (doubt := self._session.uncounted()) is not None:
-            await self._log(doubt)
-        request = await self._room.request()
+        request = await self._fitting_request()
+        self._check_limit()  # a summary costs something too
+        request = replace(request, hurry=self._fallback.hurry)
         if self._repeated:
             request = replace(request, tool_choice="none")
         size = request_size(request)
@@ -207,6 +216,22 @@ class Turn:
         if finished.error:
             await self._log(Noticed("error", finished.error, "the part that arrived is kept; send a prompt to go on"))
         return logged
+
+    async def _fitting_request(self) -> ChatRequest:
+        """The next request, with room in the window of the model that is in use once it is ready."""
+        session = self._session
+        while True:
+            await self._know_model()
+            present = session.provider, session.model
+            if (doubt := session.uncounted()) is not None:
+                await self._log(doubt)
+            request = await self._room.request()
+            if (session.provider, session.model) == present:  # nobody chose another one meanwhile
+                return request
+
+    def _check_limit(self) -> None:
+        if (reached := self._session.limit_reached()) is not None:
+            raise _LimitReached(reached)
 
     def _shown(self) -> bool:
         """Whether anything of the reply that is coming was shown."""

@@ -67,7 +67,7 @@ class ProviderError(TuiAgentError):
     """A language-model server failed.
 
     `exit_code` is 4 when it could not be reached and 1 otherwise. `window` is how many tokens the server takes, when
-    it said so in refusing a request as too long.
+    it said so in refusing a request as too long. `hasty`: not all was tried, because somebody else may answer instead.
     """
 
     def __init__(
@@ -82,6 +82,7 @@ class ProviderError(TuiAgentError):
         self.kind = kind
         self.status = status
         self.window = window
+        self.hasty = False
         self.exit_code = EXIT_UNREACHABLE if kind == "unreachable" else EXIT_FAILED
 
 

@@ -224,7 +224,8 @@ class Compacted(Struct, frozen=True, tag="compacted"):
     list of what happened. With the summary, the user's prompts before that record go on being sent word by word, the
     first and the last up to `quoted` characters in all. `before` and `after` are about the tokens of a request,
     `messages` how many the summary stands for, 0 where nobody counted. `window` is how many tokens the server said that
-    it takes, when it refused a request; 0 when it did not say.
+    it takes, when it refused a request; 0 when it did not say. `requests` is how many were made for it, those that gave
+    no summary included; `usage` and `cost` are those of all of them.
     """
 
     before_seq: int
@@ -239,6 +240,7 @@ class Compacted(Struct, frozen=True, tag="compacted"):
     cost: float | None = None
     messages: int = 0
     window: int = 0
+    requests: int = 0
 
     @property
     def headline(self) -> str:

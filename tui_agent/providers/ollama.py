@@ -105,7 +105,8 @@ class OllamaProvider:
             request = replace(request, model=await self._server.default_model(self._listed))
         body = to_ollama(request, self._settings.context_length)
         try:
-            async with aclosing(self._retries.run(lambda: self._attempt(endpoint, request, body))) as events:
+            tries = self._retries.run(lambda: self._attempt(endpoint, request, body), hurry=request.hurry)
+            async with aclosing(tries) as events:
                 async for event in events:
                     if isinstance(event, Finished) and not event.error:
                         event = replace(event, notice=await self._cut(endpoint, body, event.usage.prompt_tokens))

@@ -98,7 +98,7 @@ class OpenAIChatProvider:
         if not request.model:
             request = replace(request, model=await self._server.default_model(self._listed))
         try:
-            tries = self._retries.run(lambda: self._attempt(endpoint, request), self._concede)
+            tries = self._retries.run(lambda: self._attempt(endpoint, request), self._concede, hurry=request.hurry)
             async with aclosing(tries) as events:
                 async for event in events:
                     yield event

@@ -14,7 +14,8 @@ class ChatRequest(Struct, frozen=True):
 
     With `tool_choice` "none" the tools stay in the prompt, so that its beginning is the same bytes as before, but no
     call is taken from the reply. The first `fixed` messages are the same in every request of every session like this
-    one, so that a provider may keep what it has read of them.
+    one, so that a provider may keep what it has read of them. In a `hurry` it is not sent again after a long wait that
+    a server asks for, since somebody else may answer; the error says so then (`ProviderError.hasty`).
     """
 
     model: str
@@ -24,6 +25,7 @@ class ChatRequest(Struct, frozen=True):
     fixed: int = 0
     temperature: float | None = None
     max_tokens: int | None = None
+    hurry: bool = False
 
 
 class Finished(Struct, frozen=True):

@@ -15,6 +15,8 @@ from tui_agent.providers.reply import Piece, ReplyReader, merge
 
 BACKOFF_BASE = 0.5
 BACKOFF_CAP = 8.0
+LONG_WAIT = 10.0
+"""Seconds; a longer wait that a server asks for is too long in a hurry."""
 SECONDS_AFTER_FINISH = 2.0
 SECONDS_AFTER_DONE = 0.05
 SECONDS_FOR_MODELS = 2.0
@@ -37,11 +39,13 @@ class Retries:
         self,
         attempt: Callable[[], AsyncGenerator[ProviderEvent]],
         concede: Callable[[Failure], bool] = lambda failure: False,
+        *,
+        hurry: bool = False,
     ) -> AsyncGenerator[ProviderEvent]:
         """The events of the first attempt that shows something; each wait before another one is announced.
 
         `concede` is asked about every failure; when it says that it has changed the request so that it may be
-        accepted now, it is sent again at once and that does not count.
+        accepted now, it is sent again at once and that does not count. In a `hurry` no long wait is waited for.
 
         Raises:
             Failure: of the last attempt; the hint of its error says how often it was made.
@@ -58,6 +62,9 @@ class Retries:
             if concede(failure):
                 continue
             if not failure.retry or retries >= self._limit:
+                raise _counted(failure, retries)
+            if hurry and failure.wait is not None and failure.wait > LONG_WAIT:
+                failure.error.hasty = True
                 raise _counted(failure, retries)
             retries += 1
             seconds = failure.wait if failure.wait is not None else self._backoff(retries)
