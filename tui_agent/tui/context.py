@@ -6,7 +6,6 @@ from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tui_agent.agent.outbox import Outbox
 from tui_agent.config.model import Settings
 from tui_agent.conversation.errors import TuiAgentError
 from tui_agent.conversation.events import (
@@ -20,6 +19,7 @@ from tui_agent.conversation.events import (
     ToolFinished,
     TurnEnded,
 )
+from tui_agent.conversation.outbox import Outbox
 from tui_agent.tui.engine import Engine
 from tui_agent.tui.theming import Symbols
 

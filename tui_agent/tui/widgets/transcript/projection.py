@@ -42,11 +42,11 @@ from tui_agent.tui.widgets.transcript.document import (
     UserBlock,
 )
 
-_APPROVED = {"user": "approved", "session": "allowed for this session", "policy": ""}
-# The argument that says best what a call is about, when the engine did not say it.
 RETRY = "/retry sends the prompt again, /retry PROVIDER to another model"
 # Causes of a turn's end that may be gone the next time, or with another server; without one the reply broke off.
 _ONCE_MORE = frozenset({"", "unreachable", "timeout", "limited", "server", "protocol"})
+_APPROVED = {"user": "approved", "session": "allowed for this session", "policy": ""}
+# The argument that says best what a call is about, when the engine did not say it.
 _TELLING = ("file_path", "path", "command", "pattern", "query", "url", "name")
 
 
@@ -88,9 +88,9 @@ class Projector:
         self._thought: ThoughtBlock | None = None
         self._blank = ""  # white space that came before the first word of the answer
         self._cut: AgentBlock | None = None  # the answer that ended early, until it is known why
+        self._notice: NoticeBlock | None = None  # the last one of the turn
         self._writing: dict[int, ToolBlock] = {}
         self._calls: dict[str, ToolBlock] = {}
-        self._notice: NoticeBlock | None = None  # the last one of the turn
         self._requests: list[LoggedEvent] = []  # of the turn that is shown, as far as they were answered
         self._in_turn = False
 
@@ -129,10 +129,10 @@ class Projector:
                 self._notice = self.document.add(NoticeBlock(level=event.level, text=event.text, hint=event.hint))
             case TurnEnded():
                 self._turn_ended()
-                if event.reason in ("interrupted", "denied"):
-                    self._stopped()
                 if event.reason == "error" and event.cause in _ONCE_MORE:
                     self._name_retry()
+                if event.reason in ("interrupted", "denied"):
+                    self._stopped()
                 self._cut = None
                 if row := turn_block(event, self._requests, self._changes_key(), self._currency()):
                     self.document.add(row)
@@ -312,17 +312,17 @@ class Projector:
                 self.document.touch(block)
         self._calls.clear()
 
-    def _stopped(self) -> None:
-        """The user stopped the turn, which is all that there is to say about an answer without an end."""
-        if self._cut is not None:
-            self._cut.note = ""
-            self.document.touch(self._cut)
     def _name_retry(self) -> None:
         """Below what went wrong with the server."""
         if self._notice is not None and self._notice.level == "error":
             self._notice.hint = f"{self._notice.hint}\n{RETRY}".strip()
             self.document.touch(self._notice)
 
+    def _stopped(self) -> None:
+        """The user stopped the turn, which is all that there is to say about an answer without an end."""
+        if self._cut is not None:
+            self._cut.note = ""
+            self.document.touch(self._cut)
         self.document.add(NoticeBlock(level="info", text="turn stopped"))
 
 
