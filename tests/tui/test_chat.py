@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from textual.actions import parse
 from textual.events import Paste
 
 from tests.fakes.chat_server import ChatServer, Stall, reply_calls, reply_steps, reply_text, text
@@ -22,6 +23,7 @@ from tui_agent.conversation.events import (
     TurnEnded,
 )
 from tui_agent.conversation.messages import ToolCall, Usage
+from tui_agent.tui.actions import ACTIONS
 from tui_agent.tui.screens.help import HelpScreen
 from tui_agent.tui.screens.picker import PickerScreen
 from tui_agent.tui.screens.review import ReviewScreen
@@ -83,7 +85,7 @@ async def test_the_draft_survives_a_question_and_its_answer(machine: Machine, mo
             await until(pilot, says(app, "approved"))
             assert app.chat.query_one(PromptArea).draft == "my next idea"
             assert app.focused is app.chat.query_one(PromptArea)
-            assert (machine.project / "hello.py").exists()
+            await until(pilot, (machine.project / "hello.py").exists, "the file")
 
 
 async def test_enter_never_allows(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -498,3 +500,12 @@ def test_a_conversation_looks_as_designed(
         await pilot.pause(0.3)  # type: ignore[attr-defined]
 
     assert snap_compare(app, terminal_size=size, run_before=ready)
+
+
+async def test_each_action_of_the_chat_has_a_deed_and_each_deed_an_action(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = chat_app(machine, monkeypatch)
+    async with app.run_test():
+        named = [parse(action.method) for action in ACTIONS if action.owner == "chat"]
+        assert {parameters[0] for _, name, parameters in named if name == "do"} == app.chat._deeds.keys()

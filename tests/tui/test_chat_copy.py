@@ -40,7 +40,7 @@ async def test_what_is_copied_reaches_the_clipboard_and_is_said(
         app = served(machine, monkeypatch, server)
         async with app.run_test(size=(100, 30), notifications=True) as pilot:
             await submit(pilot, "hello")
-            await until(pilot, says(app, "and https://one.invalid/a."))
+            await until(pilot, says(app, "17 out"))  # the line under the turn, which is not what c copies
             await pilot.press("ctrl+up", "c")
             await until(pilot, says(app, f"copied answer, 8 lines, {len(ANSWER)} characters"))
             assert app.clipboard == ANSWER

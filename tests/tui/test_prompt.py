@@ -61,14 +61,8 @@ class Chat(Screen[None]):
     def on_prompt_area_paste_cut(self, message: PromptArea.PasteCut) -> None:
         self.heard.append(message)
 
-    def action_interrupt(self) -> None:
-        self.pressed.append("interrupt")
-
-    def action_providers(self) -> None:
-        self.pressed.append("providers")
-
-    def action_cycle_mode(self) -> None:
-        self.pressed.append("mode")
+    def action_do(self, what: str) -> None:
+        self.pressed.append(what)
 
 
 class Desk(Stage):
@@ -216,7 +210,7 @@ async def test_the_keys_of_app_and_chat_pass_through() -> None:
     async with app.run_test() as pilot:
         await pilot.press(*"text", "ctrl+q", "ctrl+p", "f2", "shift+tab", "escape")
         assert app.quits == ["quit", "palette"]
-        assert app.chat.pressed == ["providers", "mode", "interrupt"]
+        assert app.chat.pressed == ["providers", "cycle_mode", "interrupt"]
         assert app.prompt.draft == "text"
 
 

@@ -63,14 +63,11 @@ async def test_the_screen_behind_stays_visible() -> None:
 class Chat(Screen[None]):
     pressed = ""
 
-    def action_sessions(self) -> None:
-        self.pressed = "sessions"
-
-    def action_cycle_mode(self) -> None:
-        self.pressed = "mode"
+    def action_do(self, what: str) -> None:
+        self.pressed = what
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return action != "cycle_mode"
+        return action != "do" or parameters == ("sessions",)
 
 
 class Desk(Stage):

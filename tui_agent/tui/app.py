@@ -157,8 +157,8 @@ class TuiAgent(App[int]):
 
     def action_help_quit(self) -> None:
         """ctrl+c where nothing is selected: stop the turn, else leave at the second press."""
-        if self.chat.check_action("interrupt", ()):
-            self.chat.action_interrupt()
+        if self.chat.can_stop:
+            self.chat.stop()
         elif time.monotonic() - self._asked_to_leave < SECOND_PRESS:
             self.run_worker(self.leave(), exit_on_error=False)
         else:

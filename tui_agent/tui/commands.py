@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from inspect import isawaitable
 from typing import NamedTuple
 
+from textual.actions import parse
 from textual.screen import Screen
 
 from tui_agent.tui.actions import ACTIONS
@@ -97,6 +98,7 @@ async def run(
     else:
         method = next(action.method for action in ACTIONS if action.id == command.action)
         # Not `run_action`: it would say nothing of an action that is not offered now, and these say why.
-        done = getattr(screen.app if command.action.startswith("app.") else screen, f"action_{method}")()
+        _, name, parameters = parse(method)
+        done = getattr(screen.app if command.action.startswith("app.") else screen, f"action_{name}")(*parameters)
     if isawaitable(done):
         await done

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
+from textual.actions import parse
 from textual.app import App, SystemCommand
 from textual.screen import Screen
 
@@ -17,7 +18,8 @@ def palette_commands(app: App[Any], screen: Screen[object]) -> Iterable[SystemCo
         if not action.palette:
             continue
         node = app if action.owner == "app" else screen
-        if hasattr(node, f"action_{action.method}") and node.check_action(action.method, ()):
+        _, name, parameters = parse(action.method)
+        if hasattr(node, f"action_{name}") and node.check_action(name, parameters):
             keys = keys_of(action, app._keymap)
             title = f"{action.label:<12}{action.help.rstrip('.')}" + (f"  {key_name(keys[0])}" if keys else "")
             yield SystemCommand(title, "", partial(app.run_action, action.method, node))

@@ -3,12 +3,15 @@
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
+from inspect import iscoroutine
 from typing import TYPE_CHECKING, TypeVar
 
 from textual import events, on, work
 from textual.app import ComposeResult
+from textual.message import Message
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState, WorkType
 
@@ -56,6 +59,15 @@ if TYPE_CHECKING:  # what the first paint does not show is imported after it
     from tui_agent.tui.app import TuiAgent
     from tui_agent.tui.finder import Finder
     from tui_agent.tui.widgets.answer_bar import AnswerBar
+
+_CLICKED: dict[type[Message], str] = {
+    StatusBar.ModeClicked: "cycle_mode",
+    StatusBar.ContextClicked: "context",
+    StatusBar.BackgroundClicked: "background",
+    StatusBar.ModelClicked: "providers",
+    StatusBar.ProfileClicked: "cycle_profile",
+}
+"""What a click in the bar does."""
 
 _PLACEHOLDER = "ask, or / for commands, @ for files"
 
@@ -107,6 +119,7 @@ class ChatScreen(Screen[None]):
         self._finder: Finder | None = None
         self._upkeep = Upkeep(self, launch.warm_up)
         self._last_state: tuple[object, ...] = ()
+        self._deeds = self._table()
         self.takes_keys = False
 
     def compose(self) -> ComposeResult:
@@ -324,7 +337,7 @@ class ChatScreen(Screen[None]):
         if isinstance(event.decision, Denied) and event.decision.stop:
             self._turns.stopping()
         if self._questions.is_changed(event.request, event.decision):
-            self.action_review()
+            self.aside(self._review, "review", instead=False)
         else:
             self._questions.answer(event.request, event.decision)
 
@@ -334,10 +347,9 @@ class ChatScreen(Screen[None]):
 
     def on_answer_bar_review_wanted(self, event: "AnswerBar.ReviewWanted") -> None:
         """The user wants to see the whole diff, or to change it."""
-        self.action_review(event.editing)
+        self.aside(partial(self._review, event.editing), "review", instead=False)
 
-    @work(exit_on_error=False)
-    async def action_review(self, editing: bool = False) -> None:
+    async def _review(self, editing: bool = False) -> None:
         """Open the diff of the change that waits for an answer; with `editing` its first hunk is opened for that."""
         if not await self._questions.review(
             self._settings().ui.diff, self.symbols, editing=editing, directory=self._launch.directory
@@ -424,7 +436,7 @@ class ChatScreen(Screen[None]):
     def on_key(self, event: events.Key) -> None:
         """Typing goes to the prompt wherever the focus is, but for the keys of that place; escape leads back to it."""
         empty = self.focused is self._prompt and not self._prompt.draft.strip()
-        if event.key == "escape" and empty and not self.check_action("interrupt", ()):
+        if event.key == "escape" and empty and not self.can_stop:
             event.stop()  # the screen that it may open would take it, too
             self._steering.escape(event.time)
         if self.focused not in (None, self._view) or event.key in self.active_bindings:
@@ -447,9 +459,11 @@ class ChatScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Stopping is offered while there is something to stop, and so on."""
-        match action:
+        if action != "do":
+            return True
+        match parameters[0]:
             case "interrupt":
-                return self.busy or self._turns.going or bool(self._outbox.waiting) or self._standby.waited_for
+                return self.can_stop
             case "fetch":
                 return self._models.can_fetch
             case "look":
@@ -460,7 +474,56 @@ class ChatScreen(Screen[None]):
                 return self._plans.offered
         return True
 
-    def action_interrupt(self) -> None:
+    @property
+    def can_stop(self) -> bool:
+        """Whether there is something to stop."""
+        return self.busy or self._turns.going or bool(self._outbox.waiting) or self._standby.waited_for
+
+    def action_do(self, what: str) -> None:
+        """Do what an action of the chat is for; what takes long is done meanwhile."""
+        done = self._deeds[what]()
+        if iscoroutine(done):
+            self.aside(done, what, instead=False)
+
+    def _table(self) -> dict[str, Callable[[], object]]:
+        """What each action of the registry does, by its method."""
+        return {
+            "interrupt": self.stop,
+            "cycle_mode": self._modes.cycle,
+            "modes": self._modes.show,
+            "questions": self._show_questions,
+            "review": self._review,
+            "plan": self._plans.show,
+            "context": self._room.show,
+            "compact": self._room.compact,
+            "summary": self._room.edit,
+            "background": self._background.show,
+            "providers": self._models.pick,
+            "cycle_profile": self._models.cycle_profile,
+            "fetch": self._fetch,
+            "look": lambda: self.aside(self._models.look_again, "look"),
+            "sessions": self._sessions.choose,
+            "new_session": self._sessions.start_over,
+            "rename": self._sessions.rename,
+            "fork": self._sessions.fork,
+            "export": self._sessions.export,
+            "replay": self._sessions.replay,
+            "changes": self._undo.changes,
+            "undo": self._undo.undo,
+            "redo": self._undo.redo,
+            "rewind": self._undo.rewind,
+            "retry": self._steering.retry,
+            "queued": self._steering.show,
+            "beside": self._ask_beside,
+            "compare": self._comparing.choose,
+            "page_up": lambda: self._view.action_page_up(),
+            "page_down": lambda: self._view.action_page_down(),
+            "focus_transcript": lambda: self._view.focus(),
+            "toggle_thoughts": self._transcript.toggle_thoughts,
+            "toggle_details": self._transcript.toggle_details,
+        }
+
+    def stop(self) -> None:
         """Stop the turn, or waiting for the model; what was not sent comes back into the prompt."""
         self._turns.give_back()
         if self._standby.waited_for and not self.busy:
@@ -468,19 +531,7 @@ class ChatScreen(Screen[None]):
         else:
             self._turns.stop()
 
-    @on(StatusBar.ModeClicked)
-    @work(exit_on_error=False)
-    async def action_cycle_mode(self) -> None:
-        """Go to the next mode that can be chosen here."""
-        await self._modes.cycle()
-
-    @work(exit_on_error=False)
-    async def action_modes(self) -> None:
-        """See what each mode permits here; choose one."""
-        await self._modes.show()
-
-    def action_questions(self) -> None:
-        """See what was asked in this session; save rules."""
+    def _show_questions(self) -> None:
         if not self._counsel.questions:
             self.say("info", "nothing was asked in this session yet", "f12 shows what asks in each mode")
             return
@@ -488,152 +539,31 @@ class ChatScreen(Screen[None]):
 
         self.app.push_screen(QuestionsScreen(self._counsel, symbols=self.symbols))
 
-    @work(exit_on_error=False)
-    async def action_plan(self) -> None:
-        """Review the plan that the last turn ended with."""
-        await self._plans.show()
-
-    @on(StatusBar.ContextClicked)
-    @work(exit_on_error=False)
-    async def action_context(self) -> None:
-        """See what fills the model's window; make room."""
-        await self._room.show()
-
-    def action_compact(self) -> None:
-        """Let a summary stand for the earlier conversation."""
-        self._room.compact()
-
-    @work(exit_on_error=False)
-    async def action_summary(self) -> None:
-        """Edit that summary."""
-        await self._room.edit()
-
-    @on(StatusBar.BackgroundClicked)
-    @work(exit_on_error=False)
-    async def action_background(self) -> None:
-        """See what runs in the background; stop it."""
-        await self._background.show()
-
-    @on(StatusBar.ModelClicked)
-    @work(exit_on_error=False)
-    async def action_providers(self) -> None:
-        """Choose provider and model among what answers."""
-        await self._models.pick()
-
-    @on(StatusBar.ProfileClicked)
-    @work(exit_on_error=False)
-    async def action_cycle_profile(self) -> None:
-        """Give the model more than it is given now, or less."""
-        await self._models.cycle_profile()
-
-    @work(exit_on_error=False)
-    async def action_fetch(self) -> None:
-        """Download the offered model and let it answer; not before the offer could be read."""
+    async def _fetch(self) -> None:
+        """Not before the offer could be read."""
         if self._greeting.readable:
             await self._models.fetch()
 
-    def action_look(self) -> None:
-        """Look for a model server once more."""
-        self.aside(self._models.look_again, "look")
-
-    @work(exit_on_error=False)
-    async def action_sessions(self) -> None:
-        """Open an earlier session of this folder."""
-        await self._sessions.choose()
-
-    @work(exit_on_error=False)
-    async def action_new_session(self) -> None:
-        """Start over with an empty transcript; the old session is kept."""
-        await self._sessions.start_over()
-
-    @work(exit_on_error=False)
-    async def action_rename(self) -> None:
-        """Give the session a name."""
-        await self._sessions.rename()
-
-    @work(exit_on_error=False)
-    async def action_fork(self) -> None:
-        """Go on in a copy of the session, from a prompt."""
-        await self._sessions.fork()
-
-    @work(exit_on_error=False)
-    async def action_export(self) -> None:
-        """Write the session to a file."""
-        await self._sessions.export()
-
-    @work(exit_on_error=False)
-    async def action_replay(self) -> None:
-        """See the session once more as it happened."""
-        await self._sessions.replay()
-
-    @work(exit_on_error=False)
-    async def action_changes(self) -> None:
-        """Review what the last turn changed."""
-        await self._undo.changes()
-
-    @work(exit_on_error=False)
-    async def action_undo(self) -> None:
-        """Take back what the last turn changed."""
-        await self._undo.undo()
-
-    @work(exit_on_error=False)
-    async def action_redo(self) -> None:
-        """Put back again what was undone last."""
-        await self._undo.redo()
-
-    @work(exit_on_error=False)
-    async def action_retry(self) -> None:
-        """Send the last prompt again."""
-        await self._steering.retry()
-
-    @work(exit_on_error=False)
-    async def action_queued(self) -> None:
-        """See what is queued, and change it."""
-        await self._steering.show()
-
-    @work(exit_on_error=False)
-    async def action_beside(self) -> None:
-        """Ask what stands in the prompt beside the conversation, or what is typed then."""
+    async def _ask_beside(self) -> None:
+        """What stands in the prompt, or what is typed then."""
         question = self._prompt.draft.strip()
         self._prompt.text = ""
         await self._beside.ask(question.removeprefix(COMMAND))
 
-    @work(exit_on_error=False)
-    async def action_compare(self) -> None:
-        """Ask two models the next prompt."""
-        await self._comparing.choose()
+    @on(StatusBar.ModeClicked)
+    @on(StatusBar.ContextClicked)
+    @on(StatusBar.BackgroundClicked)
+    @on(StatusBar.ModelClicked)
+    @on(StatusBar.ProfileClicked)
+    def _bar_clicked(self, event: Message) -> None:
+        self.action_do(_CLICKED[type(event)])
 
     def _asks_two(self) -> None:
         ways = self._comparing.ways
         names = " and ".join(way.title for way in ways) if ways else ""
         self._prompt.placeholder = f"ask {names} side by side" if names else _PLACEHOLDER
 
-    @work(exit_on_error=False)
-    async def action_rewind(self) -> None:
-        """Go back to before an earlier prompt."""
-        await self._undo.rewind()
-
     # ---- transcript ----
-
-    def action_page_up(self) -> None:
-        """Scroll the transcript while the prompt keeps the keys."""
-        self._view.action_page_up()
-
-    def action_page_down(self) -> None:
-        """The other way."""
-        self._view.action_page_down()
-
-    def action_focus_transcript(self) -> None:
-        """Move into the transcript; escape or typing leads back."""
-        self._view.focus()
-
-    def action_toggle_thoughts(self) -> None:
-        """Fold or unfold all thoughts."""
-        self._transcript.toggle_thoughts()
-
-    def action_toggle_details(self) -> None:
-        """Fold or unfold all tool calls."""
-        self._transcript.toggle_details()
 
     async def action_find(self) -> None:
         """Look for text in the transcript."""

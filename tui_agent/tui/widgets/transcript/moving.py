@@ -2,7 +2,7 @@
 
 from textual.events import Blur, Focus
 
-from tui_agent.tui.widgets.transcript.document import UserBlock
+from tui_agent.tui.widgets.transcript.document import TurnBlock, UserBlock
 from tui_agent.tui.widgets.transcript.pane import TranscriptPane
 
 
@@ -94,11 +94,16 @@ class MovingPane(TranscriptPane):
     # ---- the block under the cursor ----
 
     def _cursor_index(self) -> int:
-        """The block the keys act on: the cursor's while it is in view, else the last one in view."""
+        """The block the keys act on: the cursor's while it is in view, else the last one in view.
+
+        The line under a turn is passed over: who comes here wants to copy or unfold what is above it.
+        """
         first, last = self._port.in_view()
         index = self._port.place_of(self.cursor)
         if index is None or not first <= index <= last:
             index = last
+            while index > first and isinstance(self.document.blocks[index], TurnBlock):
+                index -= 1
             self._set_cursor(index)
         return index
 
