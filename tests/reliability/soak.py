@@ -42,14 +42,24 @@ from tests.fakes.chat_server import (
     reply_text,
     text,
 )
+from tests.fakes.window_server import asks_for_summary, tokens_in, with_usage
 from tests.reliability.stage import session_at
-from tui_agent.conversation.events import AssistantReplied, PromptSubmitted, TextDelta, TurnEnded
+from tui_agent.conversation.events import (
+    AssistantReplied,
+    Compacted,
+    PromptSubmitted,
+    ResultsTrimmed,
+    TextDelta,
+    TurnEnded,
+)
 from tui_agent.store.sqlite import SqliteLog
 
 WARM = 200
 """Turns after which memory should not grow much any more."""
 MOST_GROWTH = 20_000_000
 """Bytes."""
+WINDOW = 8192
+"""Tokens of the model, which refuses what is longer."""
 SESSION_TURNS = 100
 """Turns of one session, as in a long day; the next one begins behind them, as a user would begin it."""
 
@@ -58,8 +68,9 @@ SESSION_TURNS = 100
 class Outcome:
     """What a run came to; `faults` counts what the server did, `ends` how turns ended.
 
-    `baseline` is the memory after the first `WARM` turns, `growth` the most by which it was larger between two sessions
-    after that, in bytes.
+    `refused` counts requests that were longer than the window, `compacted` summaries by who wrote them, `trimmed` how
+    often results were cut. `baseline` is the memory after the first `WARM` turns, `growth` the most by which it was
+    larger between two sessions after that, in bytes.
     """
 
     turns: int = 0
@@ -67,6 +78,9 @@ class Outcome:
     baseline: int = 0
     growth: int = 0
     requests: int = 0
+    refused: int = 0
+    compacted: Counter[str] = field(default_factory=Counter)
+    trimmed: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     ends: Counter[str] = field(default_factory=Counter)
     broken: list[str] = field(default_factory=list)
@@ -76,7 +90,10 @@ class FaultyServer(ChatServer):
     """Answers well or badly, as the dice say; remembers no bodies, and looks at each history at once."""
 
     def __init__(self, rng: random.Random, outcome: Outcome) -> None:
-        super().__init__(self._reply, strict=False)
+        model = {"id": "fake-model", "object": "model", "context_length": WINDOW}
+        super().__init__(self._reply, strict=False, models=[model])
+        self.prompt = ""
+        """What the user said last; every request of the turn has it."""
         self.stall = False
         """Whether replies stall, for turns that are stopped in the middle of one."""
         self._rng = rng
@@ -91,13 +108,28 @@ class FaultyServer(ChatServer):
             self._outcome.broken.append(f"a request was not valid: {problems[0]}")
         return reply
 
+    def _within(self, body: dict[str, Any]) -> Reply | None:
+        """The refusal of what is too long; looks for the user's last words in what is not."""
+        size = tokens_in(body)
+        if size > WINDOW:
+            self._outcome.refused += 1
+            return reply_error(400, f"This model's maximum context length is {WINDOW} tokens, yours has {size}.")
+        told = any(self.prompt in str(message.get("content")) for message in body["messages"])
+        if not told and not asks_for_summary(body):
+            self._outcome.broken.append(f"a request does not have {self.prompt!r}")
+        return None
+
     def _reply(self, body: dict[str, Any], number: int) -> Reply:
         rng = self._rng
+        if (refusal := self._within(body)) is not None:
+            return refusal
         asked = body["messages"][-1]
         good = reply_text(
             f"Answer to {str(asked['content'])[-20:]}: " + "word " * rng.randrange(60), chunk=rng.randrange(1, 40)
         )
-        if asked["role"] == "user" and rng.random() < 0.4:
+        if asks_for_summary(body):
+            good = reply_text("- goal: go on\n" * rng.randrange(1, 90), chunk=200)
+        elif asked["role"] == "user" and rng.random() < 0.4:
             good = reply_calls(
                 [self._call() for _ in range(rng.randrange(1, 4))],
                 rng.choice(ALL_STYLES),
@@ -105,7 +137,7 @@ class FaultyServer(ChatServer):
             )
         name = "stalled" if self.stall else rng.choices([*WEIGHTS], [*WEIGHTS.values()])[0]
         self._outcome.faults[name] += 1
-        return spoiled(name, good, rng)
+        return spoiled(name, with_usage(good, tokens_in(body)), rng)
 
     def _call(self) -> tuple[str, dict[str, Any] | str]:
         rng = self._rng
@@ -205,7 +237,7 @@ async def soak(root: Path, turns: int, seed: int) -> Outcome:
                 for _ in range(min(SESSION_TURNS, turns - outcome.turns)):
                     outcome.turns += 1
                     server.stall = rng.random() < 0.05
-                    await _turn(session, outcome, rng, stop_in_text=server.stall)
+                    await _turn(session, server, outcome, rng, stop_in_text=server.stall)
                 known[session.id] = len(session.records)
             del session  # what it holds is no growth
             if outcome.turns >= WARM:
@@ -226,8 +258,10 @@ def _memory() -> int:
     return psutil.Process().memory_info().rss
 
 
-async def _turn(session: Any, outcome: Outcome, rng: random.Random, *, stop_in_text: bool) -> None:
-    prompt = f"prompt {outcome.turns} {rng.random()}"
+async def _turn(
+    session: Any, server: FaultyServer, outcome: Outcome, rng: random.Random, *, stop_in_text: bool
+) -> None:
+    server.prompt = prompt = f"prompt {outcome.turns} {rng.random()}"
     before = len(session.records)
     stop_after = rng.randrange(1, 15) if rng.random() < 0.2 else -1
     shown: list[str] = []
@@ -240,6 +274,8 @@ async def _turn(session: Any, outcome: Outcome, rng: random.Random, *, stop_in_t
             session.interrupt()
     new = [record.event for record in session.records[before:]]
     ended = [event for event in new if isinstance(event, TurnEnded)]
+    outcome.compacted.update(event.provider or "nobody" for event in new if isinstance(event, Compacted))
+    outcome.trimmed += sum(isinstance(event, ResultsTrimmed) for event in new)
     outcome.ends[f"{ended[-1].reason} {ended[-1].cause}".strip() if ended else "not at all"] += 1
     if len(ended) != 1 or not isinstance(new[-1], TurnEnded):
         outcome.broken.append(f"turn {outcome.turns} did not end once")
@@ -276,6 +312,7 @@ def main() -> int:
         f"{outcome.turns} turns, {outcome.requests} requests in {outcome.seconds:.0f} s; "
         f"{outcome.baseline / 1e6:.1f} MB after the first {WARM} turns, then at most {outcome.growth / 1e6:.1f} MB more"
     )
+    print(f"the window: {outcome.refused} refused, {outcome.trimmed} cuts, summaries", json.dumps(outcome.compacted))
     print("the server:", json.dumps(outcome.faults))
     print("the turns:", json.dumps(outcome.ends))
     for each in outcome.broken[:20]:

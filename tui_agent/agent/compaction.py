@@ -4,6 +4,7 @@ Everything here is computed; `making_room` does it.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -22,7 +23,10 @@ MOST_QUOTED = 24_000
 """Characters of the user's prompts that go on being sent word by word."""
 
 CHARACTERS = 3
-"""Characters that a token surely has on the average."""
+"""Characters that a token surely has on the average, in prose and code."""
+
+LEAST_CHARACTERS = 0.2
+"""Characters that a token has at least, whatever the text."""
 
 RESULT_READ = 600
 """Characters of a result that are read when a conversation is summarised as text."""
@@ -42,14 +46,40 @@ _CALL = re.compile(r"\W*((json|tool_?calls?|function)\W+)?(name|tool|function)[\
 
 
 class Budget(NamedTuple):
-    """How the room behind the system prompt and the tools is divided: tokens, but characters `quoted`."""
+    """How the room behind the system prompt and the tools is divided: tokens, but characters `quoted`.
+
+    A token has `density` characters.
+    """
 
     summary: int
     quoted: int
     tail: int
+    density: float = CHARACTERS
 
 
-def budget(window: Window, total: int, beginning: int) -> Budget:
+def density(sent: Sequence[Item], factor: float) -> float:
+    """Characters that a token has in the densest part of a conversation, at most `CHARACTERS` of our own count."""
+    counted: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for item in sent:
+        known = counted[item.part]
+        known[0] += len(item.message.content)
+        known[1] += message_size(item.message)
+    densest = min((length / size for length, size in counted.values() if size > CHARACTERS), default=CHARACTERS)
+    return max(min(densest, CHARACTERS) / factor, LEAST_CHARACTERS)
+
+
+def share(sizes: Sequence[int], most: int) -> int | None:
+    """How much each of these may have at most, so that all have up to `most`; None when they do as they are."""
+    left = most
+    for place, size in enumerate(ordered := sorted(sizes)):
+        each = left // (len(ordered) - place)
+        if size > each:
+            return each
+        left -= size
+    return None
+
+
+def budget(window: Window, total: int, beginning: int, density: float = CHARACTERS) -> Budget:
     """Of the free room, a quarter for the summary, a quarter for the latest messages as they are, a sixth for quotes.
 
     `total` are the tokens of the whole request now, `beginning` those of the system prompt and the tools.
@@ -58,8 +88,9 @@ def budget(window: Window, total: int, beginning: int) -> Budget:
     free = max(room - beginning, room // 4)
     return Budget(
         summary=max(min(MOST_SUMMARY, free // 4), LEAST_SUMMARY),
-        quoted=min(MOST_QUOTED, free // 6 * CHARACTERS),
+        quoted=min(MOST_QUOTED, int(free / 6 * density)),
         tail=free // 4,
+        density=density,
     )
 
 

@@ -269,7 +269,7 @@ def _reply(event: AssistantReplied) -> Message | None:
     return Message("assistant", event.text, tool_calls=calls)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _valid(arguments: str) -> str:
     """The arguments as a JSON object; servers answer 400 to a history with anything else in it.
 
@@ -300,5 +300,16 @@ def tool_size(tool: ToolSpec) -> int:
     return _size(f"{tool.name} {tool.description} {tool.parameters}")
 
 
-_size = lru_cache(maxsize=16_384)(estimate)
-"""Of every request nearly all was in the one before; a session of 10,000 events has about 13,000 texts."""
+_SIZES: dict[tuple[int, int], int] = {}
+"""Of every request nearly all was in the one before. The texts themselves are not kept: some have megabytes."""
+_MOST_SIZES = 32_768
+"""A session of 10,000 events has about 13,000 texts."""
+
+
+def _size(text: str) -> int:
+    known = (len(text), hash(text))
+    if (size := _SIZES.get(known)) is None:
+        if len(_SIZES) >= _MOST_SIZES:
+            _SIZES.clear()
+        size = _SIZES[known] = estimate(text)
+    return size

@@ -18,7 +18,7 @@ from tui_agent.conversation.events import (
     TurnEnded,
 )
 
-LEAST_FACTOR, MOST_FACTOR = 0.5, 3.0
+LEAST_FACTOR, MOST_FACTOR = 0.5, 5.0
 """Between these a server's count and ours can differ; what is beyond is no count of the whole prompt."""
 
 LEAST_FOLLOWED = 0.3

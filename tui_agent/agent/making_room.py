@@ -5,7 +5,8 @@ decision, and between two of them every request begins with the bytes of the one
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -16,6 +17,8 @@ from tui_agent.agent.compaction import (
     Budget,
     boundary,
     budget,
+    density,
+    share,
 )
 from tui_agent.agent.context import Item, living, message_size, request_size
 from tui_agent.agent.digest import digest
@@ -46,6 +49,10 @@ GENTLE = (2000, 500)
 
 HARD = (6000, 2000, 600, 200)
 """Characters that all results keep when a summary did not help enough."""
+
+
+LEAST = Budget(LEAST_SUMMARY // 4, 0, 0, 1.0)
+"""For a summary that has to fit by all means."""
 
 
 class NothingToCompact(StoreError):
@@ -122,7 +129,7 @@ class MakingRoom:
         before = self._size()
         window = self._window
         if window.room is None or before <= window.room:  # nobody said how much, or the words are counted otherwise
-            window = Window(window.tokens, window.source, before * 3 // 4)
+            window = Window(None, "", before)
         limit = min(self._limit(window), before * 3 // 4)
         logger.info("request of about %d tokens refused as too long, window %s", before, self.told)
         await self._make_room(limit, window, "overflow")
@@ -217,7 +224,8 @@ class MakingRoom:
         """Cut results, or put a summary in place of the beginning, until a request has clearly fewer tokens."""
         target = round(limit * ENOUGH)
         assert window.room is not None
-        shares = budget(window, self._size(), self._beginning())
+        asked = False
+        shares = self._budget(window, next_items(self._session))
         if (trim := self._oversized(shares.tail * 2)) is not None:
             await self._log(trim)
         if trigger == "full" and self._size() > target and (trim := self._gentle(shares.tail, target)) is not None:
@@ -225,7 +233,8 @@ class MakingRoom:
         if trigger == "overflow" or self._size() > target:
             plan = self._plan(window, shares.tail)
             # What saves little would have to be done again at once, and a model is slow.
-            if plan is not None and (plan.saves >= limit // 8 or self._size() > window.room):
+            if plan is not None and (plan.saves >= limit // 8 or window.room >= self._size() - plan.saves):
+                asked = True
                 await self._compact(plan, trigger)
         for kept in HARD:
             if self._size() <= window.room:
@@ -233,7 +242,13 @@ class MakingRoom:
             if (trim := self._trim(len(self._session.records) + 1, kept)) is not None:
                 await self._log(trim)
         if self._size() > window.room and (plan := self._plan(window, 0)) is not None:
+            await self._compact(plan, trigger, by_model=not asked)
+        if self._size() > window.room and (plan := self._plan(window, 0, LEAST)) is not None:
             await self._compact(plan, trigger, by_model=False)
+
+    def _budget(self, window: Window, sent: Sequence[Item]) -> Budget:
+        factor = calibration(self._session).factor
+        return budget(window, self._size(), self._beginning(), density(sent, factor))
 
     def _gentle(self, tail: int, target: int) -> ResultsTrimmed | None:
         """Cut old results, all but the last ones and those among the latest `tail` tokens, if that is enough."""
@@ -253,11 +268,15 @@ class MakingRoom:
         return None
 
     def _oversized(self, most: int) -> ResultsTrimmed | None:
-        """Cut results that leave no room for anything else: those of more than so many tokens."""
+        """Cut results that leave no room for more: one, or those of the last step, of more than `most` tokens."""
         factor = calibration(self._session).factor
+        sent = next_items(self._session)
+        last = [item.message for item in takewhile(lambda item: item.message.role == "tool", reversed(sent))]
+        each = share([round(message_size(message) * factor) for message in last], most)
+        most = most if each is None else each
         large = [
             item.message
-            for item in next_items(self._session)
+            for item in sent
             if item.part in ("files", "results") and message_size(item.message) * factor > most
         ]
         if not large:
@@ -275,10 +294,10 @@ class MakingRoom:
             return None
         return replace(trim, results=cut, saved=self._size() - self._size(trim))
 
-    def _plan(self, window: Window, tail: int) -> _Plan | None:
+    def _plan(self, window: Window, tail: int, least: Budget | None = None) -> _Plan | None:
         """What a summary could stand for, so that up to `tail` tokens stay as they are; None when it saves nothing.
 
-        Without a tail nothing stays but the prompt that is being worked on.
+        Without a tail nothing stays but the prompt that is being worked on. `least` is for when even that was too much.
         """
         session = self._session
         sent = next_items(session)
@@ -286,7 +305,7 @@ class MakingRoom:
         summary = session.summary
         begins = summary.before_seq if summary is not None else 0
         total = self._size()
-        shares = budget(window, total, self._beginning())
+        shares = least or self._budget(window, sent)
         end = len(session.records) + 1
         place = boundary(sent, tail, begins, lambda item: round(message_size(item.message) * factor)) if tail else None
         if tail and place is None:
@@ -304,7 +323,7 @@ class MakingRoom:
         replaced = sum(message_size(item.message) for item in plan.old)
         written = Written(why="the window has no room for one")
         if by_model:
-            written = await self._summaries.of(plan.old, self._window, plan.budget.summary, focus)
+            written = await self._summaries.of(plan.old, self._window, plan.budget, focus)
         earlier = session.summary
         stood = earlier.messages if earlier is not None else 0
         compacted = Compacted(
@@ -322,7 +341,7 @@ class MakingRoom:
             requests=written.requests,
         )
         if written.why:
-            most = min(plan.budget.summary, max(replaced // 2, LEAST_SUMMARY)) * CHARACTERS
+            most = round(min(plan.budget.summary, max(replaced // 2, LEAST_SUMMARY)) * plan.budget.density)
             begins = earlier.before_seq if earlier is not None else 0
             passed = [
                 event

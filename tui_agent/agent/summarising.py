@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from tui_agent.agent.compaction import CHARACTERS, LEAST_SUMMARY, as_text, by_its_own_words, instruction, usable
+from tui_agent.agent.compaction import LEAST_SUMMARY, Budget, as_text, by_its_own_words, instruction, usable
 from tui_agent.agent.context import Item, message_size, request_size
 from tui_agent.agent.exchange import Exchange
 from tui_agent.agent.fallback import DOWN
@@ -74,8 +74,8 @@ class Summaries:
         self._emit = emit
         self._hurry = hurry
 
-    async def of(self, old: Sequence[Item], window: Window, most: int, focus: str) -> Written:
-        """A summary of at most about so many tokens, or why there is none.
+    async def of(self, old: Sequence[Item], window: Window, budget: Budget, focus: str) -> Written:
+        """A summary within its part of the budget, or why there is none.
 
         Raises:
             ProviderError: the server is down, and a list in place of a summary would help nobody: the next request
@@ -84,10 +84,10 @@ class Summaries:
         if (reached := self._session.limit_reached()) is not None:
             return Written(why=reached.text)
         replaced = sum(message_size(item.message) for item in old)
-        most = min(most, max(replaced // 2, LEAST_SUMMARY))
+        most = min(budget.summary, max(replaced // 2, LEAST_SUMMARY))
         written = Written()
         provider = self._session.provider
-        for request in self._requests(old, window, instruction(most, focus), most):
+        for request in self._requests(old, window, instruction(most, focus), most, budget.density):
             exchange = Exchange(provider, request, request_size(request), self._quietly, self._session.price)
             self._emit(ProviderStatus(SUMMARISING))
             try:
@@ -114,7 +114,9 @@ class Summaries:
             error.hasty = error.hasty or (hurry and error.kind != "unreachable")
             raise error
 
-    def _requests(self, old: Sequence[Item], window: Window, asked: str, most: int) -> list[ChatRequest]:
+    def _requests(
+        self, old: Sequence[Item], window: Window, asked: str, most: int, density: float
+    ) -> list[ChatRequest]:
         """What to try: the conversation as it was sent, where that fits, and then its text without tools."""
         hurry = self._hurry is not None and self._hurry()
         beginning = replace(first_request(self._session, self._options), hurry=hurry)
@@ -132,7 +134,7 @@ class Summaries:
             room = size_of_next(self._session, self._options)
         bare = as_text(old, asked, 0)
         used = request_size(replace(beginning, messages=bare, tools=())) * factor
-        text = as_text(old, asked, round((room - used) / factor * CHARACTERS))
+        text = as_text(old, asked, round((room - used) * density))
         return [*([own] if fits else []), replace(beginning, messages=text, tools=(), max_tokens=length, fixed=0)]
 
     def _quietly(self, event: Event) -> None:
