@@ -114,7 +114,7 @@ async def leave(engine: Engine) -> str:
 async def test_resuming_never_widens_the_mode_and_keeps_the_model(engine: Engine) -> None:
     await engine.session.set_mode("plan")
     await say(engine, "one")
-    await engine.session.switch(engine.provider("other"), "big-model")
+    await engine.session.switch(engine.servers.client("other"), "big-model")
     strict = await leave(engine)
     again = await open_engine(machine_of(engine))
     await again.resume(strict)

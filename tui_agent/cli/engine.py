@@ -3,7 +3,7 @@
 import argparse
 import os
 import platform
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,15 +13,14 @@ from msgspec.structs import replace
 from tui_agent import __version__
 from tui_agent.cli import wiring
 from tui_agent.cli.saved import full_session_id, open_log, session_end
+from tui_agent.cli.servers import Servers
 from tui_agent.config.load import LoadedSettings
 from tui_agent.config.locations import locations
-from tui_agent.config.model import Price, ProfileName, Settings
-from tui_agent.config.providers import price_of, resolve_key
-from tui_agent.conversation.errors import ConfigError, ProviderError, StoreError
+from tui_agent.config.model import Settings
+from tui_agent.conversation.errors import ProviderError, StoreError
 
 if TYPE_CHECKING:
     from tui_agent.agent.comparing import Comparison
-    from tui_agent.agent.fallback import Substitute
     from tui_agent.agent.journal import TurnOptions
     from tui_agent.agent.session import Session
     from tui_agent.agent.spending import Spent
@@ -30,12 +29,10 @@ if TYPE_CHECKING:
     from tui_agent.permissions.approval import ApprovalRequest, Approver, Verdict
     from tui_agent.permissions.permitted import Permit
     from tui_agent.providers.discovery import NothingToStart, StartChoice
-    from tui_agent.providers.embedded.download import PullProgress
-    from tui_agent.providers.protocol import LLMProvider, ProbeResult
+    from tui_agent.providers.protocol import LLMProvider
     from tui_agent.store.log import SessionLog, SessionSummary
     from tui_agent.tools.executor import ToolExecutor
     from tui_agent.tools.project_files import ProjectFiles
-    from tui_agent.tui.host import Offer
 
 
 MODES: "tuple[Mode, ...]" = ("plan", "ask", "accept-edits", "auto")
@@ -76,10 +73,8 @@ class Engine:
         """How the provider was chosen, when nobody named one."""
         self.trouble: NothingToStart | None = None
         """What was looked for, while there is no provider that answers."""
-        self._providers: dict[str, LLMProvider] = {provider.name: provider}
+        self.servers = Servers(loaded.settings, provider)
         self._files: ProjectFiles | None = None
-        self._retired: list[LLMProvider] = []
-        self._engine_version = ""
         self.session = self._session(provider, model, loaded.settings.mode)
 
     def _options(self) -> "TurnOptions":
@@ -118,44 +113,16 @@ class Engine:
             model=model,
             options=self._options(),
             policy_for=lambda mode: RulePolicy(mode, self._rules, scene, executor.sandbox.on),
-            profile_for=self._profile,
-            window_for=self._window,
-            price_for=self._price,
-            substitute_for=self._substitute,
+            profile_for=self.servers.profile,
+            window_for=self.servers.window,
+            price_for=self.servers.price,
+            substitute_for=self.servers.substitute,
             earlier=earlier or Spent(),
             mode=mode,
             working_directory=str(self.directory),
             version=__version__,
             snapshots=snapshots,
         )
-
-    def _profile(self, provider: str) -> ProfileName:
-        settings = self.loaded.settings.providers.get(provider)
-        return settings.profile if settings is not None else "auto"
-
-    def _price(self, provider: str, model: str) -> Price | None:
-        settings = self.loaded.settings.providers.get(provider)
-        return price_of(settings, model) if settings is not None else None
-
-    async def _substitute(self, entry: str) -> "Substitute":
-        """The provider and model of an entry of `fallback`.
-
-        Raises:
-            ConfigError: there is no such provider, or its cost could not be counted and has a limit.
-            ProviderError: it has no key or no model.
-        """
-        import asyncio
-
-        from tui_agent.agent.fallback import Substitute
-
-        name, _, model = entry.partition("/")
-        provider = self.provider(name)
-        settings = self.loaded.settings.providers[name]
-        await asyncio.to_thread(resolve_key, name, settings, os.environ)
-        model = model or settings.default_model or (await provider.describe("")).id
-        if self.loaded.settings.max_cost is not None and price_of(settings, model) is None:
-            raise ConfigError("no price is known for it, and there is a max_cost")
-        return Substitute(provider, model)
 
     async def check_cost_limit(self, args: argparse.Namespace) -> None:
         """See that what the command line's limit is about can be counted for the model that will answer.
@@ -169,22 +136,6 @@ class Engine:
                 await self.session.describe()
             wiring.check_cost_limit(args, self.loaded.settings, self.session.provider.name, self.session.model)
 
-    def _window(self, provider: str) -> int | None:
-        settings = self.loaded.settings.providers.get(provider)
-        return settings.context_length if settings is not None else None
-
-    def provider(self, name: str) -> "LLMProvider":
-        """The client of a configured provider, made once.
-
-        Raises:
-            ConfigError: unknown name, or a protocol that this version does not speak.
-        """
-        from tui_agent.providers.factory import create_provider
-
-        if name not in self._providers:
-            self._providers[name] = create_provider(name, self.loaded.settings, os.environ)
-        return self._providers[name]
-
     def reconfigure(self, loaded: LoadedSettings) -> None:
         """Take over changed settings from the next request on.
 
@@ -195,21 +146,11 @@ class Engine:
         from tui_agent.cli.rules import rules_from
 
         self._rules = rules_from(loaded)
-        before, self.loaded = self.loaded.settings.providers, loaded
+        self.loaded = loaded
         self.session.options = self._options()
         self.session.renew_policy()
-        present = self.session.provider.name
-        for name in list(self._providers):
-            if before.get(name) == loaded.settings.providers.get(name):
-                continue
-            # A turn may still read from the old client: it is closed with the engine.
-            self._retired.append(self._providers.pop(name))
-            if name == present:
-                try:
-                    self.session.provider = self.provider(name)
-                except ConfigError:
-                    self._providers[name] = self._retired.pop()
-                    raise
+        if (client := self.servers.take_over(loaded.settings, self.session.provider.name)) is not None:
+            self.session.provider = client
 
     def compare(self, models: "Sequence[tuple[str, str]]") -> "Comparison":
         """The session's next prompt for two models (provider and model; without one, the provider's own) at once.
@@ -226,7 +167,7 @@ class Engine:
             executor = self._new_executor()
             executor.tell_of(tools)
             model = model or self.loaded.settings.providers[name].default_model
-            sides.append(Side(self.session.reading_copy(self.provider(name), model, executor)))
+            sides.append(Side(self.session.reading_copy(self.servers.client(name), model, executor)))
         first, second = sides
         return Comparison(self.session, (first, second))
 
@@ -300,7 +241,7 @@ class Engine:
         provider, model = self.session.provider, self.session.model
         named = {self.loaded.origins.get(key) for key in ("provider", "model")}
         if "flag" not in named and stand.provider in self.loaded.settings.providers:
-            provider, model = self.provider(stand.provider), stand.model
+            provider, model = self.servers.client(stand.provider), stand.model
         mode = min(stand.mode, self.session.mode, key=MODES.index)
         session = self._session(provider, model, mode, self.session.spent_in_run())
         session.continue_from(records, stand)
@@ -345,14 +286,6 @@ class Engine:
 
         return Archive(self._saved(), self.directory, self.session.id)
 
-    def probe(self, names: Collection[str]) -> "AsyncIterator[ProbeResult]":
-        """The live state of configured providers, as the answers come in."""
-        from tui_agent.providers.discovery import probe_all
-
-        settings = self.loaded.settings
-        asked = {name: provider for name, provider in settings.providers.items() if name in names}
-        return probe_all(replace(settings, providers=asked), os.environ)
-
     async def context_length(self) -> int | None:
         """Tokens that the session's model can read, as configured or as its server says; None when neither does.
 
@@ -389,49 +322,6 @@ class Engine:
             self.trouble = error
         return self.start
 
-    def offers(self) -> "Sequence[Offer]":
-        """The models that can be fetched and run on this machine, the configured one first."""
-        from tui_agent.providers.embedded.catalogue import MODELS
-        from tui_agent.providers.embedded.download import fetched, installed
-        from tui_agent.providers.embedded.machine import engine_version
-        from tui_agent.tui.host import Offer
-
-        folder = locations().models
-        problem = remedy = ""
-        try:
-            self._engine_version = self._engine_version or engine_version()
-        except ProviderError as error:
-            problem, remedy = error.message, error.hint
-        return [
-            Offer(
-                provider=name,
-                model=model.name,
-                title=model.title,
-                size=model.size,
-                licence=model.licence,
-                memory=model.memory,
-                good_for=model.good_for,
-                installed=installed(model, folder) is not None,
-                here=fetched(model, folder),
-                problem=problem,
-                remedy=remedy,
-            )
-            for name, provider in self.loaded.settings.providers.items()
-            if provider.api == "embedded" and not provider.model_file
-            for model in sorted(MODELS, key=lambda model: model.name != provider.default_model)
-        ]
-
-    def fetch(self, model: str) -> "AsyncGenerator[PullProgress]":
-        """Download such a model, or the rest of it; close the generator when leaving it early.
-
-        Raises:
-            ConfigError: there is no such model.
-        """
-        from tui_agent.providers.embedded.catalogue import find_model
-        from tui_agent.providers.embedded.download import pull
-
-        return pull(find_model(model), locations().models, os.environ)
-
     async def project_files(self, typed: str) -> list[str]:
         """Paths below the project that contain what was typed, shortest first; ignored and hidden ones left out."""
         from tui_agent.tools.project_files import ProjectFiles
@@ -465,8 +355,7 @@ class Engine:
         if self._files is not None:
             await self._files.aclose()
         await self.session.executor.aclose()
-        for provider in (*self._providers.values(), *self._retired):
-            await provider.aclose()
+        await self.servers.aclose()
         if self._log is not None:
             await self._log.aclose()
 

@@ -96,6 +96,26 @@ class Archive(Protocol):
         ...
 
 
+class Servers(Protocol):
+    """The configured providers."""
+
+    def client(self, name: str) -> "LLMProvider":
+        """The client of one; raises a `ConfigError` when it cannot be used."""
+        ...
+
+    def probe(self, names: Collection[str]) -> "AsyncIterator[ProbeResult]":
+        """The live state of these, as the answers come in."""
+        ...
+
+    def offers(self) -> Sequence[Offer]:
+        """The models that can be fetched and run on this machine, the best one first."""
+        ...
+
+    def fetch(self, model: str) -> "AsyncGenerator[PullProgress]":
+        """Download such a model, or the rest of it; close the generator when leaving it early."""
+        ...
+
+
 class Host(Protocol):
     """The engine behind the face: one session at a time, and what can be asked about the others."""
 
@@ -107,20 +127,13 @@ class Host(Protocol):
     rules_file: Path
     """Where rules are saved."""
 
-    def provider(self, name: str) -> "LLMProvider":
-        """The client of a configured provider."""
+    @property
+    def servers(self) -> Servers:
+        """The configured providers."""
         ...
 
     async def look_again(self) -> "StartChoice | None":
         """Look for a provider once more; None when there is still none: `trouble` says what was tried."""
-        ...
-
-    def offers(self) -> Sequence[Offer]:
-        """The models that can be fetched and run on this machine, the best one first."""
-        ...
-
-    def fetch(self, model: str) -> "AsyncGenerator[PullProgress]":
-        """Download such a model, or the rest of it; close the generator when leaving it early."""
         ...
 
     def reconfigure(self, loaded: LoadedSettings) -> None:
@@ -162,10 +175,6 @@ class Host(Protocol):
     @property
     def archive(self) -> Archive:
         """All sessions; raises a `StoreError` where none are saved."""
-        ...
-
-    def probe(self, names: Collection[str]) -> "AsyncIterator[ProbeResult]":
-        """The live state of configured providers, as the answers come in."""
         ...
 
     async def context_length(self) -> int | None:

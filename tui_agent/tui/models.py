@@ -64,13 +64,13 @@ class Models:
         configured = self._settings().providers.get(provider)
         if configured is None or configured.api != "embedded":  # to look for offers imports much
             return None
-        offers = [offer for offer in host.offers() if offer.provider == provider]
+        offers = [offer for offer in host.servers.offers() if offer.provider == provider]
         return next((offer for offer in offers if model in (offer.model, "")), None)
 
     def fetchable(self, host: Host) -> Offer | None:
         """What the key fetches, as far as it is there by now: what is offered, else the best there is."""
         wanted = self.offered
-        offers = host.offers()
+        offers = host.servers.offers()
         return next(
             (offer for offer in offers if wanted and (offer.provider, offer.model) == (wanted.provider, wanted.model)),
             next(iter(offers), None),
@@ -101,7 +101,7 @@ class Models:
         return True
 
     async def _use(self, host: Host, provider: str, model: str) -> None:
-        client = await asyncio.to_thread(host.provider, provider)
+        client = await asyncio.to_thread(host.servers.client, provider)
         model = model or self._settings().providers[provider].default_model
         host.trouble = self.offered = None
         for event in await host.session.switch(client, model):
@@ -142,8 +142,8 @@ class Models:
         session = host.session
         screen = PickerScreen(
             provider_rows(self._settings(), os.environ),
-            host.probe,
-            host.offers,
+            host.servers.probe,
+            host.servers.offers,
             provider="" if host.trouble is not None else session.provider.name,
             model=session.model,
             symbols=self._symbols,
@@ -229,7 +229,7 @@ class Models:
                 raise ConfigError(fetch.problem, fetch.remedy)
             self.offered = fetch
             try:
-                await self._standby.fetch(fetch, host.fetch(fetch.model))
+                await self._standby.fetch(fetch, host.servers.fetch(fetch.model))
             finally:
                 self.offered = self.fetchable(host)  # with what is here by now
                 self._standby.changed()
