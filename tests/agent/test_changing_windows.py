@@ -16,7 +16,18 @@ from tests.agent.test_compaction import Elsewhere, talked
 from tests.agent.test_comparing import compared
 from tests.agent.test_long_conversation import of, prompt, scripted, session_of
 from tests.agent.test_session import collect, provider_for
-from tests.fakes.chat_server import ChatServer, Delay, Reply, history_problems, reply_error, reply_steps, reply_text
+from tests.fakes.chat_server import (
+    DONE,
+    ChatServer,
+    Delay,
+    Reply,
+    finish,
+    history_problems,
+    reply_error,
+    reply_steps,
+    reply_text,
+    text,
+)
 from tests.fakes.window_server import WindowServer, asks_for_summary, broken_summary, empty_summary, good_summary
 from tui_agent.agent.aside import INSTRUCTION
 from tui_agent.agent.session import Session
@@ -210,6 +221,17 @@ async def test_what_attempts_at_a_summary_used_is_counted(tmp_path: Path) -> Non
             used = session.spent()
             assert (used.requests, used.steps) == (before.requests + 2, before.steps)
             assert used.prompt_tokens == before.prompt_tokens + sum(server.sizes[-2:])
+
+
+async def test_a_server_that_counts_nothing_is_counted_here(tmp_path: Path) -> None:
+    nothing = {"choices": [], "usage": {"prompt_tokens": 0, "completion_tokens": 0}}
+    reply = reply_steps(text("word " * 100), finish("stop"), nothing, DONE)
+    with ChatServer(reply) as server:
+        async with session_of_several(tmp_path, {"p": server.url}, [], limits=Limits(max_tokens=5000)) as session:
+            ends = [ended(await ask(session, f"Turn {turn}: go on")) for turn in range(9)]
+            assert ends[0] == "done" and ends[-1] == "limit"
+            used = session.spent()
+            assert used.estimated and used.completion_tokens >= 100 * used.requests and used.tokens < 7000
 
 
 @pytest.mark.promise("P21", "P23")

@@ -63,8 +63,7 @@ def test_a_cost_lies_between_its_cheapest_and_its_dearest_reading(
 ) -> None:
     cost = cost_of(usage, price, prompt=prompt, reply=written)
     assert cost is not None
-    sent = prompt if usage.prompt_tokens is None else usage.prompt_tokens
-    out = written if usage.completion_tokens is None else usage.completion_tokens
+    sent, out = usage.prompt_tokens or prompt, usage.completion_tokens or written
     rates = (price.input, price.input if price.cached is None else price.cached)
     lowest, highest = ((sent * rate + out * price.output) / 1e6 for rate in (min(rates), max(rates)))
     assert lowest * (1 - 1e-9) <= cost <= highest * (1 + 1e-9) + 1e-12

@@ -163,6 +163,7 @@ def test_a_server_that_counts_otherwise_from_now_on_is_believed() -> None:
         (8192, 8192, Learned(), None, Window(8192, "settings")),
         (None, 32_000, Learned(8192), None, Window(8192, "learned from an error")),
         (None, 32_000, Learned(), 4096, Window(4096, "learned from a cut")),
+        (32_000, None, Learned(), 4096, Window(32_000, "settings")),
         (None, None, Learned(None, 10_000), None, Window(None, "", 10_000)),
     ],
 )

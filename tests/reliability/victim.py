@@ -22,7 +22,10 @@ import tui_agent
 
 OURS = str(Path(tui_agent.__file__).parent) + "/"
 ROOMS = ("store/", "workspace/", "tools/", "sandbox/", "agent/")
-STEPS = ("agent/session.py", "agent/turn.py", "tools/executor.py", "tools/recording.py")
+STEPS = (
+    *("agent/session.py", "agent/turn.py", "agent/book.py", "agent/making_room.py", "agent/summarising.py"),
+    *("agent/fallback.py", "tools/executor.py", "tools/recording.py"),
+)
 """Modules of which every function is a place."""
 CALLS = {
     *("execute", "executemany", "executescript", "commit", "close", "open", "write", "flush", "link", "rename"),

@@ -93,7 +93,7 @@ class Exchange:
         thought = (self._reasoning_ended or now) - self._started if self._reasoning else 0.0
         text, reasoning, usage = "".join(self._text), "".join(self._reasoning), finished.usage
         arguments = (part for call in finished.calls for part in (call.name, call.arguments))
-        written = tokens_written(text, reasoning, *arguments) if usage.completion_tokens is None else 0
+        written = tokens_written(text, reasoning, *arguments) if not usage.completion_tokens else 0
         return AssistantReplied(
             text=text,
             reasoning=reasoning,

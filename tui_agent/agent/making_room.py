@@ -162,7 +162,8 @@ class MakingRoom:
         read = f"{last.usage.prompt_tokens:,} of about {now.sent:,} tokens"
         text = f"{name} read only {read}: it cuts prompts without a word"
         remedy = f"if it takes more, set `context_length:` under `providers: {name}:` in config.yaml and in the server"
-        kept = f"requests are kept below {now.cut:,} tokens from now on; " if self._options.compact == "auto" else ""
+        below = self._options.compact == "auto" and self._session.configured_window is None
+        kept = f"requests are kept below {now.cut:,} tokens from now on; " if below else ""
         await self._log(Noticed("warning", text, kept + remedy))
 
     # ---- how much there is ----

@@ -178,15 +178,16 @@ def spent_on(event: Event) -> Spent | None:
             prompt, reply = tokens_written(event.question), tokens_written(event.answer)
         case _:
             return None
-    estimated = event.usage.prompt_tokens is None or event.usage.completion_tokens is None
+    usage, written = event.usage, event.usage.completion_tokens
+    estimated = not usage.prompt_tokens or written is None or (written == 0 and reply > 0)
     steps = int(isinstance(event, AssistantReplied))
     return Spent(
-        requests, *_counts(event.usage, prompt, reply), event.cost, estimated, requests * int(event.cost is None), steps
+        requests, *_counts(usage, prompt, reply), event.cost, estimated, requests * int(event.cost is None), steps
     )
 
 
 def _counts(usage: Usage, prompt: int, reply: int) -> tuple[int, int, int]:
     """Tokens of the request, of the reply, and of the request those that the server had in its cache."""
-    sent = prompt if usage.prompt_tokens is None else usage.prompt_tokens
-    written = reply if usage.completion_tokens is None else usage.completion_tokens
+    sent = usage.prompt_tokens or prompt  # nothing is no count: a request has always some
+    written = usage.completion_tokens or reply
     return sent, written, min(usage.cached_tokens or 0, sent)

@@ -85,14 +85,17 @@ class Window(NamedTuple):
 
 
 def window_of(settings: int | None, server: int | None, told: Learned, cut: int | None) -> Window:
-    """The window by what is known of it: the smallest number anybody names, for more than that is not answered."""
+    """The window by what is known of it: the smallest number anybody names, for more than that is not answered.
+
+    A cut is only concluded from counts: the user may know better.
+    """
     known = [
         (tokens, source)
         for tokens, source in (
             (settings, "settings"),
             (server, "server"),
             (told.window, "learned from an error"),
-            (cut, "learned from a cut"),
+            (cut if settings is None else None, "learned from a cut"),
         )
         if tokens is not None
     ]
