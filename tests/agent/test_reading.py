@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.agent.test_context import anything, conversations, long_results
@@ -44,6 +44,7 @@ steps = st.lists(st.integers(0, 6), max_size=8)
 
 
 @given(anything, steps, st.booleans())
+@example([[Compacted(1, "", "full")], [Compacted(3, "", "full")], [Rewound(2)]], [], False)
 def test_any_log_is_read_piece_by_piece_as_it_is_read_whole(
     parts: list[list[LoggedEvent]], steps: list[int], small: bool
 ) -> None:

@@ -1,9 +1,11 @@
 """Keeps the requests of a session within its model's window.
 
 Old results are cut first, then the beginning of the conversation gives way to a summary. Each step is logged as a
-decision, and between two of them every request begins with the bytes of the one before it.
+decision, and between two of them every request begins with the bytes of the one before it. What has to look at a whole
+conversation does so in a thread: a long one takes a second to count for the first time.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import takewhile
@@ -55,6 +57,9 @@ LEAST = Budget(LEAST_SUMMARY // 4, 0, 0, 1.0)
 """For a summary that has to fit by all means."""
 
 
+apart = asyncio.to_thread
+
+
 class NothingToCompact(StoreError):
     """There is nothing that a summary would make shorter."""
 
@@ -103,9 +108,10 @@ class MakingRoom:
         """
         window = self._window
         request = next_request(self._session, self._options)
+        total = await apart(self._count, request)
         if window.room is not None and self._options.compact == "auto":
             limit = self._limit(window)
-            if self._count(request) > limit:
+            if total > limit:
                 await self._make_room(limit, window, "full")
                 request = next_request(self._session, self._options)
         self._check(request)
@@ -126,7 +132,7 @@ class MakingRoom:
         present = self._session.provider.name, self._session.model
         if self._overflowed == present:
             return False
-        before = self._size()
+        before = await apart(self._size)
         window = self._window
         if window.room is None or before <= window.room:  # nobody said how much, or the words are counted otherwise
             window = Window(None, "", before)
@@ -145,8 +151,9 @@ class MakingRoom:
         """
         for logged in await know_model(self._session):
             self._emit(logged)
-        total = self._size()
-        plan = self._plan(self._window, (total - self._beginning()) // 4) or self._plan(self._window, 0)
+        total = await apart(self._size)
+        plan = await apart(self._plan, self._window, (total - self._beginning()) // 4)
+        plan = plan or await apart(self._plan, self._window, 0)
         if plan is None:
             raise NothingToCompact("there is nothing that a summary would make shorter")
         await self._compact(plan, "user", focus)
@@ -226,25 +233,26 @@ class MakingRoom:
         target = round(limit * ENOUGH)
         assert window.room is not None
         asked = False
-        shares = self._budget(window, next_items(self._session))
-        if (trim := self._oversized(shares.tail * 2)) is not None:
+        shares = await apart(self._budget, window, next_items(self._session))
+        if (trim := await apart(self._oversized, shares.tail * 2)) is not None:
             await self._log(trim)
-        if trigger == "full" and self._size() > target and (trim := self._gentle(shares.tail, target)) is not None:
+        full = trigger == "full" and await apart(self._size) > target
+        if full and (trim := await apart(self._gentle, shares.tail, target)) is not None:
             await self._log(trim)
-        if trigger == "overflow" or self._size() > target:
-            plan = self._plan(window, shares.tail)
+        if trigger == "overflow" or await apart(self._size) > target:
+            plan = await apart(self._plan, window, shares.tail)
             # What saves little would have to be done again at once, and a model is slow.
-            if plan is not None and (plan.saves >= limit // 8 or window.room >= self._size() - plan.saves):
+            if plan is not None and (plan.saves >= limit // 8 or window.room >= await apart(self._size) - plan.saves):
                 asked = True
                 await self._compact(plan, trigger)
         for kept in HARD:
-            if self._size() <= window.room:
+            if await apart(self._size) <= window.room:
                 return
-            if (trim := self._trim(len(self._session.records) + 1, kept)) is not None:
+            if (trim := await apart(self._trim, len(self._session.records) + 1, kept)) is not None:
                 await self._log(trim)
-        if self._size() > window.room and (plan := self._plan(window, 0)) is not None:
+        if (plan := await apart(self._plan, window, 0)) is not None and self._size() > window.room:
             await self._compact(plan, trigger, by_model=not asked)
-        if self._size() > window.room and (plan := self._plan(window, 0, LEAST)) is not None:
+        if self._size() > window.room and (plan := await apart(self._plan, window, 0, LEAST)) is not None:
             await self._compact(plan, trigger, by_model=False)
 
     def _budget(self, window: Window, sent: Sequence[Item]) -> Budget:
@@ -320,7 +328,7 @@ class MakingRoom:
         self, plan: _Plan, trigger: CompactionTrigger, focus: str = "", *, by_model: bool = True
     ) -> None:
         session = self._session
-        before = self._size()
+        before = await apart(self._size)
         replaced = sum(message_size(item.message) for item in plan.old)
         written = Written(why="the window has no room for one")
         if by_model:
@@ -350,7 +358,7 @@ class MakingRoom:
                 if begins <= seq < plan.before_seq
             ]
             compacted = replace(compacted, summary=digest(passed, earlier.summary if earlier else "", most))
-        compacted = replace(compacted, after=self._size(compacted))
+        compacted = replace(compacted, after=await apart(self._size, compacted))
         logger.info("compacted: %d to %d tokens, %s", before, compacted.after, trigger)
         await self._log(compacted)
         if written.why:

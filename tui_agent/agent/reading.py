@@ -45,7 +45,8 @@ class Conversation:
             return
         for seq in range(place + 1, len(records) + 1):
             event = records[seq - 1].event
-            if isinstance(event, Compacted | Rewound) and event.before_seq < self._begins:
+            begins = self._summary.before_seq if self._summary is not None else 0
+            if isinstance(event, Compacted | Rewound) and event.before_seq < begins:
                 self._restart(records, small=small)  # what was put aside counts again
                 return
             if isinstance(event, Rewound):

@@ -1,5 +1,6 @@
 """What a session sends to its model: the same beginning every time, and the conversation behind it."""
 
+import asyncio
 from collections.abc import Iterable
 
 from msgspec.structs import replace
@@ -24,7 +25,9 @@ async def know_model(session: Journal) -> list[LoggedEvent]:
     Raises:
         ProviderError: no model is named and the server cannot say which it has.
     """
-    if not session.model or (session.model_info is None and (session.provider.local or _is_long(session))):
+    if not session.model or (
+        session.model_info is None and (session.provider.local or await asyncio.to_thread(_is_long, session))
+    ):
         return await session.describe()
     return []
 

@@ -1,5 +1,6 @@
 """Asks the model in use for a summary of a part of the conversation."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -87,7 +88,8 @@ class Summaries:
         most = min(budget.summary, max(replaced // 2, LEAST_SUMMARY))
         written = Written()
         provider = self._session.provider
-        for request in self._requests(old, window, instruction(most, focus), most, budget.density):
+        asked = instruction(most, focus)
+        for request in await asyncio.to_thread(self._requests, old, window, asked, most, budget.density):
             exchange = Exchange(provider, request, request_size(request), self._quietly, self._session.price)
             self._emit(ProviderStatus(SUMMARISING))
             try:

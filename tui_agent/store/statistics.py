@@ -74,7 +74,7 @@ class Statistics(Struct):
                     self.lines_removed += event.removed
                 case (AssistantReplied() | AsideAnswered()) as event:
                     self._reply(event)
-                case Compacted() as event if event.model and event.trigger != "edit":
+                case Compacted() as event if (event.model or event.requests) and event.trigger != "edit":
                     self._request(event)
                 case DecisionMade() as event:
                     name = f"{event.by} {event.outcome}"
@@ -96,7 +96,7 @@ class Statistics(Struct):
 
     def _request(self, event: AssistantReplied | AsideAnswered | Compacted) -> None:
         usage = event.usage
-        self.unreported += usage.prompt_tokens is None and usage.completion_tokens is None
+        self.unreported += not usage.prompt_tokens and not usage.completion_tokens
         self.prompt_tokens += usage.prompt_tokens or 0
         self.cached_tokens += usage.cached_tokens or 0
         self.completion_tokens += usage.completion_tokens or 0
