@@ -109,6 +109,24 @@ async def test_what_one_model_refuses_says_nothing_of_who_takes_over_in_the_turn
             assert all(event.window == 0 for event in of(session, TurnEnded))
 
 
+@pytest.mark.promise("P21", "P23")
+async def test_who_takes_over_may_refuse_what_fitted_the_other(tmp_path: Path) -> None:
+    def down(body: dict[str, Any], number: int) -> Reply:
+        if number < 8:
+            return reply_text("word " * 400)
+        if asks_for_summary(body):
+            return good_summary(body)
+        return reply_error(400, "prompt is too long") if number == 8 else reply_error(503)
+
+    with ChatServer(down) as first, WindowServer(1500, unlisted=True) as second:
+        async with session_of_several(tmp_path, {"first": first.url, "second": second.url}, ["second"]) as session:
+            session.set_profile("small")
+            for turn in range(9):
+                assert ended(await ask(session, f"Turn {turn}: go on")) == "done"
+            assert session.provider.name == "second" and len(second.refused) == 1
+            assert {event.trigger for event in of(session, Compacted)} == {"overflow"}
+
+
 @pytest.mark.promise("P23")
 async def test_a_model_chosen_while_a_summary_is_written_is_sent_what_fits_it(tmp_path: Path) -> None:
     box: list[Callable[[], None]] = []
@@ -117,7 +135,7 @@ async def test_a_model_chosen_while_a_summary_is_written_is_sent_what_fits_it(tm
         box.pop()()
         return reply_steps(Delay(0.3), *good_summary(body).steps)
 
-    with WindowServer(8192, scripted, summary=switching) as server, WindowServer(4096, scripted) as small:
+    with WindowServer(8192, scripted, summary=switching) as server, WindowServer(1800, scripted) as small:
         async with session_of(server, tmp_path, profile="small") as session:
             other = provider_for(small, "other")
             loop = asyncio.get_running_loop()
@@ -133,7 +151,7 @@ async def test_a_model_chosen_while_a_summary_is_written_is_sent_what_fits_it(tm
                 if switched:
                     break
             assert session.provider is other and small.sizes
-            assert not small.refused and max(small.sizes) <= 4096
+            assert not small.refused and max(small.sizes) <= 1800
             await other.aclose()
 
 
