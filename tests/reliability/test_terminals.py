@@ -62,7 +62,7 @@ def test_a_terminal_that_is_closed_ends_the_program_and_its_command(tmp_path: Pa
         processes = begun(machine)
         began = time.monotonic()
         os.close(terminal._master)
-        terminal.process.wait(10)
+        assert terminal.process.wait(10) == 128 + signal.SIGHUP
         assert time.monotonic() - began < 3
         assert left(processes) == []
     assert logged(machine)[-2:] == ["tool_finished", "turn_ended"]

@@ -22,6 +22,7 @@ from tui_agent.tui.commands import completions
 from tui_agent.tui.host import Launch
 from tui_agent.tui.screens.chat import ChatScreen
 from tui_agent.tui.terminal_input import guard_input
+from tui_agent.tui.terminal_output import guard_output
 from tui_agent.tui.theming import Palette, textual_theme
 from tui_agent.tui.widgets.prompt import LARGEST_PASTE, PromptArea, clean_paste
 
@@ -51,6 +52,7 @@ class TuiAgent(App[int]):
     def __init__(self, launch: Launch) -> None:
         super().__init__()
         guard_input()
+        guard_output()
         self.launch = launch
         self.loaded: LoadedSettings = launch.loaded
         self.theme_data = self._first_theme()
