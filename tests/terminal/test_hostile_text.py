@@ -108,6 +108,7 @@ def test_what_a_server_sends_and_what_is_copied_of_it(tmp_path: Path, server: Ch
         terminal.wait_for("copied")
         expect_clean(terminal, *SHORT, copied=sanitize(tagged(SHORT)))
         terminal.send("\x1b")
+        terminal.settle(0.2)  # escape and a letter in one go are a key with alt
         thoughts_too = (*NAMES, *(f"th-{name}" for name in NAMES))
         for prompt, seen in (("again\r", thoughts_too), ("fail\r", ("te-007",)), ("fail\r", ("te-007",))):
             terminal.raw.clear()
@@ -225,6 +226,7 @@ def test_the_names_in_the_status_bar(tmp_path: Path, server: ChatServer) -> None
     (folder / ".git" / "HEAD").write_text(f"ref: refs/heads/{' '.join(f'on-{name}' for name in names)}\n")
     machine = replace(made, project=folder)
     with ui(machine, columns=4000, rows=10) as terminal:
+        terminal.wait_for("on-more-10")  # the branch is looked up meanwhile
         expect_clean(terminal, *(f"in-{name}" for name in PASTED), *(f"on-{name}" for name in PASTED))
         terminal.send("\x1bOQ")  # f2
         terminal.wait_for("all te-007")

@@ -1,5 +1,6 @@
 """Prompts beside and behind a turn, on the screen: what waits, looking through it, once more, and escape twice."""
 
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -28,7 +29,8 @@ from tui_agent.tui.widgets.transcript.projection import RETRY, Projector
 __all__ = ["machine"]
 
 FIRST = reply_steps(text("Thinking about"), Delay(60), finish("stop"))
-COMMAND = reply_calls([("run_command", {"command": "sleep 0.5"})], answer="Wait.")
+COMMAND = reply_calls([("run_command", {"command": "cat gate"})], answer="Wait.")
+"""Runs until it is let go: see `let_go`."""
 WRITE = reply_calls([("write_file", {"file_path": "new.txt", "content": "x\n"})], answer="Writing.")
 
 
@@ -44,9 +46,24 @@ class Answers:
 
 def serve(machine: Machine, *servers: ChatServer, **more: object) -> None:
     names = ("fake", "other")
+    if not (machine.project / "gate").exists():
+        os.mkfifo(machine.project / "gate")
     common = {"default_model": "fake-model", "requires_api_key": False, "max_retries": 0}
     providers = {name: {"base_url": server.url, **common} for name, server in zip(names, servers, strict=False)}
-    machine.configure({"provider": "fake", "providers": providers, "permissions": {"allow": ["sleep"]}, **more})
+    machine.configure({"provider": "fake", "providers": providers, "permissions": {"allow": ["cat"]}, **more})
+
+
+async def let_go(pilot: Pilot[int], machine: Machine) -> None:
+    """Let the command end that runs, or is about to."""
+
+    def opened() -> bool:
+        try:
+            os.close(os.open(machine.project / "gate", os.O_WRONLY | os.O_NONBLOCK))
+        except OSError:  # nobody reads it yet
+            return False
+        return True
+
+    await until(pilot, opened, "the command")
 
 
 def prompts(server: ChatServer) -> list[list[str]]:
@@ -96,6 +113,7 @@ async def test_tab_queues_and_each_one_gets_a_turn_of_its_own_in_order(
                 "after this turn  then this",
                 "after this turn  and that",
             ]
+            await let_go(pilot, machine)
             await until(pilot, says(app, "Three."))
             await until(pilot, idle(app), "the end")
             assert "after this" not in screen_text(app) and "tab queue" not in footer(app)
@@ -232,6 +250,7 @@ async def test_a_failed_turn_sends_nothing_and_enter_goes_on(machine: Machine, m
             await until(pilot, says(app, "running run_command"))
             await typed(pilot, "then this")
             await typed(pilot, "and that")
+            await let_go(pilot, machine)
             await until(pilot, says(app, "2 not sent  enter sends, esc takes back"))
             await until(pilot, says(app, "/retry sends the prompt again, /retry PROVIDER to another model"))
             assert len(server.requests) == 2 and idle(app)()
@@ -253,6 +272,7 @@ async def test_what_a_failed_turn_left_comes_back_by_escape_or_goes_before_what_
                 await submit(pilot, "go")
                 await until(pilot, says(app, "running run_command"))
                 await typed(pilot, f"later {number}")
+                await let_go(pilot, machine)
                 await until(pilot, says(app, "1 not sent"))
                 if number == 0:
                     await pilot.press("escape")
@@ -275,6 +295,7 @@ async def test_another_session_does_not_get_what_was_typed_for_this_one(
             await submit(pilot, "go")
             await until(pilot, says(app, "running run_command"))
             await typed(pilot, "later")
+            await let_go(pilot, machine)
             await until(pilot, says(app, "1 not sent"))
             await submit(pilot, "/new")
             await until(pilot, lambda: draft(app) == "later", "the text")
@@ -327,6 +348,7 @@ async def test_the_list_edits_reorders_turns_and_removes_while_nothing_is_sent(
             await until(pilot, says(app, "after this step  four"))
             waiting = [(one.text, one.when) for one in app.chat._outbox.waiting]
             assert waiting == [("three edited\nmore q", "step"), ("four", "step"), ("one", "turn")]
+            await let_go(pilot, machine)
             await until(pilot, lambda: idle(app)() or len(server.requests) > 1, "the end of the step")
             await pilot.pause(0.3)
             assert [(one.text, one.when) for one in app.chat._outbox.waiting] == waiting, "nothing leaves meanwhile"
@@ -394,6 +416,7 @@ async def test_retry_sends_the_prompt_and_what_steered_it_again_to_another_provi
             await submit(pilot, "/retry")
             await until(pilot, says(app, "a turn is running"))
             await typed(pilot, "be quick", "enter")
+            await let_go(pilot, machine)
             await until(pilot, says(app, "500"))
             await until(pilot, idle(app), "the end")
             before = len(app.chat.engine.host.session.records)  # type: ignore[union-attr]
