@@ -9,7 +9,7 @@ from textual.widgets import Static
 
 from tests.tui.stage import Stage
 from tui_agent.tui.bindings import bindings_for, key_name, keymap
-from tui_agent.tui.widgets.key_footer import Key, KeyFooter, fitting
+from tui_agent.tui.widgets.key_footer import Key, KeyFooter, fitting, gap
 
 
 class Question(Widget, can_focus=True):
@@ -112,7 +112,7 @@ async def test_a_click_runs_the_action() -> None:
 keys = st.lists(
     st.builds(
         Key,
-        id=st.sampled_from(["app.help", "chat.mode", "x.y"]),
+        id=st.sampled_from(["app.help", "chat.mode", "queued.close", "find.close", "x.y"]),
         key=st.sampled_from(["esc", "ctrl+p", "↑"]),
         label=st.text("abc ", max_size=12),
         action=st.just(""),
@@ -125,15 +125,18 @@ keys = st.lists(
 
 @given(keys, st.integers(0, 80))
 def test_what_is_shown_fits(entries: tuple[Key, ...], width: int) -> None:
-    left, right = fitting(entries, width)
-    used = sum(key.width for key in [*left, *right]) + 3 * max(0, len(left) + len(right) - 1)
+    left, right = fitting(entries, width, gap(width))
+    used = sum(key.width for key in [*left, *right]) + gap(width) * max(0, len(left) + len(right) - 1)
     assert used <= width or not left
     assert [key for key in entries if key in left] == left
+    room = width - sum(key.width + gap(width) for key in right)
+    out = next((key for key in entries if key.id.endswith("close") and key.width <= room), None)
+    assert out is None or out in left
 
 
 def test_help_stays_when_there_is_little_room() -> None:
     many = tuple(Key(f"chat.{n}", f"f{n}", "something", "") for n in range(9))
-    left, right = fitting((*many, Key("app.help", "f1", "help", "")), 40)
+    left, right = fitting((*many, Key("app.help", "f1", "help", "")), 40, 3)
     assert [key.id for key in right] == ["app.help"]
     assert len(left) == 2
 
@@ -143,3 +146,10 @@ def test_keys_have_names_for_people() -> None:
         key_name(key) for key in ("escape", "left_square_bracket", "up", "ctrl+up", "G", "shift+tab", "question_mark")
     ]
     assert shown == ["esc", "[", "↑", "ctrl+↑", "G", "shift+tab", "?"]
+
+
+def test_the_way_out_stays_when_there_is_little_room() -> None:
+    many = tuple(Key(f"queued.{name}", name[0], name, "") for name in ("edit", "when", "earlier", "close", "later"))
+    left, _ = fitting((*many, Key("app.help", "f1", "help", "")), 37, 2)
+    assert [key.id for key in left] == ["queued.edit", "queued.when", "queued.close"]
+    assert [key.id for key in fitting(many, 8, 2)[0]] == ["queued.close"]

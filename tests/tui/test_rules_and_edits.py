@@ -1,5 +1,6 @@
 """A rule is read before it is saved, and a command can be edited before it runs; both only by keys that were meant."""
 
+import asyncio
 import time
 from typing import Any
 
@@ -184,6 +185,57 @@ async def test_a_line_of_a_question_that_goes_away_gives_what_was_written_to_the
         app.panel.clear()
         await pilot.pause()
         assert app.prompt.text == text and app.focused is app.prompt and not app.answers
+
+
+@pytest.mark.parametrize("key", ["r", "e"])
+async def test_what_was_written_and_left_comes_into_the_prompt_when_the_question_goes_away(key: str) -> None:
+    text = "npm" if key == "r" else "npm run other"
+    app = QuestionApp(counsel=Advice())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(app, pilot, TEST, key)
+        await write(app, pilot, text)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert not app.prompt.text and app.panel.written == text
+        app.panel.clear()
+        await pilot.pause()
+        assert app.prompt.text == text and not app.answers and not app.panel.written
+
+
+async def test_an_edit_that_is_being_looked_at_or_was_is_not_lost_when_the_question_goes_away() -> None:
+    for looked_at in (False, True):
+        advice = Advice()
+        judged, going = advice.judged, asyncio.Event()
+
+        async def slowly(
+            request: ApprovalRequest, command: str, judged: Any = judged, going: asyncio.Event = going
+        ) -> Any:
+            await going.wait()
+            return await judged(request, command)
+
+        advice.judged = slowly  # type: ignore[method-assign]
+        app = QuestionApp(counsel=advice)
+        async with app.run_test(size=(120, 40)) as pilot:
+            await opened(app, pilot, TEST, "e")
+            await write(app, pilot, "npm run other")
+            await pilot.press("enter")
+            await pilot.pause()
+            assert "looking at it" in screen_text(app)
+            if looked_at:
+                going.set()
+                await pilot.pause()
+                assert "edited by you" in screen_text(app)
+            app.panel.clear()
+            await pilot.pause()
+            assert app.prompt.text == "npm run other" and not app.answers
+
+
+async def test_a_question_that_ends_after_its_screen_is_gone_looks_for_no_screen() -> None:
+    app = QuestionApp(counsel=Advice())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(app, pilot, TEST, "r")
+        await write(app, pilot, "npm")
+    app.panel.clear()
 
 
 async def test_a_rule_that_would_have_saved_most_of_the_questions_is_pointed_at() -> None:

@@ -123,13 +123,13 @@ class TuiAgent(App[int]):
         if self._leaving:
             return
         self._leaving = True
-        unsent = self.chat.unsent
+        said = ""
         with suppress(Exception):  # nothing may keep the terminal from being restored
+            said = await asyncio.wait_for(self.chat.keep_typed(), CLOSING_TIME)
+        with suppress(Exception):
             await asyncio.wait_for(self.chat.close_host(), CLOSING_TIME)
-        said = None
-        if unsent and code != 128 + signal.SIGHUP:  # after which nobody reads it
-            said = f"{unsent} {'prompt was' if unsent == 1 else 'prompts were'} not sent; the up key brings them back"
-        self.exit(code, code, said)
+        # After a hangup nobody reads it.
+        self.exit(code, code, said if said and code != 128 + signal.SIGHUP else None)
 
     @property
     def fault(self) -> Exception | None:

@@ -96,6 +96,7 @@ class Aside:
                 self._face.say("error", failure.message, failure.hint)
             return
         if self._screen is not None:
+            self._give_back(question)
             return
         if self._talk.going and question.strip():
             self._give_back(question)

@@ -168,6 +168,12 @@ def keymap(keys: Mapping[str, str]) -> dict[str, str]:
     Textual deletes the binding that a rebound one lands on, and accepts ids that do not exist; every entry that
     `keymap_problems` names is left out, so the shipped keys stay in force for it.
     """
+    return dict(_sound(tuple(keys.items())))
+
+
+@lru_cache(4)
+def _sound(keys: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
+    """Asked for with every event, while bindings are compared with each other in milliseconds."""
     kept = dict(keys)
     while problems := _problems(kept):
         for action_id, _ in problems:

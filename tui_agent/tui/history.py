@@ -7,7 +7,8 @@ from tui_agent.text.own_keys import own_keys
 
 KEPT = 1000
 """Entries that are remembered."""
-_LARGEST = 64 * 1024  # characters of one entry that still go into the file
+LARGEST = 500_000
+"""Characters of one entry that still go into the file."""
 _READ = 8 * 1024 * 1024  # bytes of the file's end that are read at all
 
 
@@ -32,20 +33,21 @@ class PromptHistory:
     def load(self) -> None:
         """Put what the file holds before what was added since; call it in a thread.
 
-        Lines that are no entries are skipped. A file that has grown to twice the limit is rewritten with the newest
-        entries.
+        Lines that are no entries are skipped. A file that has grown to twice what is read of it is rewritten with the
+        newest entries.
         """
         if self._path is None:
             return
         try:
             with self._path.open("rb") as file:
-                file.seek(max(0, self._path.stat().st_size - _READ))
+                size = self._path.stat().st_size
+                file.seek(max(0, size - _READ))
                 lines = file.read().split(b"\n")
         except OSError:
             return
         stored = [text for line in lines if (text := _entry(line)) is not None][-KEPT:]
         self._entries = (stored + self._entries)[-KEPT:]
-        if len(lines) > 2 * KEPT:
+        if len(lines) > 2 * KEPT or size > 2 * _READ:
             _rewrite(self._path, stored)
 
     def add(self, text: str) -> bool:
@@ -59,7 +61,7 @@ class PromptHistory:
 
     def save(self, text: str) -> None:
         """Append one entry to the file in a single write, so that two programs never mix their lines."""
-        if self._path is None or len(text) > _LARGEST:
+        if self._path is None or len(text) > LARGEST:
             return
         line = _line(text)
         try:

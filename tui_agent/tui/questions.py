@@ -98,6 +98,11 @@ class Questions:
             if question.request is request and not question.answer.done():
                 question.answer.set_result(decision)
 
+    @property
+    def written(self) -> str:
+        """What was written for the question in front and answers nothing yet."""
+        return self._panel.written if self._panel is not None else ""
+
     def close(self) -> None:
         """Show no more: the screen goes."""
         self._closed = True
@@ -105,7 +110,9 @@ class Questions:
     def typed_elsewhere(self, key: str = "") -> None:
         """A key went to another widget than the question's: someone is busy there, and the question waits."""
         self._typed = (key, time.monotonic())
-        if self._panel is not None and not self._panel.has_focus_within:
+        if self._panel is None:
+            return
+        if not self._panel.has_focus_within or self._screen.app.screen is not self._screen:
             self._panel.prompt_key_pressed(key)
 
     def refocused(self) -> None:

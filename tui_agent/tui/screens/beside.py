@@ -10,6 +10,7 @@ from textual.widgets import Input, Static
 
 from tui_agent.text.sanitize import one_line, sanitize
 from tui_agent.tui.actions import ACTIONS
+from tui_agent.tui.aside import COMMAND
 from tui_agent.tui.bindings import bindings_for, key_name, keys_of
 from tui_agent.tui.clipboard import copy, open_or_copy
 from tui_agent.tui.screens.closing import ClosingScreen
@@ -96,6 +97,14 @@ class BesideScreen(ClosingScreen[None]):
     def on_unmount(self) -> None:
         """Nobody looks any more."""
         self._talk.changed = lambda: None
+
+    def tell_question(self, asks: str) -> None:
+        """It is told above the keys."""
+
+    @property
+    def typed(self) -> str:
+        """The question, as the command that asks it."""
+        return f"{COMMAND} {question}" if (question := self.draft.strip()) else ""
 
     @property
     def draft(self) -> str:

@@ -39,6 +39,7 @@ from tui_agent.tui.models import Models
 from tui_agent.tui.modes import Modes
 from tui_agent.tui.plans import Plans
 from tui_agent.tui.questions import Questions
+from tui_agent.tui.screens.closing import ClosingScreen
 from tui_agent.tui.sessions import Sessions
 from tui_agent.tui.standby import Standby
 from tui_agent.tui.status import Status
@@ -47,6 +48,7 @@ from tui_agent.tui.theming import Palette, symbols
 from tui_agent.tui.transcript import Transcript
 from tui_agent.tui.turns import RUNNING, Turns
 from tui_agent.tui.undo import Undo
+from tui_agent.tui.unsent import keep
 from tui_agent.tui.upkeep import Upkeep
 from tui_agent.tui.widgets.activity import Activity
 from tui_agent.tui.widgets.foot import Foot
@@ -68,6 +70,12 @@ _CLICKED: dict[type[Message], str] = {
     StatusBar.ProfileClicked: "cycle_profile",
 }
 """What a click in the bar does."""
+
+_OPENING = frozenset(
+    {"modes", "review", "plan", "context", "summary", "background", "providers", "sessions", "rename", "fork", "export"}
+    | {"replay", "changes", "rewind", "queued", "beside", "compare"}
+)
+"""What opens a screen: a key that is pressed twice before that is there opens one."""
 
 _PLACEHOLDER = "ask, or / for commands, @ for files"
 
@@ -145,6 +153,7 @@ class ChatScreen(Screen[None]):
         """Show where we are; everything that is not needed for the first paint comes after it."""
         self._sessions.begin(self._launch.read_end)
         self._prompt.focus(scroll_visible=False)
+        self.watch(self, "stack_updates", self._covered, init=False)
         self.takes_keys = True
         self.app.call_later(self.app.deliver_early_keys)
         self.call_after_refresh(self._after_first_paint)
@@ -203,10 +212,16 @@ class ChatScreen(Screen[None]):
         """Whether a turn runs."""
         return self.engine.busy
 
-    @property
-    def unsent(self) -> int:
-        """How many prompts wait to be sent."""
-        return len(self._outbox.waiting)
+    async def keep_typed(self) -> str:
+        """Put all that was typed and not sent where the up key finds it at the next start; says what came of it."""
+        waiting = [one.text for one in self._outbox.waiting]
+        over = [screen.typed for screen in self.app.screen_stack if isinstance(screen, ClosingScreen)]
+        drafts = [
+            text
+            for text in (self._prompt.draft, self._questions.written, *over)
+            if text not in self._prompt.past.entries
+        ]
+        return await keep([*waiting, *drafts], self._prompt.past)
 
     def show(self, event: "Event") -> None:
         """Show what happened."""
@@ -231,7 +246,7 @@ class ChatScreen(Screen[None]):
             activity,
             waiting,
             ready,
-            self._steering.hint,
+            self._steering.hint if waiting else "",
             stuck=self._steering.stuck,
         )
         self._prompt.queueing = going
@@ -272,7 +287,9 @@ class ChatScreen(Screen[None]):
 
     def palette_changed(self, palette: Palette) -> None:
         """The theme is another one."""
-        self._view.palette = palette
+        for screen in self.app.screen_stack:
+            for view in screen.query(TranscriptView):
+                view.palette = palette
 
     def settings_changed(self, before: LoadedSettings) -> None:
         """The settings of the app are others than `before`."""
@@ -330,7 +347,19 @@ class ChatScreen(Screen[None]):
                 self._prompt.focus()
         else:
             self.call_back()
+        self._tell_question()
         self.changed()
+
+    def _covered(self) -> None:
+        """Another screen came or went."""
+        self.app.screen.call_after_refresh(self._tell_question)
+
+    def _tell_question(self) -> None:
+        """Where other screens are over the panel it is said there that somebody waits."""
+        asked = self._questions.first
+        for screen in self.app.screen_stack:
+            if isinstance(screen, ClosingScreen):
+                screen.tell_question(asked.tool if asked is not None else "")
 
     def on_answer_bar_answered(self, event: "AnswerBar.Answered") -> None:
         """The user decided; a yes to what was changed in the review is given there, where it can be seen."""
@@ -481,9 +510,12 @@ class ChatScreen(Screen[None]):
 
     def action_do(self, what: str) -> None:
         """Do what an action of the chat is for; what takes long is done meanwhile."""
+        group = f"do {what}"
+        if what in _OPENING and any(worker.group == group and worker.is_running for worker in self.workers):
+            return
         done = self._deeds[what]()
         if iscoroutine(done):
-            self.aside(done, what, instead=False)
+            self.aside(done, group, instead=False)
 
     def _table(self) -> dict[str, Callable[[], object]]:
         """What each action of the registry does, by its method."""

@@ -85,6 +85,11 @@ class QueuedScreen(ClosingScreen[str]):
             self._text.load_text(sanitize(text))
         self.refresh_bindings()
 
+    @property
+    def typed(self) -> str:
+        """The prompt that is edited."""
+        return self._text.text if self._edited is not None else ""
+
     def on_choice_list_highlighted(self) -> None:
         """Another one is highlighted."""
         self._tell()

@@ -232,6 +232,11 @@ class ReviewScreen(DiffsScreen):
         if not self._withdrawn:
             self._end(answers)
 
+    def tell_question(self, asks: str) -> None:
+        """Where this is the question, it is seen."""
+        if self._request is None:
+            super().tell_question(asks)
+
     def withdraw(self, request: ApprovalRequest) -> None:
         """Nobody waits for an answer to this question any more."""
         if request is self._request:

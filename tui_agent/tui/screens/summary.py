@@ -68,6 +68,11 @@ class SummaryScreen(ClosingScreen[str | None]):
         return sanitize(self._area.text)
 
     @property
+    def typed(self) -> str:
+        """The summary, where it is another one."""
+        return self.text if self._edited else ""
+
+    @property
     def _edited(self) -> bool:
         return self.text != self._summary
 

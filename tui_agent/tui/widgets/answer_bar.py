@@ -150,6 +150,11 @@ class AnswerBar(Widget):
     def _request(self) -> ApprovalRequest | None:
         return None if self._question is None else self._question.request
 
+    @property
+    def comment(self) -> str:
+        """The comment as it is written so far."""
+        return self._comment.value
+
     def key_of(self, action: str) -> str:
         """The key of an action as people read it; "" when the question has none for it."""
         return next((hint.key for hint in self._hints.hints if hint.action == action), "")
@@ -206,8 +211,9 @@ class AnswerBar(Widget):
 
     def come_back(self) -> None:
         """Take the keys from that line; they answer after a silence."""
-        self.screen.set_focus(self if self.can_focus else self._came_from, scroll_visible=False)
-        self.prompt_key()
+        if self.is_attached:
+            self.screen.set_focus(self if self.can_focus else self._came_from, scroll_visible=False)
+            self.prompt_key()
 
     def admits(self, event: events.Event) -> bool:
         """True when this very key or click, pressed in a line of this question, may answer it."""
@@ -223,8 +229,8 @@ class AnswerBar(Widget):
     def arm_if_due(self) -> None:
         """Take the focus when the guard is open; the timer calls this, and calling it early does nothing."""
         self._timer = None
-        if self._request is None or self.has_class("-commenting") or not self.screen.is_current:
-            return
+        if self._request is None or self.has_class("-commenting") or self.app.screen is not self.screen:
+            return  # Textual counts also the screen below another one as current
         focused = self.screen.focused
         if focused is not None and focused.has_class(KEEPS_KEYS):
             return  # until it has them no more, which tells `prompt_key`

@@ -151,11 +151,8 @@ class ApprovalPanel(Widget):
 
         A large change is compared in a thread first; nothing can be answered before it is shown.
         """
-        self._leave_lines()
-        self._stop_comparing()
+        self._leave()
         self._request = self._shown = request
-        self._command = self._draft = ""
-        self._work = None
         self._place = f"{request.position} of {request.total}" if request.total > 1 else ""
         if not self._place and waiting > 1:
             self._place = f"1 of {waiting}"
@@ -208,10 +205,8 @@ class ApprovalPanel(Widget):
 
     def clear(self) -> None:
         """Nothing waits for an answer any more."""
-        self._leave_lines()
-        self._stop_comparing()
-        self._request = self._shown = self._work = None
-        self._command = self._draft = ""
+        self._leave()
+        self._request = self._shown = None
         self._changes = ()
         self._bar.clear()
         self.remove_class("-asking")
@@ -322,8 +317,8 @@ class ApprovalPanel(Widget):
             event.stop()
             return
         event.request = self._request
-        if self._command and isinstance(event.decision, Denied) and event.decision.stop:
-            self.post_message(self.Typed(self._command))  # esc loses nothing that was written
+        if not (isinstance(event.decision, Denied) and event.decision.stop):
+            self._forget()  # they saw what was kept, and decided; esc loses nothing that was written
         self.clear()
 
     @on(AnswerBar.Opened)
@@ -336,12 +331,33 @@ class ApprovalPanel(Widget):
         else:
             self._open_rule()
 
-    def _leave_lines(self) -> None:
-        """Close what is open; what was written there and is no answer goes to the prompt."""
+    @property
+    def written(self) -> str:
+        """What was written for the question, in an open line or before, and is no answer to it."""
+        return "\n".join(filter(None, (self._unused, self._bar.comment)))
+
+    @property
+    def _unused(self) -> str:
+        command = self._editor.command if self._editor.is_open else self._draft or self._command
+        if self._request is not None and isinstance(self._request.access, CommandAccess):
+            command = "" if command == self._request.access.command else command
+        self._rule.keep()
+        rule = self._work.unsaved if self._work is not None else ""
+        return "\n".join(filter(None, (command, rule)))
+
+    def _leave(self) -> None:
+        """The question goes: what was written for it and is no answer goes to the prompt, as a comment does."""
+        written = self._unused
         if self._rule.is_open or self._editor.is_open:
             self._close_lines()
-            if left := self._draft or (self._work.unsaved if self._work is not None else ""):
-                self.post_message(self.Typed(left))
+        self._forget()
+        self._stop_comparing()
+        if written:
+            self.post_message(self.Typed(written))
+
+    def _forget(self) -> None:
+        self._command = self._draft = ""
+        self._work = None
 
     def _close_lines(self) -> None:
         """Close what is open, and keep what was written."""
@@ -420,12 +436,12 @@ class ApprovalPanel(Widget):
             return
         assert isinstance(request.access, CommandAccess)
         self._close_lines()
-        self._draft = ""
         if command == request.access.command:
-            self._command, self._shown = "", request
+            self._command, self._draft, self._shown = "", "", request
             self._present(request, ())
             self._tell_head()
             return
+        self._draft = command  # until it is known what to say of it
         self._bar.clear()
         self._body.show(lambda width: Laid([[Note(f"looking at it{self._symbols.ellipsis}")]]))
         self._comparing = self.run_worker(self._judge(request, command), exit_on_error=False)
@@ -435,7 +451,7 @@ class ApprovalPanel(Widget):
         verdict = await self._counsel.judged(request, command)
         if self._request is not request:
             return
-        self._command, self._shown = command, with_command(request, command, verdict)
+        self._command, self._draft, self._shown = command, "", with_command(request, command, verdict)
         self._work = None
         self._offers = () if isinstance(verdict, Allow | Refuse) else proposals(self._shown)
         self._wants = wants(self._shown, (), self._symbols)

@@ -125,10 +125,14 @@ class RuleEntry(Widget):
         self.add_class("-open")
         self._begin()
 
-    def close(self) -> None:
-        """Show it no more; what was written is kept in the work."""
+    def keep(self) -> None:
+        """Keep what is written in the work."""
         if self._work is not None and self.is_open:
             self._work.keep(self.input.rule)
+
+    def close(self) -> None:
+        """Show it no more; what was written is kept in the work."""
+        self.keep()
         self._work = None
         self.remove_class("-open")
 
