@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
-from textual.widgets import Input
 
 from tests.agent.test_aside import served
 from tests.fakes.chat_server import (
@@ -37,7 +37,7 @@ from tui_agent.conversation.events import (
 from tui_agent.conversation.messages import ToolCall, Usage
 from tui_agent.tui.app import TuiAgent
 from tui_agent.tui.arming import SILENCE
-from tui_agent.tui.screens.beside import BesideScreen
+from tui_agent.tui.screens.beside import BesideScreen, QuestionArea
 from tui_agent.tui.widgets.prompt import PromptArea
 from tui_agent.tui.widgets.transcript.document import Document, ToolBlock
 from tui_agent.tui.widgets.transcript.projection import Projector, blocks_of
@@ -218,7 +218,7 @@ async def test_an_error_is_said_there_and_the_question_can_be_asked_again(
             screen = await beside(pilot, app)
             await until(pilot, lambda: "too" in flat(app) and "many" in flat(app))
             assert "\x1b" not in flat(app)
-            assert screen.query_one(Input).value == "why?"
+            assert screen.query_one(QuestionArea).text == "why?"
             await pilot.press("end", "!", "enter")
             await until(pilot, lambda: len(asides(app)) == 1)
             assert "Because." in flat(app)
@@ -346,3 +346,27 @@ def test_the_picture_is_the_same_live_and_from_the_log() -> None:
     stored = blocks_of([Record("s", seq, 0.0, event, "") for seq, event in enumerate(logged, 1)])
     assert [(type(block), block.source) for block in live] == [(type(block), block.source) for block in stored]
     assert [block.source for block in live][:3] == ["go", "beside the conversation why?\nBecause.", "Half and half"]
+
+
+async def test_a_pasted_question_is_asked_whole_and_what_is_typed_behind_it_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half = reply_steps(text("It is w0 "), Stall())
+    with ChatServer(served(aside=half)) as server:
+        app = chat_app(Machine.under(tmp_path, {"fake": server.url}), monkeypatch)
+        async with app.run_test(size=(60, 20)) as pilot:
+            await until(pilot, lambda: app.chat.engine.host is not None)
+            await pilot.press("alt+a")
+            screen = await beside(pilot, app)
+            await until(pilot, lambda: isinstance(app.focused, QuestionArea))
+            area = screen.query_one(QuestionArea)
+            app.post_message(events.Paste("why does\r\n    this\x1b[2J fail?"))
+            await until(pilot, lambda: "fail?" in area.text)
+            for key in ("enter", *"abc"):
+                area.post_message(events.Key(key, key if len(key) == 1 else None))
+            await until(pilot, lambda: "It is w0" in flat(app))
+            asked = server.bodies[-1]["messages"][-1]["content"]
+            assert "why does\n    this" in asked and "fail?" in asked and "\x1b" not in asked
+            assert "abc" not in asked and area.text == "abc"
+            await pilot.press("alt+a")
+            await until(pilot, lambda: prompt(app) == "/btw abc", "what was typed behind it")

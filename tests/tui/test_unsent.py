@@ -5,14 +5,13 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input
 
 from tests.fakes.chat_server import ChatServer, Delay, finish, reply_calls, reply_steps, reply_text, text
 from tests.project import Machine
 from tests.tui.chat_stage import chat_app, screen_text, submit, until
 from tui_agent.tui.app import TuiAgent
 from tui_agent.tui.history import KEPT, LARGEST, PromptHistory
-from tui_agent.tui.screens.beside import BesideScreen
+from tui_agent.tui.screens.beside import BesideScreen, QuestionArea
 from tui_agent.tui.screens.queued import QueuedScreen
 from tui_agent.tui.screens.summary import SummaryScreen
 from tui_agent.tui.unsent import keep
@@ -37,7 +36,7 @@ async def in_draft(pilot: Pilot[int], app: TuiAgent) -> str:
 
 async def in_a_question_beside(pilot: Pilot[int], app: TuiAgent) -> str:
     await pilot.press("alt+a")
-    await until(pilot, lambda: isinstance(app.screen, BesideScreen) and isinstance(app.focused, Input))
+    await until(pilot, lambda: isinstance(app.screen, BesideScreen) and isinstance(app.focused, QuestionArea))
     await pilot.press(*"why")
     return "/btw why"
 

@@ -120,8 +120,7 @@ class Aside:
             await self._face.choose(screen)
         finally:
             self._screen = None
-        if not talk.going:
-            self._give_back(screen.draft)
+        self._give_back(screen.behind if talk.going else screen.draft)
 
     def meanwhile(self, activity: Activity) -> None:
         """What the turn does."""

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from textual import on, work
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.content import Content
-from textual.widgets import Input, Static
+from textual.message import Message
+from textual.widgets import Static
 
 from tui_agent.text.sanitize import one_line, sanitize
 from tui_agent.tui.actions import ACTIONS
@@ -16,6 +17,7 @@ from tui_agent.tui.clipboard import copy, open_or_copy
 from tui_agent.tui.screens.closing import ClosingScreen
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.activity import Activity, ActivityLine
+from tui_agent.tui.widgets.document_area import DocumentArea
 from tui_agent.tui.widgets.key_footer import KeyFooter
 from tui_agent.tui.widgets.transcript.view import TranscriptView
 
@@ -24,6 +26,27 @@ if TYPE_CHECKING:
     from tui_agent.tui.aside import Talk
 
 _LEAVE = next(action for action in ACTIONS if action.id == "beside.leave")
+
+
+class QuestionArea(DocumentArea):
+    """Grows with what is typed or pasted; enter asks it."""
+
+    class Asked(Message):
+        """Ask `text`."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    async def _on_key(self, event: events.Key) -> None:
+        if event.key == "enter":
+            event.stop()
+            event.prevent_default()
+            if self.text.strip():
+                self.post_message(self.Asked(self.text))
+                self.load_text("")  # what is typed behind it is not part of it
+        else:
+            await super()._on_key(event)
 
 
 class BesideScreen(ClosingScreen[None]):
@@ -43,8 +66,14 @@ class BesideScreen(ClosingScreen[None]):
         #said { height: auto; max-height: 4; padding: 0 1 0 2; color: $error; display: none; }
         #turn { height: auto; max-height: 2; padding: 0 1 0 2; color: $tui-faint; display: none; }
         #turn.-waits { color: $warning; text-style: bold; }
-        Input, Input:focus { height: 1; border: none; padding: 0 1 0 2; background: $tui-raised; display: none; }
-        &.-said #said, &.-turn #turn, &.-typing Input { display: block; }
+        QuestionArea, QuestionArea:focus {
+            height: auto;
+            max-height: 40%;
+            padding: 0 1 0 2;
+            background: $tui-raised;
+            display: none;
+        }
+        &.-said #said, &.-turn #turn, &.-typing QuestionArea { display: block; }
     }
     """
 
@@ -71,8 +100,8 @@ class BesideScreen(ClosingScreen[None]):
         self._activity = ActivityLine(symbols=symbols)
         self._said = Static(id="said", markup=False)
         self._turn = Static(id="turn", markup=False)
-        self._input = Input(compact=True, select_on_focus=False, placeholder="what do you want to know?")
-        self._input.cursor_blink = False
+        self._area = QuestionArea()
+        self._area.placeholder = "what do you want to know?"
 
     def compose(self) -> ComposeResult:
         """The answer, what goes on, what the turn does, and what is typed."""
@@ -82,7 +111,7 @@ class BesideScreen(ClosingScreen[None]):
         yield self._activity
         yield self._said
         yield self._turn
-        yield self._input
+        yield self._area
         yield KeyFooter()
 
     def on_mount(self) -> None:
@@ -110,9 +139,13 @@ class BesideScreen(ClosingScreen[None]):
     def draft(self) -> str:
         """A question that was not asked, or has no answer."""
         talk = self._talk
-        if self.has_class("-typing"):
-            return self._input.value
-        return "" if talk.answer is not None else talk.question
+        asked = "" if self.has_class("-typing") or talk.answer is not None else talk.question
+        return "\n".join(filter(None, (asked, self.behind)))
+
+    @property
+    def behind(self) -> str:
+        """What was typed and is not being asked."""
+        return self._area.text
 
     # ---- what is shown ----
 
@@ -132,9 +165,10 @@ class BesideScreen(ClosingScreen[None]):
         typing = not talk.going and talk.answer is None
         if typing != self.has_class("-typing"):
             self.set_class(typing, "-typing")
-            self._input.value = talk.question if typing else ""
-            self._input.cursor_position = len(self._input.value)
-        (self._input if typing else self._view).focus()
+            if typing:
+                self._area.load_text("\n".join(filter(None, (sanitize(talk.question), self.behind))))
+            self._area.move_cursor(self._area.document.end)
+        (self._area if typing else self._view).focus()
         self.refresh_bindings()
 
     def show_meanwhile(self, activity: Activity) -> None:
@@ -158,11 +192,13 @@ class BesideScreen(ClosingScreen[None]):
 
     # ---- keys ----
 
-    @on(Input.Submitted)
-    def _typed(self, event: Input.Submitted) -> None:
+    @on(QuestionArea.Asked)
+    def _asked(self, event: QuestionArea.Asked) -> None:
         event.stop()
-        if question := event.value.strip():
-            self._ask(question)
+        if self._talk.going:
+            self._area.insert(event.text)
+        else:
+            self._ask(event.text.strip())
 
     def action_close(self) -> None:
         """Back; what still comes is stopped."""
