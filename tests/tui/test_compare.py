@@ -26,8 +26,9 @@ from tests.fakes.chat_server import (
 )
 from tests.project import Machine
 from tests.tui.chat_stage import chat_app, screen_text, submit, until
+from tui_agent.agent.session import Session
 from tui_agent.config.model import ProviderSettings
-from tui_agent.conversation.errors import ConfigError
+from tui_agent.conversation.errors import ConfigError, StoreError
 from tui_agent.conversation.events import AsideAnswered, ModelSwitched, PromptSubmitted, TurnEnded
 from tui_agent.tui.app import TuiAgent
 from tui_agent.tui.comparing import Way, named_ways
@@ -158,7 +159,10 @@ async def test_each_can_be_stopped_alone_and_what_has_no_answer_cannot_be_taken(
         app = chat_app(Machine.under(tmp_path, {"fake": server.url}), monkeypatch)
         async with app.run_test(size=(120, 30)) as pilot:
             screen = await side_by_side(pilot, app)
+            await pilot.press("x")  # of a word that was typed on
+            assert screen._comparison.sides[0].times.reason is None
             await until(pilot, lambda: "Half of one" in flat(app) and screen._gate.armed)
+            assert all(side.times.reason is None for side in screen._comparison.sides)
             await pilot.press("1")
             await until(pilot, lambda: "cannot be taken: it is still answering" in flat(app))
             await pilot.press("tab", "x")
@@ -173,6 +177,24 @@ async def test_each_can_be_stopped_alone_and_what_has_no_answer_cannot_be_taken(
             await until(pilot, lambda: app.screen is app.chat)
             await until(pilot, lambda: "was asked too and had no answer" in flat(app))
             assert logged(app, AsideAnswered) == [] and "Half of one" in flat(app)
+
+
+async def test_the_prompt_comes_back_when_the_answer_cannot_be_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with server_with([reply_text("From one.")], [reply_text("From two.")]) as server:
+        app = chat_app(Machine.under(tmp_path, {"fake": server.url}), monkeypatch)
+        async with app.run_test(size=(120, 30)) as pilot:
+            screen = await side_by_side(pilot, app)
+            await armed(pilot, screen)
+
+            async def full(self: Session, event: Any) -> Any:
+                raise StoreError("the disk is full")
+
+            monkeypatch.setattr(Session, "record", full)
+            await pilot.press("2")
+            await until(pilot, lambda: "the disk is full" in flat(app))
+            assert prompt(app) == "which?" and app.screen is app.chat
 
 
 async def test_one_good_answer_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

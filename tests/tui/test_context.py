@@ -18,6 +18,7 @@ from tests.tui.chat_stage import SESSION, chat_app, keep_session, screen_text, s
 from tests.tui.test_chat import says, serve
 from tui_agent.agent.session import Session
 from tui_agent.agent.window import ContextUse
+from tui_agent.conversation.errors import StoreError
 from tui_agent.conversation.events import Compacted, TextDelta
 from tui_agent.tui.app import TuiAgent
 from tui_agent.tui.screens.context import ContextScreen
@@ -246,7 +247,7 @@ async def test_an_empty_summary_is_refused_and_what_was_typed_is_only_thrown_awa
             await pilot.press("ctrl+s")
             await until(pilot, says(app, "an empty summary says nothing"))
             await pilot.press("escape")
-            await until(pilot, says(app, "esc once more throws away"))
+            await until(pilot, says(app, "esc once more leaves it as it was"))
             await pilot.press("x")  # not meant
             await until(pilot, lambda: "esc once more" not in screen_text(app), "more typing")
             await pilot.press("escape")
@@ -267,6 +268,33 @@ async def test_an_empty_summary_is_refused_and_what_was_typed_is_only_thrown_awa
             await pilot.press("ctrl+s")
             await until(pilot, lambda: len(editing.summaries) == 2, "the edit")
             assert "Mine: " in editing.summaries[1] and "\x1b" not in editing.summaries[1]
+
+
+async def test_an_edited_summary_is_not_lost_when_it_is_left_or_cannot_be_kept(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with small_window() as server:
+        editing = Editing(machine, server, monkeypatch)
+        app = editing.app
+        async with app.run_test(size=(80, 24)) as pilot:
+            await editing.open(pilot)
+            await until(pilot, lambda: isinstance(app.focused, DocumentArea))
+            await pilot.press(*"abc", "escape", "escape")  # as a held key does
+            await until(pilot, editing.closed(), "the chat")
+            await pilot.press("up")
+            assert "abc" in app.chat.query_one(PromptArea).draft
+            app.chat.query_one(PromptArea).text = ""
+
+            async def full(self: Session, event: Any) -> Any:
+                raise StoreError("the disk is full")
+
+            await editing.open(pilot)
+            await until(pilot, lambda: isinstance(app.focused, DocumentArea))
+            monkeypatch.setattr(Session, "record", full)
+            await pilot.press(*"xyz", "ctrl+s")
+            await until(pilot, says(app, "the disk is full"))
+            assert "xyz" in app.chat.query_one(PromptArea).draft
+            assert len(editing.summaries) == 1
 
 
 @pytest.mark.parametrize(("left", "said"), [(b"- Mine.\n", "- Mine."), (b"", "left it empty"), (b"\xff", "not UTF-8")])

@@ -432,7 +432,7 @@ ACTIONS: tuple[Action, ...] = (
         "escape",
         "discard",
         "back",
-        "Back; what was typed is thrown away if you say so.",
+        "Back; the prompt's history has what was typed.",
         footer=True,
     ),
     Action("queued.edit", "e,enter", "edit", "edit", "Edit this prompt here; esc ends that.", footer=True),

@@ -160,6 +160,9 @@ class Comparing:
             with self._engine.opening():  # what is sent meanwhile comes after it
                 for event in await (comparison.drop() if place is None else comparison.take(place)):
                     self._face.show(event)
+        except TuiAgentError as error:
+            self._face.say("error", error.message, error.hint)
+            place = None
         finally:
             await comparison.aclose()
         if place is None:

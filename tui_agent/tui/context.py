@@ -49,15 +49,17 @@ class Context:
         settings: Callable[[], Settings],
         outbox: Outbox,
         go_on: Callable[[], None],
+        remember: Callable[[str], None],
         *,
         symbols: Symbols,
     ) -> None:
-        """`go_on` sends what was typed into `outbox` while room was made."""
+        """`go_on` sends what was typed into `outbox` while room was made; `remember` keeps a text for the user."""
         self._face = face
         self._engine = engine
         self._settings = settings
         self._outbox = outbox
         self._go_on = go_on
+        self._remember = remember
         self._symbols = symbols
         self._screen: ContextScreen | None = None
         self._looking = self._outdated = False
@@ -223,10 +225,11 @@ class Context:
         from tui_agent.tui.screens.summary import SummaryScreen
 
         root = session.executor.workspace.root.path
-        text = await self._face.choose(
-            SummaryScreen(summary.summary, summary.origin, directory=root, busy=lambda: session.busy)
-        )
+        screen = SummaryScreen(summary.summary, summary.origin, directory=root, busy=lambda: session.busy)
+        text = await self._face.choose(screen)
         if text is None:
+            if screen.typed.strip():
+                self._remember(screen.typed)
             return
         with self._engine.opening():  # what is sent meanwhile waits for the end
             try:
@@ -234,6 +237,7 @@ class Context:
                     self._face.show(event)
             except TuiAgentError as error:
                 self._face.say("error", error.message, error.hint)
+                self._face.give_back(text)
 
     async def _idle(self) -> "Session | None":
         """The session, if somebody answers there and nothing runs."""

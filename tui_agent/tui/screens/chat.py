@@ -111,7 +111,9 @@ class ChatScreen(Screen[None]):
         self._modes = Modes(self, engine, settings, symbols=signs)
         self._plans = Plans(self, engine, self._modes, keys, symbols=signs)
         self._background = background = Background(self, engine, symbols=signs)
-        self._room = context = Context(self, engine, settings, outbox, lambda: self._turns.go_on(), symbols=signs)
+        self._room = context = Context(
+            self, engine, settings, outbox, lambda: self._turns.go_on(), self._remember, symbols=signs
+        )
         self._status = Status(self, engine, context, background, settings, directory=launch.directory)
         self._greeting = greeting = Greeting(
             transcript.document, engine, models, standby, settings, keys, version=launch.version, symbols=signs

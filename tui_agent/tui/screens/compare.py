@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 BESIDE_EACH_OTHER = 100
 """Columns from which both sides are shown."""
 
-TAKING = frozenset({"take", "take_first", "take_second"})
+TAKING = frozenset({"take", "take_first", "take_second", "stop"})
 """What a key that was meant for something else must not do."""
 
 _ENDS = {"done": "", "interrupted": "stopped", "error": "failed"}
@@ -212,9 +212,9 @@ class CompareScreen(ClosingScreen[int | None]):
     # ---- keys ----
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Nothing is taken before the gate is open; only what runs can be stopped."""
-        if action in TAKING:
-            return self._gate.armed
+        """Nothing is taken or stopped before the gate is open; only what runs can be stopped."""
+        if action in TAKING and not self._gate.armed:
+            return False
         return action != "stop" or self.columns[self._present].side.times.reason is None
 
     def on_key(self, event: events.Key) -> None:

@@ -19,7 +19,7 @@ from tui_agent.tui.widgets.key_footer import KeyFooter
 if TYPE_CHECKING:
     from tui_agent.tui.app import TuiAgent
 
-_SURE = "esc once more throws away what you typed"
+_SURE = "esc once more leaves it as it was; the up key in the prompt has what you typed"
 
 
 class SummaryScreen(ClosingScreen[str | None]):
@@ -121,7 +121,7 @@ class SummaryScreen(ClosingScreen[str | None]):
             self.say(f"{error.message}: {error.hint}" if error.hint else error.message)
 
     def action_discard(self) -> None:
-        """Back, the summary as it was; what was typed is only thrown away when asked for twice."""
+        """Back, the summary as it was; not at the first press where something was typed."""
         if self._edited and not self._sure:
             self.say(_SURE)
             self._sure = True
