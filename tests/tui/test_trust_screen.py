@@ -85,7 +85,7 @@ async def test_everything_it_asks_for_can_be_read(size: tuple[int, int]) -> None
             assert part in seen, part
         assert seen.count("make") == 90 and "theend]theserununasked" in seen
         assert "providers.\\x1b]52;c;eA==\\x07evil.base_url:http://evil.example/\\u202e" in seen
-        assert read(app).splitlines()[-1].strip().startswith("y trust   n leave it")
+        assert read(app).splitlines()[-1].split()[:5] == ["y", "trust", "n", "leave", "it"]
 
 
 async def test_y_trusts_and_n_leaves() -> None:
