@@ -1,6 +1,7 @@
 """Typing while a turn runs, on a real pty: bursts, cut key sequences, a held escape, leaving with a queue."""
 
 import json
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,3 +111,28 @@ def test_retry_on_the_terminal_goes_to_the_other_server(tmp_path: Path, server: 
         terminal.send("/retry fake\r")
         terminal.wait_for("Answer 0")
     assert json.dumps(server.bodies[-1]["messages"]).count("hello there") == 1
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGHUP, signal.SIGTERM])
+def test_however_the_program_ends_the_queue_is_found_at_the_next_start(
+    tmp_path: Path, server: ChatServer, how: signal.Signals
+) -> None:
+    machine = Machine.under(tmp_path, {"fake": server.url})
+    with launch(machine, columns=80, rows=24) as terminal:
+        submit(terminal, "slowly")
+        terminal.wait_for("Thinking about it")
+        terminal.send("one\ttwo\thalf a thought")
+        terminal.wait_for("half a thought")
+        terminal.settle(0.3)
+        terminal.process.send_signal(how)
+        terminal.wait_exit()
+    with launch(machine, columns=80, rows=24) as terminal:
+        terminal.wait_for("›")
+        terminal.settle(0.3)
+        if how != signal.SIGKILL:  # which leaves nobody to keep what was not even queued
+            terminal.send("\x1b[A")
+            terminal.wait_for("› half a thought")
+        terminal.send("\x1b[A")
+        terminal.wait_for("› two")
+        terminal.send("\x1b[A")
+        terminal.wait_for("› one")

@@ -13,6 +13,7 @@ from textual.dom import DOMNode
 from textual.widget import Widget
 from textual.widgets import TextArea
 
+from tui_agent.tui import bindings
 from tui_agent.tui.actions import ACTIONS, PLACES
 from tui_agent.tui.bindings import LEFT_TO_SCREEN, bindings_for, canonical_keys, keymap, keymap_problems
 
@@ -164,3 +165,15 @@ def test_the_prompt_hides_none_of_our_keys_from_the_screen_and_app() -> None:
     typed = {key for binding in TextArea.BINDINGS for key in binding.key.split(",")}  # type: ignore[union-attr]
     ours = {key for place in ("app", "chat") for binding in bindings_for(place) for key in canonical_keys(binding.key)}
     assert ours & typed == LEFT_TO_SCREEN & ours
+
+
+def test_bindings_are_compared_with_each_other_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are asked for with every event of a stream."""
+    compared: list[object] = []
+    compare = bindings._clashes
+    bindings._sound.cache_clear()
+    monkeypatch.setattr(bindings, "_clashes", lambda keys: compared.append(keys) or compare(keys))
+    for _ in range(50):
+        kept = keymap({"chat.queue": "f19"})
+        kept.clear()  # of the caller
+    assert len(compared) == 1 and keymap({"chat.queue": "f19"}) == {"chat.queue": "f19"}

@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 from hypothesis import given
@@ -16,7 +17,7 @@ def saved(path: Path, *texts: str) -> None:
     history = PromptHistory(path)
     for text in texts:
         history.add(text)
-        history.save(text)
+        history.save()
 
 
 def test_what_was_saved_is_there_for_the_next_program(tmp_path: Path) -> None:
@@ -73,7 +74,7 @@ def test_a_read_only_folder_means_memory_only(tmp_path: Path) -> None:
     history = PromptHistory(tmp_path / "history.jsonl")
     history.load()
     history.add("kept in memory")
-    history.save("kept in memory")
+    history.save()
     assert history.entries == ("kept in memory",)
 
 
@@ -83,7 +84,7 @@ def test_a_path_that_cannot_be_a_file_means_memory_only(tmp_path: Path) -> None:
     history = PromptHistory(tmp_path / "file" / "history.jsonl")
     history.load()
     history.add("kept")
-    history.save("kept")
+    history.save()
     assert history.entries == ("kept",)
 
 
@@ -132,3 +133,31 @@ def test_an_entry_that_was_edited_on_the_way_keeps_its_edit() -> None:
     assert history.earlier("second, edited") == "first"
     assert history.later("first") == "second, edited"
     assert history.later("second, edited") == "draft"
+
+
+def test_entries_are_saved_in_their_order_whatever_the_threads_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "history.jsonl"
+    history, begun, go_on = PromptHistory(path), Event(), Event()
+    write = PromptHistory._save
+
+    def slow(self: PromptHistory, text: str) -> None:
+        if text == "one":
+            begun.set()
+            go_on.wait(10)
+        write(self, text)
+
+    monkeypatch.setattr(PromptHistory, "_save", slow)
+    history.add("one")
+    first = Thread(target=history.save)
+    first.start()
+    assert begun.wait(10)
+    history.add("two")
+    second = Thread(target=history.save)
+    second.start()
+    second.join(0.05)
+    go_on.set()
+    first.join(10)
+    second.join(10)
+    assert [json.loads(line)["text"] for line in path.read_text().splitlines()] == ["one", "two"]

@@ -113,7 +113,8 @@ def test_a_history_of_long_texts_does_not_grow_for_ever(tmp_path: Path) -> None:
     path = tmp_path / "history.jsonl"
     past = PromptHistory(path)
     for number in range(40):
-        past.save(f"{number}" + "x" * (LARGEST - 3))
+        past.add(f"{number}" + "x" * (LARGEST - 3))
+        past.save()
     before = path.stat().st_size
     again = PromptHistory(path)
     again.load()

@@ -1,7 +1,9 @@
 """The prompts of a project, kept in a JSONL file without our own keys and walked with the arrow keys."""
 
 import os
+from collections import deque
 from pathlib import Path
+from threading import Lock
 
 from tui_agent.text.own_keys import own_keys
 
@@ -22,6 +24,8 @@ class PromptHistory:
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
         self._entries: list[str] = []
+        self._unsaved: deque[str] = deque()
+        self._saving = Lock()
         self._back = 0  # 0 is the draft, 1 the newest entry
         self._edited: dict[int, str] = {}
 
@@ -57,10 +61,17 @@ class PromptHistory:
         if not text.strip() or self._entries[-1:] == [text]:
             return False
         self._entries = [*self._entries, text][-KEPT:]
+        self._unsaved.append(text)
         return True
 
-    def save(self, text: str) -> None:
-        """Append one entry to the file in a single write, so that two programs never mix their lines."""
+    def save(self) -> None:
+        """Append what was added and is not in the file yet, in order, also where several threads do it at once."""
+        with self._saving:
+            while self._unsaved:
+                self._save(self._unsaved.popleft())
+
+    def _save(self, text: str) -> None:
+        """In a single write, so that two programs never mix their lines."""
         if self._path is None or len(text) > LARGEST:
             return
         line = _line(text)

@@ -10,8 +10,9 @@ async def keep(texts: Iterable[str], past: PromptHistory) -> str:
     """Put into the history what is not in it, so that the last of `texts` is the newest; says what came of all."""
     waiting = [text for text in texts if text.strip()]
     for text in waiting:
-        if text not in past.entries and past.add(text):
-            await asyncio.to_thread(past.save, text)
+        if text not in past.entries:
+            past.add(text)
+    await asyncio.to_thread(past.save)
     lost = sum(len(text) > LARGEST for text in waiting)
     kept = len(waiting) - lost
     said = []

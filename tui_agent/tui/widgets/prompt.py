@@ -247,7 +247,7 @@ class PromptArea(TextArea, inherit_bindings=False):
     def remember(self, text: str) -> None:
         """Put a text into the history."""
         if self.past.add(text):
-            self.run_worker(lambda: self.past.save(text), thread=True, exit_on_error=False, group="history")
+            self.run_worker(self.past.save, thread=True, exit_on_error=False, group="history")
 
     def action_take_back(self) -> None:
         """Take back what was queued last, when all that was typed before has been queued."""
