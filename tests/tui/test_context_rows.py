@@ -107,6 +107,11 @@ def test_trimming_is_one_quiet_line() -> None:
     (block,) = blocks(ResultsTrimmed(9, 400, 1, 3_200))
     assert isinstance(block, NoticeBlock) and block.level == "info" and not block.hint
     assert block.text == "trimmed 1 older result of tools to 400 characters · about 3,200 tokens less"
+    (block,) = blocks(ResultsTrimmed(9, 400, 2, 3_200), ResultsTrimmed(9, 200, 1, 100), ResultsTrimmed(12, 200, 4, 50))
+    assert isinstance(block, NoticeBlock)
+    assert block.text == "trimmed 4 older results of tools to 200 characters · about 3,350 tokens less"
+    apart = blocks(ResultsTrimmed(9, 400), Noticed("info", "something"), ResultsTrimmed(9, 200))
+    assert len(apart) == 3
 
 
 def test_nothing_of_the_conversation_vanishes() -> None:

@@ -89,6 +89,7 @@ class Projector:
         self._blank = ""  # white space that came before the first word of the answer
         self._cut: AgentBlock | None = None  # the answer that ended early, until it is known why
         self._notice: NoticeBlock | None = None  # the last one of the turn
+        self._trimmed: tuple[ResultsTrimmed, NoticeBlock] | None = None  # the last time, and its line
         self._writing: dict[int, ToolBlock] = {}
         self._calls: dict[str, ToolBlock] = {}
         self._requests: list[LoggedEvent] = []  # of the turn that is shown, as far as they were answered
@@ -120,8 +121,10 @@ class Projector:
                 self._finished(event)
             case ModelSwitched():
                 self.document.add(SwitchBlock(provider=event.provider, model=event.model))
-            case Nudged() | ResultsTrimmed():
+            case Nudged():
                 self.apply(event.notice)
+            case ResultsTrimmed():
+                self._results_trimmed(event)
             case Compacted():
                 self._requests.append(event)
                 self.document.add(compacted_block(event))
@@ -154,6 +157,20 @@ class Projector:
         self._turn_ended()
 
     # ---- the reply that is being streamed ----
+
+    def _results_trimmed(self, event: ResultsTrimmed) -> None:
+        """Several times with nothing in between are one line."""
+        if self._trimmed is not None and self.document.blocks[-1:] == [self._trimmed[1]]:
+            before, block = self._trimmed
+            results, saved = max(before.results, event.results), before.saved + event.saved
+            event = ResultsTrimmed(event.before_seq, event.limit, results, saved)
+            block.text = event.notice.text
+            self.document.touch(block)
+        else:
+            notice = event.notice
+            block = self.document.add(NoticeBlock(level=notice.level, text=notice.text, hint=notice.hint))
+            self._notice = block
+        self._trimmed = event, block
 
     def _text(self, text: str) -> None:
         if self._answer is None:
