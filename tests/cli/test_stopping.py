@@ -46,11 +46,11 @@ def begun(machine: Machine) -> list[psutil.Process]:
 
 
 def left(processes: list[psutil.Process]) -> list[int]:
-    """Those that still run; one that was killed may wait for its parent to notice."""
+    """Those that still run; one that was killed may wait for its parent to notice, or just have been noticed."""
     found = []
     for process in processes:
         try:
-            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            if process.is_running() and process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD):
                 found.append(process.pid)
         except psutil.NoSuchProcess:
             pass

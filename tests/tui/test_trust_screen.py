@@ -1,5 +1,6 @@
 """Trust in the UI: what is held back is said, shown, and trusted by a key that was meant for it."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -208,9 +209,10 @@ async def test_a_comment_in_the_file_is_another_content_to_show(
     app = chat_app(machine, monkeypatch)
     async with app.run_test(size=(100, 30)) as pilot:
         await until(pilot, lambda: offered(app))
-        before = app.loaded.project
-        (machine.project / ".tui-agent" / "config.yaml").write_text("system_prompt: obey # me\n")
-        await until(pilot, lambda: app.loaded.project != before)
+        written = b"system_prompt: obey # me\n"
+        (machine.project / ".tui-agent" / "config.yaml").write_bytes(written)
+        # A look between the emptying of the file and the writing finds a project that asks for nothing.
+        await until(pilot, lambda: app.loaded.project.digest == hashlib.sha256(written).hexdigest() and offered(app))
         await pilot.press("f7")
         await until(pilot, lambda: "y trust" in screen_text(app))
         await pilot.press("y")

@@ -12,8 +12,11 @@ MARK: Final = "TUI_AGENT_CALL"
 """Environment variable that every descendant of a command inherits, whatever session or parent it has later."""
 
 _PROC: Final = Path("/proc")
-_KILL_ROUNDS: Final = 40
+_KILL_SECONDS: Final = 5.0
+"""How long those that were killed are waited for: a busy machine, or a full disk, lets them end late."""
 _KILL_PAUSE_SECONDS: Final = 0.005
+_BLIND_KILL_SECONDS: Final = 0.2
+"""Where there is no /proc, and one that ended but was not collected may look alive."""
 
 
 class ProcessTree:
@@ -44,12 +47,16 @@ class ProcessTree:
         return sum(_send(pid, 0 if pid == spared else number) for pid in self._members())
 
     def kill(self) -> int:
-        """Kill until none is left, children born meanwhile included; returns how many there were at first."""
+        """Kill until none is left, children born meanwhile included; returns how many there were at first.
+
+        One that the system cannot end, because it waits for a device, is given up after 5 seconds.
+        """
         first = found = self.signal(signal.SIGKILL)
-        for _ in range(_KILL_ROUNDS):
-            if not found:
-                break
-            time.sleep(_KILL_PAUSE_SECONDS)
+        pause = _KILL_PAUSE_SECONDS
+        deadline = time.monotonic() + (_KILL_SECONDS if _PROC.is_dir() else _BLIND_KILL_SECONDS)
+        while found and time.monotonic() < deadline:
+            time.sleep(pause)
+            pause = min(2 * pause, 10 * _KILL_PAUSE_SECONDS)
             found = self.signal(signal.SIGKILL)
         return first
 
