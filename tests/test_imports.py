@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 
+import grimp
 import pytest
 
 PROBE = """
@@ -111,3 +113,11 @@ def test_the_first_paint_takes_keys_and_imports_nothing_that_it_does_not_show() 
     ours = {name.removeprefix("tui_agent.") for name in loaded if name.startswith("tui_agent.")}
     assert {name for name in ours if name.startswith(OURS_LATER)} == set()
     assert "tui.screens.chat" in ours
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Imports for the type checker count as well: whoever reads a module of a circle has to read them all."""
+    graph = grimp.build_graph("tui_agent", cache_dir=None)
+    imported = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    order = list(TopologicalSorter(imported).static_order())  # raises CycleError, which names the circle
+    assert order.index("tui_agent.tui.app") > order.index("tui_agent.tui.screens.chat")

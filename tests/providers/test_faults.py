@@ -1,7 +1,6 @@
 """Faults over real HTTP: what is tried again, what is not, and what the user is told."""
 
 import asyncio
-import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -22,6 +21,7 @@ from tests.fakes.chat_server import (
     text,
 )
 from tests.providers.support import HI, KEY, Naps, ask, end_of, error_of, provider_at, retries_of, text_of
+from tests.stopwatch import Stopwatch
 from tui_agent.conversation.errors import EXIT_UNREACHABLE, ProviderError
 from tui_agent.providers.protocol import ChatRequest
 
@@ -369,11 +369,11 @@ async def test_a_concession_that_does_not_help_is_made_once() -> None:
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
 async def test_connection_refused_is_said_at_once_with_what_starts_the_server(host: str, fake: Fake) -> None:
     naps = Naps()
-    begun = time.monotonic()
+    watch = Stopwatch()
     with pytest.raises(ProviderError) as caught:
         await ask(f"http://{host}:{FREE_PORT}/v1/", naps=naps, api=fake.api)
     error = caught.value
-    assert time.monotonic() - begun < 1
+    assert watch.seconds < 1
     assert naps.seconds == []
     assert error.kind == "unreachable"
     assert error.exit_code == EXIT_UNREACHABLE

@@ -108,8 +108,8 @@ async def test_an_escape_that_is_held_in_a_screen_does_not_deny_what_is_below(
             await until(pilot, lambda: app.chat._questions.armed)  # and has the focus
             await pilot.press(key)
             await until(pilot, lambda: isinstance(app.screen, BesideScreen | ContextScreen))
-            await pilot.press("escape")
             pressed = time.monotonic()
+            await pilot.press("escape")
             await until(pilot, lambda: app.screen is app.chat)
             await pilot.pause(max(0.0, pressed + SILENCE + 0.2 - time.monotonic()))  # where a keyboard begins to repeat
             await pilot.press("escape")

@@ -31,7 +31,7 @@ from tui_agent.text.sanitize import sanitize
 from tui_agent.tui.app import TuiAgent
 from tui_agent.tui.arming import ArmingGuard
 from tui_agent.tui.editor import EditorError
-from tui_agent.tui.plans import FileThere, carrying_out_prompt, latest_plan, revising_prompt, save_plan
+from tui_agent.tui.plan_document import FileThere, carrying_out_prompt, latest_plan, revising_prompt, save_plan
 from tui_agent.tui.screens.plan import PlanScreen
 from tui_agent.workspace.paths import Workspace
 

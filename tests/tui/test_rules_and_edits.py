@@ -580,8 +580,6 @@ def test_looks_as_designed(size: tuple[int, int], kind: str, snap_compare: Any) 
             await pilot.press("enter")
             await pilot.pause()
             await app.arm(pilot)
-        app.panel._rule.input.cursor_blink = False
-        app.panel._editor.area.cursor_blink = False
         await pilot.pause()
 
     assert snap_compare(app, terminal_size=size, run_before=ready)

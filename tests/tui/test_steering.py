@@ -1,7 +1,6 @@
 """Prompts beside and behind a turn, on the screen: what waits, looking through it, once more, and escape twice."""
 
 import os
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +13,7 @@ from textual.pilot import Pilot
 from tests.fakes.chat_server import ChatServer, Reply, Stall, finish, reply_calls, reply_error, reply_steps, reply_text
 from tests.fakes.replies import Delay, text
 from tests.project import Machine
+from tests.stopwatch import Stopwatch
 from tests.tui.chat_stage import chat_app, keep_session, screen_text, submit, until
 from tests.tui.test_chat import machine, says
 from tui_agent.conversation.events import Noticed, PromptSubmitted, TurnEnded, TurnReason
@@ -210,10 +210,10 @@ async def test_escape_gives_all_of_it_back_in_order_before_the_draft(
             await typed(pilot, "follow too")
             app.chat.query_one(PromptArea).insert("my draft")
             await until(pilot, says(app, "follow too"))
-            since = time.monotonic()
+            watch = Stopwatch()
             await pilot.press("escape")
             await until(pilot, idle(app), "the end of the turn")
-            assert time.monotonic() - since < 0.5
+            assert watch.seconds < 0.5
             assert draft(app) == "steer\n\nfollow\n\nfollow too\nmy draft"
             assert not app.chat._outbox.waiting and len(server.requests) == 1
 

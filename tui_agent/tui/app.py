@@ -21,6 +21,7 @@ from tui_agent.tui.bindings import bindings_for, keymap, keymap_problems
 from tui_agent.tui.commands import completions
 from tui_agent.tui.host import Launch
 from tui_agent.tui.screens.chat import ChatScreen
+from tui_agent.tui.shell import Shell
 from tui_agent.tui.terminal_input import guard_input
 from tui_agent.tui.terminal_output import guard_output
 from tui_agent.tui.theming import Palette, textual_theme
@@ -41,7 +42,7 @@ CLOSING_TIME = 2.5
 """Seconds that the engine gets to stop processes and flush the log before the screen is given back anyway."""
 
 
-class TuiAgent(App[int]):
+class TuiAgent(Shell):
     """One window; `exit` code is what the process ends with."""
 
     TITLE = "tui-agent"
@@ -60,7 +61,7 @@ class TuiAgent(App[int]):
         self._begin_with(textual_theme(self.theme_data))
         self.chat = ChatScreen(launch)
         self._leaving = False
-        self.lent = False  # to an editor, which ctrl+c is for then
+        self.lent = False
         self._asked_to_leave = -SECOND_PRESS
         self._early: list[events.Event] = []
 

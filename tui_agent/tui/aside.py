@@ -1,75 +1,26 @@
 """Questions beside the conversation: asked on a screen of their own, answered also while nobody looks at that."""
 
 import logging
-import time
 from collections.abc import Callable
 from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING
 
 from tui_agent.conversation.errors import TuiAgentError
-from tui_agent.conversation.events import AsideAnswered, Event, LoggedEvent, PromptSubmitted
+from tui_agent.conversation.events import LoggedEvent
 from tui_agent.text.sanitize import one_line
 from tui_agent.tui.engine import Engine
 from tui_agent.tui.host import Host
-from tui_agent.tui.progress import Progress
+from tui_agent.tui.talk import COMMAND, Talk
 from tui_agent.tui.theming import Symbols
 from tui_agent.tui.widgets.activity import Activity
-from tui_agent.tui.widgets.transcript.document import Document
-from tui_agent.tui.widgets.transcript.projection import Projector
 
 if TYPE_CHECKING:
     from tui_agent.tui.face import Face
     from tui_agent.tui.screens.beside import BesideScreen
 
-COMMAND = "/btw"
 BESIDE = "beside"
 """The group of what asks."""
-
-
-class Talk:
-    """One question and what has come of it; `changed` is called with every change but those of the document."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self.question = ""
-        self.document = Document()
-        self.going = False
-        self.answer: AsideAnswered | None = None
-        """What the session has logged, whole or not."""
-        self.problem: TuiAgentError | None = None
-        self.stop: Callable[[], None] = lambda: None
-        """Ends the answer that is going."""
-        self.changed: Callable[[], None] = lambda: None
-        self._clock = clock
-        self._progress = Progress()
-        self._projector = Projector(self.document)
-
-    @property
-    def activity(self) -> Activity:
-        """What goes on."""
-        return self._progress.activity if self.going else Activity()
-
-    def begin(self, question: str) -> None:
-        """This is asked now, in place of what was before."""
-        self.question, self.going, self.answer, self.problem = question, True, None, None
-        self.document.clear()
-        self._progress, self._projector = Progress(), Projector(self.document)
-        self.take(PromptSubmitted(question))
-
-    def take(self, event: Event) -> None:
-        """Account for what happened."""
-        if isinstance(event, AsideAnswered):
-            self.answer = event
-        else:
-            self._projector.apply(event)
-            self._progress.take(event, self._clock())
-        self.changed()
-
-    def end(self, problem: TuiAgentError | None = None) -> None:
-        """Nothing more comes."""
-        self.going, self.problem = False, problem
-        self._projector.close()
-        self.changed()
 
 
 class Aside:

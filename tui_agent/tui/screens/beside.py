@@ -1,7 +1,6 @@
 """A question beside the conversation and its answer as it comes; a question of the turn is seen there too."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from textual import events, on, work
 from textual.app import ComposeResult
@@ -11,19 +10,16 @@ from textual.widgets import Static
 
 from tui_agent.text.sanitize import one_line, sanitize
 from tui_agent.tui.actions import ACTIONS
-from tui_agent.tui.aside import COMMAND
 from tui_agent.tui.bindings import bindings_for, key_name, keys_of
 from tui_agent.tui.clipboard import copy, open_or_copy
 from tui_agent.tui.screens.closing import ClosingScreen
+from tui_agent.tui.shell import Shell
+from tui_agent.tui.talk import COMMAND, Talk
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.activity import Activity, ActivityLine
 from tui_agent.tui.widgets.document_area import DocumentArea
 from tui_agent.tui.widgets.key_footer import KeyFooter
 from tui_agent.tui.widgets.transcript.view import TranscriptView
-
-if TYPE_CHECKING:
-    from tui_agent.tui.app import TuiAgent
-    from tui_agent.tui.aside import Talk
 
 _LEAVE = next(action for action in ACTIONS if action.id == "beside.leave")
 
@@ -55,7 +51,7 @@ class BesideScreen(ClosingScreen[None]):
     BINDINGS = bindings_for("beside")
     AUTO_FOCUS = ""
 
-    app: "TuiAgent"
+    app: Shell
 
     DEFAULT_CSS = """
     BesideScreen {
@@ -79,7 +75,7 @@ class BesideScreen(ClosingScreen[None]):
 
     def __init__(
         self,
-        talk: "Talk",
+        talk: Talk,
         ask: Callable[[str], None],
         answerer: str,
         *,

@@ -22,7 +22,7 @@ from tui_agent.conversation.events import Level
 from tui_agent.conversation.outbox import Outbox
 from tui_agent.permissions.approval import ApprovalDecision, ApprovalRequest, Denied
 from tui_agent.tui.actions import CHANGES
-from tui_agent.tui.aside import BESIDE, COMMAND, Aside
+from tui_agent.tui.aside import BESIDE, Aside
 from tui_agent.tui.background import Background
 from tui_agent.tui.bindings import bindings_for, key_name, keymap, keys_of
 from tui_agent.tui.clipboard import copy, open_or_copy
@@ -41,9 +41,11 @@ from tui_agent.tui.plans import Plans
 from tui_agent.tui.questions import Questions
 from tui_agent.tui.screens.closing import ClosingScreen
 from tui_agent.tui.sessions import Sessions
+from tui_agent.tui.shell import Shell
 from tui_agent.tui.standby import Standby
 from tui_agent.tui.status import Status
 from tui_agent.tui.steering import Steering
+from tui_agent.tui.talk import COMMAND
 from tui_agent.tui.theming import Palette, symbols
 from tui_agent.tui.transcript import Transcript
 from tui_agent.tui.turns import RUNNING, Turns
@@ -58,7 +60,6 @@ from tui_agent.tui.widgets.transcript.view import TranscriptView
 
 if TYPE_CHECKING:  # what the first paint does not show is imported after it
     from tui_agent.conversation.events import Event
-    from tui_agent.tui.app import TuiAgent
     from tui_agent.tui.finder import Finder
     from tui_agent.tui.widgets.answer_bar import AnswerBar
 
@@ -91,7 +92,7 @@ class ChatScreen(Screen[None]):
     BINDINGS = bindings_for("chat")
     AUTO_FOCUS = "PromptArea"
 
-    app: "TuiAgent"
+    app: Shell
 
     def __init__(self, launch: Launch) -> None:
         super().__init__()

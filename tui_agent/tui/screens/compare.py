@@ -16,6 +16,7 @@ from tui_agent.tui.clipboard import copy, open_or_copy
 from tui_agent.tui.gate import Gate
 from tui_agent.tui.progress import Progress
 from tui_agent.tui.screens.closing import ClosingScreen
+from tui_agent.tui.shell import Shell
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.activity import ActivityLine
 from tui_agent.tui.widgets.key_footer import KeyFooter
@@ -27,7 +28,6 @@ from tui_agent.tui.widgets.transcript.view import TranscriptView
 if TYPE_CHECKING:
     from tui_agent.agent.comparing import Comparison, Side
     from tui_agent.agent.spending import Spent
-    from tui_agent.tui.app import TuiAgent
 
 BESIDE_EACH_OTHER = 100
 """Columns from which both sides are shown."""
@@ -93,7 +93,7 @@ class Column(Vertical):
 
     def compose(self) -> ComposeResult:
         """Who it is and what it took, what it says, what it does."""
-        app: TuiAgent = self.app  # type: ignore[assignment]  # it has no other
+        app: Shell = self.app  # type: ignore[assignment]  # it has no other
         self.view = TranscriptView(self.document, palette=app.palette, symbols=self._symbols)
         self.view.can_focus = False
         yield self._title
@@ -137,7 +137,7 @@ class CompareScreen(ClosingScreen[int | None]):
     BINDINGS = bindings_for("compare")
     AUTO_FOCUS = ""
 
-    app: "TuiAgent"
+    app: Shell
 
     DEFAULT_CSS = """
     CompareScreen {

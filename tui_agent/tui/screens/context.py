@@ -1,6 +1,6 @@
 """What fills the model's window, as it is now; it follows a turn that runs."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
@@ -10,12 +10,10 @@ from textual.widgets import Static
 from tui_agent.text.sanitize import one_line
 from tui_agent.tui.bindings import bindings_for
 from tui_agent.tui.screens.closing import ClosingScreen
+from tui_agent.tui.shell import Shell
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.context_lines import ContextFacts, context_lines
 from tui_agent.tui.widgets.key_footer import KeyFooter
-
-if TYPE_CHECKING:
-    from tui_agent.tui.app import TuiAgent
 
 Next = Literal["compact", "edit"]
 
@@ -26,7 +24,7 @@ class ContextScreen(ClosingScreen[Next | None]):
     BINDINGS = bindings_for("context")
     AUTO_FOCUS = ""
 
-    app: "TuiAgent"
+    app: Shell
 
     DEFAULT_CSS = """
     ContextScreen {

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -14,14 +13,12 @@ from tui_agent.text.sanitize import one_line
 from tui_agent.tui.bindings import bindings_for
 from tui_agent.tui.clipboard import copy, open_or_copy
 from tui_agent.tui.screens.closing import ClosingScreen
+from tui_agent.tui.shell import Shell
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.key_footer import KeyFooter
 from tui_agent.tui.widgets.transcript.document import Document
 from tui_agent.tui.widgets.transcript.projection import Projector, blocks_of
 from tui_agent.tui.widgets.transcript.view import TranscriptView
-
-if TYPE_CHECKING:
-    from tui_agent.tui.app import TuiAgent
 
 SPEED = 4.0
 """Times as fast as it was."""
@@ -41,7 +38,7 @@ class LookingScreen(ClosingScreen[None]):
     }
     """
 
-    app: "TuiAgent"
+    app: Shell
 
     def __init__(
         self,

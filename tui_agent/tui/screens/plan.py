@@ -3,7 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from msgspec import Struct
 from textual import events, on, work
@@ -16,16 +16,14 @@ from tui_agent.conversation.events import Mode
 from tui_agent.text.sanitize import one_line, sanitize
 from tui_agent.tui.bindings import bindings_for
 from tui_agent.tui.gate import Gate
-from tui_agent.tui.plans import FileThere
+from tui_agent.tui.plan_document import FileThere
 from tui_agent.tui.screens.closing import ClosingScreen
+from tui_agent.tui.shell import Shell
 from tui_agent.tui.theming import UNICODE, Symbols
 from tui_agent.tui.widgets.document_area import DocumentArea
 from tui_agent.tui.widgets.key_footer import KeyFooter
 from tui_agent.tui.widgets.transcript.document import AgentBlock, Document, GrowingText
 from tui_agent.tui.widgets.transcript.pane import TranscriptPane
-
-if TYPE_CHECKING:
-    from tui_agent.tui.app import TuiAgent
 
 Save = Callable[[str, str, bool], Awaitable[str]]
 """Writes a text to a file of this name, over another one if that is said; gives the file's name for people."""
@@ -52,7 +50,7 @@ class PlanScreen(ClosingScreen[PlanAnswer | None]):
     BINDINGS = bindings_for("plan")
     AUTO_FOCUS = ""
 
-    app: "TuiAgent"
+    app: Shell
 
     DEFAULT_CSS = """
     PlanScreen {
@@ -104,6 +102,7 @@ class PlanScreen(ClosingScreen[PlanAnswer | None]):
         self._said = Static(id="said", markup=False)
         self._where = Static(id="way", markup=False)
         self._input = Input(compact=True, select_on_focus=False)
+        self._input.cursor_blink = False
         self._document = Document()
         self._block = self._document.add(AgentBlock(text=GrowingText(text)))
 

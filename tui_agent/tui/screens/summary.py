@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from textual import events, on, work
 from textual.app import ComposeResult
@@ -13,11 +12,9 @@ from tui_agent.conversation.errors import TuiAgentError
 from tui_agent.text.sanitize import one_line, sanitize
 from tui_agent.tui.bindings import bindings_for
 from tui_agent.tui.screens.closing import ClosingScreen
+from tui_agent.tui.shell import Shell
 from tui_agent.tui.widgets.document_area import DocumentArea
 from tui_agent.tui.widgets.key_footer import KeyFooter
-
-if TYPE_CHECKING:
-    from tui_agent.tui.app import TuiAgent
 
 _SURE = "esc once more leaves it as it was; the up key in the prompt has what you typed"
 
@@ -28,7 +25,7 @@ class SummaryScreen(ClosingScreen[str | None]):
     BINDINGS = bindings_for("summary")
     AUTO_FOCUS = "DocumentArea"
 
-    app: "TuiAgent"
+    app: Shell
 
     DEFAULT_CSS = """
     SummaryScreen {

@@ -113,6 +113,7 @@ class AnswerBar(Widget):
         self._held: TimerHandle | None = None  # what waits for silence behind its key
         self._hints = KeyHints()
         self._comment = Input(compact=True, placeholder="why not? the model reads this; enter denies, esc goes back")
+        self._comment.cursor_blink = False
 
     def compose(self) -> ComposeResult:
         """Keys, or the line for a comment."""

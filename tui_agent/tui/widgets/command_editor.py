@@ -72,6 +72,7 @@ class CommandEditor(Widget):
         super().__init__()
         self.area = CommandArea(soft_wrap=True, show_line_numbers=False, classes=KEEPS_KEYS)
         self.area.highlight_cursor_line = False
+        self.area.cursor_blink = False
         self.hints = KeyHints()
 
     def compose(self) -> ComposeResult:

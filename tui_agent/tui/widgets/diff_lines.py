@@ -24,7 +24,7 @@ from tui_agent.tui.widgets.plain_lines import plain_lines
 if TYPE_CHECKING:
     from asyncio import TimerHandle
 
-    from tui_agent.tui.theming import Palette
+    from tui_agent.tui.shell import Shell
 
 KEPT = 1_000
 """Painted lines kept, a few screens."""
@@ -302,7 +302,7 @@ class LineView(ScrollView, can_focus=True):
         width = left + self.size.width
         strip = self._strips.get(key)
         if strip is None or strip.cell_length != width:
-            paint = Paint(cast("_Themed", self.app).palette, ground, self._symbols)
+            paint = Paint(cast("Shell", self.app).palette, ground, self._symbols)
             item = self._item(key[0])
             painted = item.strip(self._width, key[1], paint).adjust_cell_length(width - left, ground)
             painted = self._dressed(key[0], item, painted, paint)
@@ -367,9 +367,3 @@ class LineView(ScrollView, can_focus=True):
     def _wanted(self) -> Iterator[Syntax]:
         while syntax := next((syntax for syntax in self._syntaxes if syntax.wanted), None):
             yield syntax
-
-
-class _Themed:
-    """What is needed of the app."""
-
-    palette: "Palette"

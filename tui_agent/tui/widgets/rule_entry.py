@@ -92,6 +92,7 @@ class RuleEntry(Widget):
         self.input = RuleInput(
             select_on_focus=False, compact=True, placeholder="a rule, such as: npm test", classes=KEEPS_KEYS
         )
+        self.input.cursor_blink = False
         self.hints = KeyHints()
         self._work: RuleWork | None = None
         self._counsel: Counsel | None = None
