@@ -1,10 +1,12 @@
 """A question that comes while another screen is open: seen there, answered by no key of that, answered afterwards."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from textual.events import Key
 
 from tests.agent.test_aside import served
 from tests.fakes.chat_server import ChatServer, Stall, finish, reply_calls, reply_steps, reply_text, text
@@ -21,6 +23,7 @@ from tui_agent.tui.screens.help import HelpScreen
 from tui_agent.tui.screens.queued import QueuedScreen
 from tui_agent.tui.screens.rewind import RewindScreen
 from tui_agent.tui.screens.summary import SummaryScreen
+from tui_agent.tui.widgets.answer_bar import AnswerBar
 from tui_agent.tui.widgets.prompt import PromptArea
 from tui_agent.tui.widgets.transcript.view import TranscriptView
 
@@ -165,3 +168,32 @@ async def test_a_theme_is_taken_over_by_what_is_open(tmp_path: Path, monkeypatch
             app.apply_theme(find_theme("ember", app.launch.themes[:1]))
             await pilot.pause()
             assert app.screen.query_one(TranscriptView).palette is app.palette
+
+
+async def test_no_letter_of_a_word_is_overtaken_by_those_behind_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine a letter may still be with the question when those behind it could be with the prompt."""
+    on_key = AnswerBar.on_key
+
+    async def slowly(self: AnswerBar, event: Key) -> None:
+        if event.key == "n":
+            await asyncio.sleep(0.1)
+        on_key(self, event)
+        if event.key == "u":
+            self.app.post_message(Key("n", "n"))
+
+    monkeypatch.setattr(AnswerBar, "on_key", slowly)
+    with ChatServer(TWICE) as server:
+        app = chat_app(Machine.under(tmp_path, {"fake": server.url}), monkeypatch)
+        async with app.run_test(size=(100, 30)) as pilot:
+            await submit(pilot, "write it")
+            await until(pilot, lambda: app.chat._questions.armed)
+            for letter in "ru":
+                app.post_message(Key(letter, letter))
+            await until(pilot, lambda: draft(app) == "ru")
+            for key, letter in (("space", " "), ("i", "i"), ("t", "t")):
+                app.post_message(Key(key, letter))
+            await until(pilot, lambda: len(draft(app)) == len("run it"))
+            assert draft(app) == "run it"
+            assert app.chat._questions.first is not None

@@ -105,6 +105,7 @@ class TuiAgent(Shell):
                 self._early.append(event)
                 return
             await self.deliver_early_keys()
+            await self.chat.caught_up()
             self.chat.typed_elsewhere(event.key if isinstance(event, events.Key) else "", event.time)
         if isinstance(event, events.Paste) and not isinstance(self.focused, PromptArea):
             event = events.Paste(clean_paste(event.text[:LARGEST_PASTE]))  # other inputs show it as it comes

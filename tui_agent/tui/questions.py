@@ -4,6 +4,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -26,6 +27,10 @@ if TYPE_CHECKING:  # imported with the first question
     from tui_agent.tui.review_list import ReviewList
     from tui_agent.tui.screens.review import ReviewScreen
     from tui_agent.tui.widgets.approval_panel import ApprovalPanel
+
+
+PATIENCE = 0.5
+"""Seconds for which a key waits at most for those in front of it."""
 
 
 @dataclass(slots=True)
@@ -51,6 +56,7 @@ class Questions:
         self._ahead: dict[str, tuple[str, ApprovalDecision]] = {}  # by call: the digest that was shown, and the answer
         self._closed = False
         self._typed = ("", -math.inf)  # the last key that went elsewhere, and when
+        self._fed = False  # keys went to the question since it was waited for them
 
     @property
     def first(self) -> ApprovalRequest | None:
@@ -114,6 +120,24 @@ class Questions:
             return
         if not self._panel.has_focus_within or self._screen.app.screen is not self._screen:
             self._panel.prompt_key_pressed(key)
+        else:
+            self._fed = self._fed or self._panel.bar.has_focus
+
+    async def caught_up(self) -> None:
+        """Wait until keys that went to a question did what they do; what was no answer is in the prompt then.
+
+        Without it a letter that the question gives back, and the focus with it, is overtaken by those behind it.
+        """
+        if not self._fed or self._panel is None:
+            return
+        self._fed, bar = False, self._panel.bar
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                # The first twice: what it says of a key stands behind the key in its own queue.
+                for node in (bar, *bar.ancestors_with_self):
+                    passed = asyncio.Event()
+                    if node is not self._screen.app and node.call_later(passed.set):
+                        await passed.wait()
 
     def refocused(self) -> None:
         """The terminal has the focus again: the click that gave it back answers nothing."""

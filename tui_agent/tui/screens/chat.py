@@ -393,6 +393,10 @@ class ChatScreen(Screen[None]):
         self._steering.typed(key, at)
         self._questions.typed_elsewhere(key)
 
+    async def caught_up(self) -> None:
+        """Wait until the keys so far that went to a question are where they belong."""
+        await self._questions.caught_up()
+
     def on_app_focus(self) -> None:
         """The terminal has the focus again."""
         self._questions.refocused()

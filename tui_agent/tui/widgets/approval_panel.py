@@ -137,6 +137,11 @@ class ApprovalPanel(Widget):
         return self._changes
 
     @property
+    def bar(self) -> AnswerBar:
+        """The line of keys, which has the focus while they answer."""
+        return self._bar
+
+    @property
     def armed(self) -> bool:
         """True when a key pressed now would answer."""
         return self._bar.armed
