@@ -16,7 +16,7 @@ BLOCK = 100
 LEAD = 100
 """Lines read before a block, so that strings and comments that began earlier are known."""
 
-BREATH = 20
+BREATH = 5
 """After this many lines the thread rests, so that scrolling does not wait for it (both need the interpreter)."""
 
 REST = 0.001
