@@ -14,11 +14,23 @@ _PIECE = re.compile(
     r"|[^\s]"
 )
 
+MOST_COUNTED = 131_072
+"""Characters that are counted; of a longer text only samples are, so that nobody waits for the count."""
+SAMPLE = 4_096
+
 
 def estimate(text: str) -> int:
-    """Estimated tokens of `text`, in one pass of a regular expression (about 10 MB/s).
+    """Estimated tokens of `text`, in one pass of a regular expression (about 10 MB/s, at most 10 ms).
 
     No tokenizer is consulted, so this is a rule of thumb: about 4.5 characters a token for English prose, 3 for code,
-    2 for dense JSON, 1 for Chinese or Japanese. Take it as ±30 %.
+    2 for dense JSON, 1 for Chinese or Japanese. Take it as ±30 %. Of a text of more than `MOST_COUNTED` characters
+    samples are counted that lie evenly from its beginning to its end, together as long as that.
     """
-    return len(_PIECE.findall(text))
+    if len(text) <= MOST_COUNTED:
+        return len(_PIECE.findall(text))
+    samples = MOST_COUNTED // SAMPLE
+    last = len(text) - SAMPLE
+    counted = sum(
+        len(_PIECE.findall(text, at, at + SAMPLE)) for at in (last * i // (samples - 1) for i in range(samples))
+    )
+    return round(counted * len(text) / MOST_COUNTED)
