@@ -58,6 +58,9 @@ _ABOVE: Mapping[str, tuple[str, ...]] = {
 LEFT_TO_SCREEN = frozenset({"f6", "f7", "pageup", "pagedown"})
 """Keys of a text area that the prompt does without: nothing in it is longer than a page."""
 
+SENDING = ("chat.send", "chat.newline", "chat.queue", "chat.take_back")
+"""Actions of the prompt that have to do with what is written there."""
+
 TAKES_KEYS = frozenset({"chat.find"})
 """Actions of other places that take the focus: what is typed right behind their keys is meant for where they lead."""
 
@@ -279,6 +282,11 @@ def _key_names() -> frozenset[str]:
     from textual.keys import Keys
 
     return frozenset(str(key.value) for key in Keys)
+
+
+def is_for_prompt(key: str, keymap: Mapping[str, str]) -> bool:
+    """Whether a key edits the text of the prompt, or sends it."""
+    return key in _editing_keys() or any(key in keys_of(_BY_ID[action], keymap) for action in SENDING)
 
 
 @lru_cache(1)

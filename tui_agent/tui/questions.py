@@ -68,6 +68,11 @@ class Questions:
         """Whether a key would answer now."""
         return self._panel is not None and self._panel.armed
 
+    @property
+    def has_keys(self) -> bool:
+        """Whether a question has the focus."""
+        return self._panel is not None and self._panel.bar.has_focus
+
     async def ask(self, request: ApprovalRequest, place: Widget, symbols: Symbols) -> ApprovalDecision:
         """Show a question when its turn comes and wait for the answer; being cancelled withdraws it.
 
@@ -121,7 +126,7 @@ class Questions:
         if not self._panel.has_focus_within or self._screen.app.screen is not self._screen:
             self._panel.prompt_key_pressed(key)
         else:
-            self._fed = self._fed or self._panel.bar.has_focus
+            self._fed = self._fed or self.has_keys
 
     async def caught_up(self) -> None:
         """Wait until keys that went to a question did what they do; what was no answer is in the prompt then.

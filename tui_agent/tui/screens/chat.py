@@ -24,7 +24,7 @@ from tui_agent.permissions.approval import ApprovalDecision, ApprovalRequest, De
 from tui_agent.tui.actions import CHANGES
 from tui_agent.tui.aside import BESIDE, Aside
 from tui_agent.tui.background import Background
-from tui_agent.tui.bindings import bindings_for, key_name, keymap, keys_of
+from tui_agent.tui.bindings import bindings_for, is_for_prompt, key_name, keymap, keys_of
 from tui_agent.tui.clipboard import copy, open_or_copy
 from tui_agent.tui.commands import SlashCommand, Take, completions, find, run
 from tui_agent.tui.comparing import Comparing
@@ -377,6 +377,16 @@ class ChatScreen(Screen[None]):
         """Typed at the panel, but no answer: it belongs to the prompt."""
         self._foot.type(event.text)
 
+    def on_answer_bar_entered(self) -> None:
+        """Enter at a question: whoever wrote something before it means that, and nothing else has an enter."""
+        self._go_on_in_prompt("enter")
+
+    def _go_on_in_prompt(self, key: str) -> None:
+        if self._prompt.draft.strip():
+            self.set_focus(self._prompt, scroll_visible=False)  # at once: the key finds its binding there
+            self._questions.typed_elsewhere(key)
+            self._prompt.post_message(events.Key(key, None))
+
     def on_answer_bar_review_wanted(self, event: "AnswerBar.ReviewWanted") -> None:
         """The user wants to see the whole diff, or to change it."""
         self.aside(partial(self._review, event.editing), "review", instead=False)
@@ -475,6 +485,10 @@ class ChatScreen(Screen[None]):
         if event.key == "escape" and empty and not self.can_stop:
             event.stop()  # the screen that it may open would take it, too
             self._steering.escape(event.time)
+        if self._questions.has_keys and self._prompt.draft.strip() and is_for_prompt(event.key, self.app._keymap):
+            event.stop()
+            event.prevent_default()
+            self._go_on_in_prompt(event.key)
         if self.focused not in (None, self._view) or event.key in self.active_bindings:
             return
         if event.is_printable and event.character:

@@ -82,6 +82,9 @@ class AnswerBar(Widget):
             super().__init__()
             self.text = text
 
+    class Entered(Message):
+        """Enter was pressed, which answers nothing: what was typed before may be sent."""
+
     class Armed(Message):
         """The gate opened or closed."""
 
@@ -316,6 +319,7 @@ class AnswerBar(Widget):
             self.guard.pressed(self._clock(), event.key)
         elif event.key == "enter" and opened:
             event.stop()
+            self.post_message(self.Entered())
         elif not own and event.key in self._keys_of(self._beside):
             return
         elif event.is_printable and event.character and not event.key.startswith("alt+"):
