@@ -100,7 +100,8 @@ async def test_the_screen_follows_a_turn_that_runs(machine: Machine, monkeypatch
             await pilot.press("c")  # not now
             app.chat.engine.host.session.interrupt()  # type: ignore[union-attr]
             await until(pilot, lambda: "a turn runs" not in screen_text(app), "the end")
-            assert "last turn" in screen_text(app) and "c make room" in screen_text(app)
+            # The keys at the foot are painted on their own.
+            await until(pilot, lambda: "last turn" in screen_text(app) and "c make room" in screen_text(app), "its key")
 
 
 async def test_room_is_made_by_hand_and_the_summary_can_be_read_edited_and_is_sent(
